@@ -1,0 +1,127 @@
+"""The refusals of secure_compute: one exception per kind, each a sentence with a way out."""
+
+# ruff: noqa: N818  # an error is named after what is wrong
+
+
+class SecureComputeError(Exception):
+    """A refusal by secure_compute: a code, a sentence and a way out, in Chinese and English.
+
+    Attributes:
+        code: Dotted name of the kind, stable across releases.
+        facts: What fills the gaps of the sentence; never a secret.
+    """
+
+    code = "secure"
+    zh = ""
+    en = ""
+    way_out_zh = ""
+    way_out_en = ""
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """What went wrong, Chinese first."""
+        return f"{self.zh.format(**self.facts)} {self.en.format(**self.facts)}"
+
+    @property
+    def way_out(self) -> str:
+        """What to do about it, Chinese first."""
+        return f"{self.way_out_zh.format(**self.facts)} {self.way_out_en.format(**self.facts)}"
+
+
+class NotCanonical(SecureComputeError):
+    """A value or text outside the canonical JSON subset."""
+
+    code = "secure.not-canonical"
+    zh = "内容不能写成规范 JSON:{reason_zh}。"
+    en = "This is not canonical JSON: {reason}."
+    way_out_zh = "只用文本、整数(绝对值小于 2^53)、布尔、空值、列表和文本键的字典;小数请写成文本。"
+    way_out_en = (
+        "Use text, integers below 2^53, booleans, null, lists and dictionaries with text keys; "
+        "write a decimal number as text."
+    )
+
+
+class DigestMalformed(SecureComputeError):
+    """A digest text that is not `algorithm:hex`."""
+
+    code = "secure.digest-malformed"
+    zh = "摘要“{text}”不合格式。"
+    en = "The digest '{text}' is malformed."
+    way_out_zh = "摘要写作 算法:小写十六进制,例如 sha256: 后跟 64 位。"
+    way_out_en = "A digest reads algorithm:hex in lower case, for example sha256: and 64 digits."
+
+
+class DigestMismatch(SecureComputeError):
+    """Bytes that do not have the digest that was promised for them."""
+
+    code = "secure.digest-mismatch"
+    zh = "{what} 的摘要不符:应为 {expected},实为 {actual}。"
+    en = "The digest of {what} does not match: expected {expected}, found {actual}."
+    way_out_zh = "请从可信来源重新取得该文件。"
+    way_out_en = "Fetch the file again from a source you trust."
+
+
+class TreeRangeInvalid(SecureComputeError):
+    """A question about a part of the tree that does not exist."""
+
+    code = "secure.tree-range"
+    zh = "树中没有这个位置:{reason}。"
+    en = "The tree has no such place: {reason}."
+    way_out_zh = "请核对序号与树的大小。"
+    way_out_en = "Check the index and the tree size."
+
+
+class ProofInvalid(SecureComputeError):
+    """A Merkle proof that does not hold."""
+
+    code = "secure.proof-invalid"
+    zh = "默克尔证明不成立:{reason}。"
+    en = "The Merkle proof does not hold: {reason}."
+    way_out_zh = "日志可能被改动过。请保留现有文件并交给审计人员。"
+    way_out_en = "The log may have been altered. Keep the files as they are and call the auditor."
+
+
+class NoteMalformed(SecureComputeError):
+    """A signed note, checkpoint or verifier key that breaks its format."""
+
+    code = "secure.note-malformed"
+    zh = "签名文书不合格式:{reason}。"
+    en = "The signed note is malformed: {reason}."
+    way_out_zh = "请重新导出文件。"
+    way_out_en = "Export the file again."
+
+
+class SignatureInvalid(SecureComputeError):
+    """A signature that does not verify, or none by a trusted key."""
+
+    code = "secure.signature-invalid"
+    zh = "签名无效:{reason}。"
+    en = "The signature is invalid: {reason}."
+    way_out_zh = "不要使用这份内容;请核对公钥,并从可信来源重新取得。"
+    way_out_en = (
+        "Do not use this content; check the public key and fetch it again from a trusted source."
+    )
+
+
+class AlgorithmUnknown(SecureComputeError):
+    """An algorithm id that this release does not know."""
+
+    code = "secure.algorithm-unknown"
+    zh = "不认识算法“{algorithm}”。"
+    en = "The algorithm '{algorithm}' is unknown to this release."
+    way_out_zh = "请升级软件,或改用受支持的算法。"
+    way_out_en = "Update the software, or use a supported algorithm."
+
+
+class KeyMalformed(SecureComputeError):
+    """Key material of the wrong length or encoding."""
+
+    code = "secure.key-malformed"
+    zh = "密钥不合格式:{reason}。"
+    en = "The key is malformed: {reason}."
+    way_out_zh = "请核对密钥的来源和长度。"
+    way_out_en = "Check where the key came from and how long it is."
