@@ -1,0 +1,107 @@
+"""Wire types of the audit log: entries, proofs, receipts and exports."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from appliance.contract.base import Wire
+
+
+class Entry(Wire):
+    """One record: `index` is its leaf, `hash` the leaf hash in hex, `time` UTC."""
+
+    index: int
+    time: datetime
+    tag: str
+    actor: str
+    subject: str | None
+    request_id: str | None
+    details: dict[str, Any]
+    hash: str
+
+
+class EntryPage(Wire):
+    """Entries, newest first; `next_before` asks for the page that follows."""
+
+    entries: tuple[Entry, ...]
+    next_before: int | None
+
+
+class CheckpointView(Wire):
+    """The signed note over the whole log (C2SP tlog-checkpoint)."""
+
+    checkpoint: str
+    size: int
+    root: str
+
+
+class Proof(Wire):
+    """An inclusion proof (RFC 6962) of one leaf in the tree of the checkpoint."""
+
+    index: int
+    size: int
+    leaf_hash: str
+    hashes: tuple[str, ...]
+    checkpoint: str
+
+
+class AuditVerified(Wire):
+    """The log was recomputed from its first record."""
+
+    ok: bool
+    entries: int
+    root: str
+    sentence: str
+
+
+class ExportWish(Wire):
+    """What to export; `out` (a folder on the box) is heeded on the local socket only."""
+
+    out: str | None = Field(default=None, max_length=1024)
+    first: int | None = Field(default=None, ge=0)
+    last: int | None = Field(default=None, ge=0)
+
+
+class Exported(Wire):
+    """Where the export lies, with `verify.py` beside it."""
+
+    directory: str
+    entries: int
+    root: str
+
+
+class Receipt(Wire):
+    """From an answer to the weights that wrote it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "receipt": "rcp_mfrggzdfmztwq2lk",
+                    "model": "wardbox-reference",
+                    "model_digest": "0" * 64,
+                    "adapter_digest": None,
+                    "policy": "1",
+                    "posture": "pass",
+                    "index": 41,
+                    "hash": "0" * 64,
+                    "proof": [],
+                    "checkpoint": "wardbox/box-1\n42\n...",
+                    "time": "2026-01-01T00:00:00Z",
+                }
+            ]
+        }
+    )
+
+    receipt: str
+    model: str
+    model_digest: str
+    adapter_digest: str | None
+    policy: str
+    posture: str
+    index: int
+    hash: str
+    proof: tuple[str, ...]
+    checkpoint: str
+    time: datetime
