@@ -1,0 +1,141 @@
+"""The answers: what a person may decide about an installation, from defaults and a TOML file."""
+
+import difflib
+import socket
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from installer.errors import AnswersInvalid
+
+MAX_BYTES = 64 * 1024
+MIN_SECRET = 10
+TCP_PORTS = range(1, 65536)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the installer needs to know. Secrets are never in it, only paths of files that hold them."""
+
+    hospital: str = "示范医院 Demo Hospital"
+    box_name: str = "wardbox"
+    host_names: tuple[str, ...] = ()
+    address: str = "0.0.0.0"  # noqa: S104  the box serves the hospital's network, with TLS
+    port: int = 8443
+    administrator: str = "admin"
+    administrator_password_file: Path | None = None
+    vault_passphrase_file: Path | None = None
+    secrets_file: Path | None = None
+    service: str = "auto"
+
+    def names(self) -> tuple[str, ...]:
+        """Host names and addresses that the box certificate shall carry."""
+        own = ("localhost", "127.0.0.1", "::1", socket.gethostname())
+        return tuple(dict.fromkeys((*own, *self.host_names)))
+
+
+MEANING: Mapping[str, tuple[str, str]] = {
+    "hospital": ("医院名称,显示在控制台上", "name of the hospital, shown on the console"),
+    "box_name": (
+        "箱子的名称(证书与审计日志中使用)",
+        "name of this box in certificate and audit log",
+    ),
+    "host_names": (
+        "应用访问箱子所用的主机名或 IP",
+        "host names or addresses by which applications call it",
+    ),
+    "address": ("监听地址", "address to listen on"),
+    "port": ("HTTPS 端口,1-65535", "HTTPS port, 1-65535"),
+    "administrator": ("第一位管理员的登录名", "sign-in name of the first administrator"),
+    "administrator_password_file": (
+        "含管理员密码的文件;不给则生成",
+        "file with the administrator's password; generated if absent",
+    ),
+    "vault_passphrase_file": (
+        "含保险库口令的文件;不给则生成",
+        "file with the vault passphrase; generated if absent",
+    ),
+    "secrets_file": (
+        "把只显示一次的密钥写入此文件(权限 0600),而不是屏幕",
+        "write the once-only secrets to this file (mode 0600) instead of the screen",
+    ),
+    "service": ("auto、systemd、background 或 none", "auto, systemd, background or none"),
+}
+SERVICES = ("auto", "systemd", "background", "none")
+
+
+def read_answers(path: Path | None) -> Answers:
+    """Read an answers file; without one, the defaults.
+
+    Raises:
+        AnswersInvalid: unreadable, not TOML, an unknown key, or a value out of range.
+    """
+    if path is None:
+        return Answers()
+
+    def refuse(reason: str) -> AnswersInvalid:
+        return AnswersInvalid(path=path, reason=reason)
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise refuse("文件过大 file too large")
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise refuse(f"无法读取 cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise refuse(f"不是有效的 TOML not valid TOML ({error})") from None
+    known = {field.name for field in fields(Answers)}
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f",是否指 did you mean: {near[0]}" if near else ""
+            raise refuse(f"未知的键 unknown key {key!r}{hint}")
+    converted = {key: _convert(key, value, path.parent, refuse) for key, value in given.items()}
+    return Answers(**converted)
+
+
+def _convert(key: str, value: object, folder: Path, refuse: Callable[[str], AnswersInvalid]) -> Any:
+    if key == "port":
+        if type(value) is not int or value not in TCP_PORTS:
+            raise refuse("port 须为 1-65535 的整数 must be a whole number from 1 to 65535")
+        return value
+    if key == "host_names":
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise refuse("host_names 须为字符串列表 must be a list of strings")
+        return tuple(value)
+    if not isinstance(value, str) or not value.strip():
+        raise refuse(f"{key} 须为非空字符串 must be a non-empty string")
+    if key == "service" and value not in SERVICES:
+        raise refuse(f"service 须为 must be one of {', '.join(SERVICES)}")
+    return (folder / value).expanduser().resolve() if key.endswith("_file") else value
+
+
+def read_secret(path: Path) -> str:
+    """The first line of a secret's file.
+
+    Raises:
+        AnswersInvalid: unreadable, or shorter than ten characters.
+    """
+    try:
+        secret = path.read_text(encoding="utf-8").split("\n", 1)[0].strip()
+    except (OSError, UnicodeDecodeError):
+        raise AnswersInvalid(path=path, reason="无法读取 cannot be read") from None
+    if len(secret) < MIN_SECRET:
+        raise AnswersInvalid(
+            path=path, reason=f"少于 {MIN_SECRET} 个字符 shorter than {MIN_SECRET} characters"
+        )
+    return secret
+
+
+def answers_markdown() -> str:
+    """The reference of all keys, for docs/operate/install.md."""
+    lines = ["| 键 key | 默认 default | 含义 | meaning |", "|---|---|---|---|"]
+    defaults = Answers()
+    for field in fields(Answers):
+        zh, en = MEANING[field.name]
+        value = getattr(defaults, field.name)
+        shown = "" if value in (None, ()) else f"`{value}`"
+        lines.append(f"| `{field.name}` | {shown} | {zh} | {en} |")
+    return "\n".join(lines) + "\n"
