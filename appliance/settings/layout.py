@@ -1,0 +1,165 @@
+"""Where everything of a box stands inside its state directory."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StateLayout:
+    """The paths below one state directory.
+
+    Outside the vault stand settings, sealed keys, public trust roots, certificates, sockets and logs;
+    inside it, encrypted, the databases and the files.
+
+    Args:
+        root: the state directory.
+    """
+
+    root: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings; no secrets."""
+        return self.root / "settings.toml"
+
+    @property
+    def keys(self) -> Path:
+        """The directory of sealed and wrapped keys."""
+        return self.root / "keys"
+
+    @property
+    def sealed_root(self) -> Path:
+        """The root key, sealed once per slot."""
+        return self.keys / "root.json"
+
+    @property
+    def keyring_file(self) -> Path:
+        """The keys that are wrapped under the root key."""
+        return self.keys / "keyring.json"
+
+    @property
+    def unlock_failures(self) -> Path:
+        """How often in a row an unlock failed, and when."""
+        return self.keys / "failures.json"
+
+    @property
+    def trust(self) -> Path:
+        """The directory of public trust roots."""
+        return self.root / "trust"
+
+    @property
+    def box_vkey(self) -> Path:
+        """The note verifier key of the audit log."""
+        return self.trust / "box.vkey"
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate of the box's own authority."""
+        return self.trust / "ca.pem"
+
+    @property
+    def updates_root(self) -> Path:
+        """The vendor's TUF trust root."""
+        return self.trust / "updates" / "root.json"
+
+    @property
+    def tls_cert(self) -> Path:
+        """The server certificate with its chain."""
+        return self.root / "tls" / "server.pem"
+
+    @property
+    def tls_key(self) -> Path:
+        """The server's private key; mode 0600."""
+        return self.root / "tls" / "server.key"
+
+    @property
+    def run(self) -> Path:
+        """The directory of sockets and process ids; mode 0700."""
+        return self.root / "run"
+
+    @property
+    def socket(self) -> Path:
+        """The local console's Unix socket; mode 0600."""
+        return self.run / "wardbox.sock"
+
+    @property
+    def serve_pid(self) -> Path:
+        """The process id of the API."""
+        return self.run / "serve.pid"
+
+    @property
+    def supervise_pid(self) -> Path:
+        """The process id of the foreground supervisor."""
+        return self.run / "supervise.pid"
+
+    @property
+    def vault(self) -> Path:
+        """The directory of everything that is encrypted at rest."""
+        return self.root / "vault"
+
+    @property
+    def box_db(self) -> Path:
+        """The box's database."""
+        return self.vault / "box.db"
+
+    @property
+    def audit_db(self) -> Path:
+        """The audit log's database."""
+        return self.vault / "audit.db"
+
+    @property
+    def files_cipher(self) -> Path:
+        """The encrypted side of the files."""
+        return self.vault / "files.cipher"
+
+    @property
+    def files_mount(self) -> Path:
+        """The readable side of the files, mounted while the vault is unlocked."""
+        return self.vault / "files"
+
+    @property
+    def shelf(self) -> Path:
+        """The model shelf."""
+        return self.files_mount / "shelf"
+
+    @property
+    def jobs_dir(self) -> Path:
+        """The working directories of jobs."""
+        return self.files_mount / "jobs"
+
+    @property
+    def exports(self) -> Path:
+        """What was exported for auditors and others."""
+        return self.files_mount / "exports"
+
+    @property
+    def uploads(self) -> Path:
+        """What came in and is not yet judged."""
+        return self.files_mount / "uploads"
+
+    @property
+    def logs(self) -> Path:
+        """The directory of logs."""
+        return self.root / "logs"
+
+    @property
+    def log_file(self) -> Path:
+        """The log, as JSON lines, never with content."""
+        return self.logs / "wardbox.log"
+
+    @property
+    def installer(self) -> Path:
+        """The installer's journal and answers."""
+        return self.root / "installer"
+
+
+def state_directory(environ: Mapping[str, str]) -> Path:
+    """The state directory: `WARDBOX_STATE`, else the system's place for root, else the user's own."""
+    given = environ.get("WARDBOX_STATE")
+    if given:
+        return Path(given).expanduser().absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/wardbox")
+    return Path("~/.local/state/wardbox").expanduser()
