@@ -1,0 +1,114 @@
+"""What a verified caller may do: the grant, and the things handed out once."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The rights of one verified caller; made by `AccessService.authenticate` alone.
+
+    Attributes:
+        actor: Who acts, for the audit log: "user:<name>", "key:<id>" or "local:console".
+        scopes: What the caller may do (see `roles.py`).
+        models: The model ids the caller may use; None means every model.
+        key_id: The id of the API key, or None for a session and the local console.
+        role: The role behind the scopes.
+    """
+
+    actor: str
+    scopes: frozenset[str]
+    models: frozenset[str] | None
+    key_id: str | None
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in person; the token is shown once and stored only as a hash.
+
+    Attributes:
+        token: The bearer value.
+        expires: Unix time in seconds after which the token is refused whatever happens.
+        role: The person's role.
+        scopes: What the role may do.
+    """
+
+    token: str
+    expires: float
+    role: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWish:
+    """What a new API key shall be allowed to do.
+
+    Attributes:
+        name: A label for people, 1-64 characters.
+        scopes: A non-empty part of the creator's own scopes.
+        models: Allowed model ids; None means every model.
+        expires: Unix time in seconds, or None for no expiry.
+        rpm: Requests per minute, or None for no limit.
+        tpm: Tokens (prompt + completion) per minute, or None for no limit.
+    """
+
+    name: str
+    scopes: frozenset[str]
+    models: frozenset[str] | None = None
+    expires: float | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedKey:
+    """A new API key; `secret` is the whole bearer value and is never shown again."""
+
+    id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """One API key as an administrator sees it; the secret is not in the box at all.
+
+    `state` is "active", "expired" or "revoked"; times are Unix seconds.
+    """
+
+    id: str
+    name: str
+    owner: str
+    scopes: frozenset[str]
+    models: frozenset[str] | None
+    created: float
+    expires: float | None
+    revoked: float | None
+    rpm: int | None
+    tpm: int | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """One person as an administrator sees them; times are Unix seconds."""
+
+    name: str
+    role: str
+    created: float
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Metered use of one hour; it names key and model by value and outlives both.
+
+    `hour` is the Unix time of the hour's start in seconds.
+    """
+
+    hour: int
+    actor: str
+    key_id: str
+    model: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int

@@ -1,0 +1,83 @@
+"""API keys: judging a wish for one, and the live credential it becomes."""
+
+from math import inf, isfinite
+from typing import Final
+
+from appliance.access.errors import AccessForbidden, KeyWishInvalid
+from appliance.access.grants import Grant, KeyView, KeyWish
+from appliance.access.index import Credential
+from appliance.access.quota import Quota
+from appliance.access.roles import KEY_ROLE, SCOPES
+from appliance.access.store import StoredKey
+
+MAX_LIMIT: Final = 10**12
+MAX_NAME: Final = 64
+MAX_MODELS: Final = 256
+
+
+def judge_wish(wish: KeyWish, by: Grant, now: float) -> None:
+    """Check a wish for a key against what its maker may give away.
+
+    Args:
+        wish: What is asked for.
+        by: Who asks.
+        now: Unix time in seconds.
+
+    Raises:
+        KeyWishInvalid: Something in it cannot be.
+        AccessForbidden: It holds a scope or a model that its maker lacks.
+    """
+    if not 1 <= len(wish.name.strip()) <= MAX_NAME or not wish.name.isprintable():
+        raise KeyWishInvalid(
+            reason_zh="名称须为 1 至 64 个可见字符",
+            reason_en="its name must have 1-64 visible characters",
+        )
+    if not wish.scopes:
+        raise KeyWishInvalid(reason_zh="至少需要一个权限", reason_en="it needs at least one scope")
+    unknown = sorted(wish.scopes - SCOPES)
+    if unknown:
+        raise KeyWishInvalid(
+            reason_zh=f"没有权限 {unknown[0][:64]}",
+            reason_en=f"there is no scope {unknown[0][:64]}",
+        )
+    lacking = sorted(wish.scopes - by.scopes)
+    if lacking:
+        raise AccessForbidden(scope=lacking[0])
+    _judge_models(wish, by)
+    if wish.expires is not None and not (isfinite(wish.expires) and wish.expires > now):
+        raise KeyWishInvalid(reason_zh="到期时间已过", reason_en="its expiry lies in the past")
+    for limit in (wish.rpm, wish.tpm):
+        if limit is not None and not 1 <= limit <= MAX_LIMIT:
+            raise KeyWishInvalid(
+                reason_zh="限额必须是正整数", reason_en="a limit must be a positive whole number"
+            )
+
+
+def credential_of(key: StoredKey, now: float) -> Credential:
+    """Make the live credential of a stored key."""
+    view: KeyView = key.view
+    grant = Grant(f"key:{view.id}", view.scopes, view.models, view.id, KEY_ROLE)
+    return Credential(
+        key.salt,
+        key.digest,
+        grant,
+        inf if view.expires is None else view.expires,
+        quota=Quota.of(view.rpm, view.tpm, now),
+    )
+
+
+def _judge_models(wish: KeyWish, by: Grant) -> None:
+    if wish.models is None:
+        if by.models is not None:
+            raise KeyWishInvalid(
+                reason_zh="须列出允许的模型", reason_en="the allowed models must be listed"
+            )
+        return
+    if not 1 <= len(wish.models) <= MAX_MODELS:
+        raise KeyWishInvalid(
+            reason_zh="允许的模型须为 1 至 256 个", reason_en="it must allow 1-256 models"
+        )
+    if by.models is not None and not wish.models <= by.models:
+        raise KeyWishInvalid(
+            reason_zh="其中有你不能使用的模型", reason_en="it names a model you may not use"
+        )

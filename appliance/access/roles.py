@@ -1,0 +1,63 @@
+"""Roles and the scopes each of them holds; one table decides who may do what."""
+
+from typing import Final
+
+SCOPES: Final[frozenset[str]] = frozenset(
+    {
+        "chat",
+        "models:read",
+        "models:write",
+        "specialists",
+        "jobs:read",
+        "jobs:write",
+        "audit:read",
+        "audit:export",
+        "keys:read",
+        "keys:write",
+        "users:read",
+        "users:write",
+        "system:read",
+        "vault:write",
+        "updates:write",
+        "evaluation:read",
+        "evaluation:write",
+        "tuning:write",
+    }
+)
+
+# A clinician drafts and reads; an auditor reads the record and nothing clinical; an application is a
+# program of the hospital and can never administer, whatever its key asks for.
+ROLES: Final[dict[str, frozenset[str]]] = {
+    "administrator": SCOPES,
+    "informatics": frozenset(
+        {
+            "chat",
+            "models:read",
+            "models:write",
+            "specialists",
+            "jobs:read",
+            "jobs:write",
+            "keys:read",
+            "keys:write",
+            "system:read",
+            "evaluation:read",
+            "evaluation:write",
+            "tuning:write",
+        }
+    ),
+    "clinician": frozenset({"chat", "models:read", "specialists", "system:read"}),
+    "auditor": frozenset(
+        {"models:read", "audit:read", "audit:export", "system:read", "jobs:read", "evaluation:read"}
+    ),
+    "application": frozenset({"chat", "models:read", "specialists", "system:read"}),
+}
+
+# The role written in the grant of an API key.
+KEY_ROLE: Final = "application"
+# The role of whoever reaches the local Unix socket; the file's mode is the lock.
+LOCAL_ROLE: Final = "administrator"
+
+
+def scopes_of(role: str) -> frozenset[str] | None:
+    """Return the scopes of `role`, or None when there is no such role."""
+    return ROLES.get(role)
