@@ -1,0 +1,80 @@
+"""Fidelity: how far a note says exactly what its facts say, field by field."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.reference.catalogue import language as language_of
+from models.reference.cataract.values import sheet_of
+from models.reference.facts import AdmissionFacts
+from models.reference.language import EYE_WORDS, Sheet
+from models.reference.placeholders import mask_sheet
+from models.reference.reading import ReadNote, read_note
+
+NAMES = ("patient.name", "informant.name")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldScores:
+    """The judgement of one note.
+
+    `fields` says of every key that the facts ask for whether the note states exactly its value
+    and no other; `laterality` says of every key with a side whether the side is right; `invented`
+    are statements that the facts do not ask for and text that could not be read.
+    """
+
+    fields: Mapping[str, bool]
+    laterality: Mapping[str, bool]
+    well_formed: bool
+    invented: tuple[str, ...]
+
+    @property
+    def exact_share(self) -> float:
+        """The share of fields that are exact; 1 where there are none."""
+        return sum(self.fields.values()) / len(self.fields) if self.fields else 1.0
+
+    @property
+    def all_exact(self) -> bool:
+        """Whether every field is exact and nothing was invented."""
+        return all(self.fields.values()) and not self.invented
+
+    @property
+    def name_right(self) -> bool:
+        """Whether every name is right."""
+        return all(self.fields[key] for key in NAMES if key in self.fields)
+
+
+def score(text: str, facts: AdmissionFacts, tongue: str = "zh") -> FieldScores:
+    """How far a note, bare or checked, says what its facts say; placeholders are put back first."""
+    return score_against(text, sheet_of(facts, tongue))
+
+
+def score_against(text: str, sheet: Sheet) -> FieldScores:
+    """How far a note says what any sheet says."""
+    language = language_of(sheet.language)
+    _, restoration = mask_sheet(sheet)
+    note = read_note(restoration.restore(text), language)
+    expected, stated = language.expected(sheet), note.values
+    fields = {key: stated.get(key) == (value,) for key, value in expected.items()}
+    laterality = {
+        key: _side(key, stated.get(key, ()), language.tongue)
+        == _side(key, (value,), language.tongue)
+        for key, value in expected.items()
+        if _side(key, (value,), language.tongue)
+    }
+    wanted = {unit.section for unit in language.units_for(sheet)}
+    well_formed = note.well_formed and wanted <= set(note.headings)
+    return FieldScores(fields, laterality, well_formed, _invented(note, expected))
+
+
+def _side(key: str, values: tuple[str, ...], tongue: str) -> frozenset[str]:
+    del key
+    words = "|".join(EYE_WORDS[tongue])
+    return frozenset(side for value in values for side in re.findall(words, value))
+
+
+def _invented(note: ReadNote, expected: Mapping[str, str]) -> tuple[str, ...]:
+    unknown = (
+        each.text for each in note.statements if not all(key in expected for key in each.values)
+    )
+    return (*unknown, *(each.text for each in note.unread))
