@@ -1,6 +1,6 @@
 """The refusals of secure_compute: one exception per kind, each a sentence with a way out."""
 
-# ruff: noqa: N818  # an error is named after what is wrong
+# an error is named after what is wrong
 
 
 class SecureComputeError(Exception):
@@ -125,3 +125,85 @@ class KeyMalformed(SecureComputeError):
     en = "The key is malformed: {reason}."
     way_out_zh = "请核对密钥的来源和长度。"
     way_out_en = "Check where the key came from and how long it is."
+
+
+class SealMalformed(SecureComputeError):
+    """Sealed bytes that break their format."""
+
+    code = "secure.seal-malformed"
+    zh = "加密内容不合格式:{reason}。"
+    en = "The sealed content is malformed: {reason}."
+    way_out_zh = "文件可能被截断或覆盖,请从备份恢复。"
+    way_out_en = "The file may be cut off or overwritten; restore it from a backup."
+
+
+class SealBroken(SecureComputeError):
+    """Sealed bytes that do not open: changed, cut, reordered, or sealed under another key."""
+
+    code = "secure.seal-broken"
+    zh = "加密内容打不开:密钥不符,或内容被改动、截断。"
+    en = "The sealed content does not open: the key is another one, or the content was altered or cut."
+    way_out_zh = "请核对密钥版本;若密钥无误,请从备份恢复。"
+    way_out_en = "Check the key's version; if the key is right, restore from a backup."
+
+
+class WrongSecret(SecureComputeError):
+    """A passphrase, recovery key or machine key that opens no slot."""
+
+    code = "secure.wrong-secret"
+    zh = "口令或密钥不对,打不开根密钥。"
+    en = "The passphrase or key is wrong: the root key stays closed."
+    way_out_zh = "请再输入一次;忘记口令时可用安装时给出的恢复密钥。"
+    way_out_en = "Enter it again; the recovery key shown at installation opens the box as well."
+
+
+class RecoveryKeyMistyped(SecureComputeError):
+    """A recovery key text that cannot be one."""
+
+    code = "secure.recovery-key-mistyped"
+    zh = "恢复密钥输入有误:{reason_zh}。"
+    en = "The recovery key is mistyped: {reason}."
+    way_out_zh = "请对照纸质记录核对该处;大小写、空格不影响,0 与 O、1 与 I、L 视为相同。"
+    way_out_en = (
+        "Compare it with the paper; case and spaces do not matter, 0/O and 1/I/L are alike."
+    )
+
+
+class SealedRootMalformed(SecureComputeError):
+    """A sealed-root document that breaks its format."""
+
+    code = "secure.sealed-root-malformed"
+    zh = "根密钥文件不合格式:{reason}。"
+    en = "The sealed root key document is malformed: {reason}."
+    way_out_zh = "请从备份恢复该文件;没有它,数据无法打开。"
+    way_out_en = "Restore this file from a backup; without it the data cannot be opened."
+
+
+class LastSlot(SecureComputeError):
+    """An attempt to remove the only way to open the root key."""
+
+    code = "secure.last-slot"
+    zh = "不能删除最后一个开启方式。"
+    en = "The last way to open the root key cannot be removed."
+    way_out_zh = "请先添加新的口令或恢复密钥。"
+    way_out_en = "Add a new passphrase or recovery key first."
+
+
+class PasswordRefused(SecureComputeError):
+    """A password that cannot be stored."""
+
+    code = "secure.password-refused"
+    zh = "不能使用这个口令:{reason_zh}。"
+    en = "This password cannot be used: {reason}."
+    way_out_zh = "请换一个 8 到 256 个字符的口令。"
+    way_out_en = "Choose a password of 8 to 256 characters."
+
+
+class CertificateRefused(SecureComputeError):
+    """A certificate that cannot be read or issued."""
+
+    code = "secure.certificate-refused"
+    zh = "证书无法读取或签发:{reason}。"
+    en = "The certificate cannot be read or issued: {reason}."
+    way_out_zh = "请核对主机名、IP 地址和证书文件。"
+    way_out_en = "Check the host names, addresses and certificate files."

@@ -1,0 +1,156 @@
+"""The keys of one box: derived from the root key by use, or random and wrapped under it."""
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from secure_compute.envelope import Sealed, seal, unseal
+from secure_compute.errors import KeyMalformed, SealBroken
+from secure_compute.secret import Secret
+
+ROOT_SIZE: Final = 32
+
+_USE: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}", re.ASCII)
+_FIELDS: Final = {"use", "version", "sealed"}
+_MAX_VERSION: Final = 2**31
+_MAX_TEXT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A random key, sealed under the root key. Public: it may lie on any disk.
+
+    Attributes:
+        use: What the key is for, for example `db` or `audit-signing`.
+        version: Counts up when the key itself is replaced.
+        sealed: The key, sealed with use and version as context.
+    """
+
+    use: str
+    version: int
+    sealed: Sealed
+
+    @property
+    def key_id(self) -> str:
+        """`use/version`: how envelopes name the key inside."""
+        return f"{self.use}/{self.version}"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; `parse` reads it."""
+        text = b64encode(self.sealed.to_bytes()).decode()
+        return {"use": self.use, "version": self.version, "sealed": text}
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read a JSON object.
+
+        Raises:
+            KeyMalformed: It is not one that `to_json` writes.
+            SealMalformed: The sealed part breaks its format.
+        """
+        if not isinstance(value, dict) or value.keys() != _FIELDS:
+            raise KeyMalformed(reason="a wrapped key has the fields use, version, sealed")
+        use, version, text = value["use"], value["version"], value["sealed"]
+        if not isinstance(text, str) or len(text) > _MAX_TEXT:
+            raise KeyMalformed(reason="a wrapped key is not text")
+        _check(use, version)
+        try:
+            return cls(use, version, Sealed.parse(b64decode(text.encode(), validate=True)))
+        except (Base64Error, ValueError) as error:
+            raise KeyMalformed(reason="a wrapped key is not base64") from error
+
+
+class Keyring:
+    """Everything that the root key opens.
+
+    Derived keys change with the root key, so they serve what can be made again; whatever must
+    outlive a rotation of the root (databases, files, signing seeds) is a random wrapped key.
+    """
+
+    __slots__ = ("_kek", "_root", "root_id")
+
+    def __init__(self, root: Secret) -> None:
+        """Take over the root key.
+
+        Args:
+            root: 32 random bytes.
+
+        Raises:
+            KeyMalformed: It has another length.
+        """
+        if len(root) != ROOT_SIZE:
+            raise KeyMalformed(reason=f"a root key of {len(root)} bytes")
+        self._root = root
+        self._kek = self.derive("wrap")
+        self.root_id: Final = root_id(root)
+
+    def derive(self, use: str, size: int = 32) -> Secret:
+        """The key for a use: HKDF-SHA256 of the root key with info `wardbox/v1/<use>`.
+
+        Args:
+            use: 1-63 lower-case letters, digits, dots and dashes.
+            size: Bytes wanted.
+
+        Raises:
+            KeyMalformed: The use has another shape.
+        """
+        _check(use, 1)
+        return _expand(self._root, use, size)
+
+    def new_key(self, use: str, version: int = 1, size: int = 32) -> tuple[WrappedKey, Secret]:
+        """A fresh random key, wrapped for keeping and open for using."""
+        key = Secret.random(size)
+        return self.wrap(key, use, version), key
+
+    def wrap(self, key: Secret, use: str, version: int = 1) -> WrappedKey:
+        """Wrap a key that exists already."""
+        _check(use, version)
+        return WrappedKey(
+            use, version, seal(key.reveal(), self._kek, self.root_id, _aad(use, version))
+        )
+
+    def unwrap(self, wrapped: WrappedKey) -> Secret:
+        """Open a wrapped key.
+
+        Raises:
+            SealBroken: It was wrapped under another root key, or altered.
+        """
+        if wrapped.sealed.key_id != self.root_id:
+            raise SealBroken
+        return Secret(unseal(wrapped.sealed, self._kek, _aad(wrapped.use, wrapped.version)))
+
+    def rewrap(self, wrapped: WrappedKey, under: "Keyring") -> WrappedKey:
+        """The same key wrapped under a new root key: how the root is rotated."""
+        with self.unwrap(wrapped) as key:
+            return under.wrap(key, wrapped.use, wrapped.version)
+
+    def wipe(self) -> None:
+        """Forget the root key and what was derived from it to wrap others."""
+        self._root.wipe()
+        self._kek.wipe()
+
+
+def root_id(root: Secret) -> str:
+    """A public name for a root key: 32 hexadecimal digits derived from it."""
+    with _expand(root, "root-id", 16) as value:
+        return value.reveal().hex()
+
+
+def _expand(root: Secret, use: str, size: int) -> Secret:
+    return Secret(HKDF(SHA256(), size, None, f"wardbox/v1/{use}".encode()).derive(root.reveal()))
+
+
+def _aad(use: str, version: int) -> bytes:
+    return f"wardbox/v1/wrapped/{use}/{version}".encode()
+
+
+def _check(use: object, version: object) -> None:
+    if not isinstance(use, str) or not _USE.fullmatch(use):
+        raise KeyMalformed(reason="a use has 1-63 lower-case letters, digits, dots and dashes")
+    if type(version) is not int or not 1 <= version < _MAX_VERSION:
+        raise KeyMalformed(reason="a key version counts from 1")

@@ -1,0 +1,285 @@
+"""The root key at rest: one document with a slot for each secret that opens it."""
+
+import unicodedata
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from os import urandom
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from argon2.low_level import Type, hash_secret_raw
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from secure_compute.canonical import canonical_bytes, parse_canonical
+from secure_compute.envelope import Sealed, seal, unseal
+from secure_compute.errors import (
+    AlgorithmUnknown,
+    KeyMalformed,
+    LastSlot,
+    NotCanonical,
+    SealBroken,
+    SealedRootMalformed,
+    SealMalformed,
+    WrongSecret,
+)
+from secure_compute.keyring import ROOT_SIZE, root_id
+from secure_compute.secret import Secret
+
+FORMAT: Final = "wardbox-sealed-root/1"
+MAX_SLOTS: Final = 32
+
+_SALT_SIZE: Final = 16
+_MAX_BYTES: Final = 1 << 16
+_HKDF: Final = "hkdf-sha256"
+_ARGON2ID: Final = "argon2id"
+# What a document may ask of the machine: an altered one must not exhaust it.
+_BOUNDS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {"memory_kib": (8, 1 << 20), "passes": (1, 16), "lanes": (1, 16)}
+)
+PASSPHRASE: Final = "passphrase"  # noqa: S105  # the name of a kind
+RECOVERY: Final = "recovery"
+MACHINE: Final = "machine"
+_KDF_OF: Final[Mapping[str, str]] = MappingProxyType(
+    {PASSPHRASE: _ARGON2ID, RECOVERY: _HKDF, MACHINE: _HKDF}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Argon2Cost:
+    """What one guess at a passphrase costs (RFC 9106; its second recommendation, one lane)."""
+
+    memory_kib: int = 65_536
+    passes: int = 3
+    lanes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """A secret that opens the root key, and the kind of slot it fits.
+
+    Attributes:
+        kind: `passphrase` (a person's), `recovery` (256 bits on paper) or `machine` (256 bits kept by
+            a TPM, a credential store or a key file).
+        secret: The bytes.
+    """
+
+    kind: str
+    secret: Secret = field(repr=False)
+
+    @classmethod
+    def passphrase(cls, text: str) -> Self:
+        """A person's passphrase, in Unicode form NFC; WrongSecret for text that cannot be one."""
+        try:
+            data = unicodedata.normalize("NFC", text).encode()
+        except UnicodeEncodeError:
+            raise WrongSecret from None
+        if not 0 < len(data) <= 1024:  # noqa: PLR2004  # far beyond what a person types
+            raise WrongSecret
+        return cls(PASSPHRASE, Secret(data))
+
+    @classmethod
+    def recovery(cls, key: Secret) -> Self:
+        """The recovery key, as `recovery.parse_recovery` gives it."""
+        return cls(RECOVERY, _full_entropy(key))
+
+    @classmethod
+    def machine(cls, key: Secret) -> Self:
+        """32 random bytes that a TPM, a credential store or a key file keeps."""
+        return cls(MACHINE, _full_entropy(key))
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One way to open the root key.
+
+    Attributes:
+        slot_id: 16 hexadecimal digits.
+        kind: As in `Opener`.
+        kdf: Algorithm id, salt (base64) and, for argon2id, the cost.
+        sealed: The root key under the derived key.
+    """
+
+    slot_id: str
+    kind: str
+    kdf: Mapping[str, str | int]
+    sealed: Sealed
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        text = b64encode(self.sealed.to_bytes()).decode()
+        return {"id": self.slot_id, "kdf": dict(self.kdf), "kind": self.kind, "sealed": text}
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRoot:
+    """The document: which root key it is, and its slots. Public; any loss of it loses the data."""
+
+    root_id: str
+    slots: tuple[Slot, ...]
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
+        slots = [slot.to_json() for slot in self.slots]
+        return canonical_bytes({"format": FORMAT, "root_id": self.root_id, "slots": slots})
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a document.
+
+        Raises:
+            SealedRootMalformed: Anything but what `to_bytes` writes.
+            AlgorithmUnknown: It needs an algorithm that this release does not know.
+        """
+        try:
+            _require(len(data) <= _MAX_BYTES, "it is too large")
+            value = parse_canonical(data)
+            fields = {"format", "root_id", "slots"}
+            _require(isinstance(value, dict) and value.keys() == fields, "its fields are others")
+            _require(value["format"] == FORMAT, "its format is another")
+            _require(_is_hex(value["root_id"], 32), "the root id is damaged")
+            slots = value["slots"]
+            _require(isinstance(slots, list) and 0 < len(slots) <= MAX_SLOTS, "it has no slots")
+            parsed = tuple(_parse_slot(slot) for slot in slots)
+            _require(len({slot.slot_id for slot in parsed}) == len(parsed), "slot ids repeat")
+        except (NotCanonical, SealMalformed, KeyMalformed, Base64Error, ValueError) as error:
+            raise SealedRootMalformed(reason="it was damaged or edited") from error
+        return cls(value["root_id"], parsed)
+
+
+def seal_root(root: Secret, opener: Opener, cost: Argon2Cost = Argon2Cost()) -> SealedRoot:
+    """A document with one slot for a root key."""
+    return add_slot(SealedRoot(root_id(root), ()), root, opener, cost)
+
+
+def add_slot(
+    document: SealedRoot,
+    root: Secret,
+    opener: Opener,
+    cost: Argon2Cost = Argon2Cost(),  # frozen, so sharing the default is harmless
+) -> SealedRoot:
+    """The document with one more slot.
+
+    Args:
+        document: What exists.
+        root: The open root key; it must be this document's.
+        opener: The secret that shall open it from now on.
+        cost: For passphrases.
+
+    Raises:
+        WrongSecret: The root key is another document's.
+        SealedRootMalformed: All slots are taken.
+    """
+    if root_id(root) != document.root_id:
+        raise WrongSecret
+    if len(document.slots) == MAX_SLOTS:
+        raise SealedRootMalformed(reason=f"{MAX_SLOTS} slots are taken")
+    salt = b64encode(urandom(_SALT_SIZE)).decode()
+    kdf: dict[str, str | int] = {"algorithm": _KDF_OF[opener.kind], "salt": salt}
+    if opener.kind == PASSPHRASE:
+        kdf |= {"memory_kib": cost.memory_kib, "passes": cost.passes, "lanes": cost.lanes}
+    slot_id = urandom(8).hex()
+    aad = _aad(document.root_id, slot_id, opener.kind, kdf)
+    with _derive(opener, kdf) as key:
+        sealed = seal(root.reveal(), key, slot_id, aad)
+    slot = Slot(slot_id, opener.kind, MappingProxyType(kdf), sealed)
+    return replace(document, slots=(*document.slots, slot))
+
+
+def remove_slot(document: SealedRoot, slot_id: str) -> SealedRoot:
+    """The document without a slot (unchanged when it has none of that id).
+
+    Raises:
+        LastSlot: It is the only one.
+    """
+    left = tuple(slot for slot in document.slots if slot.slot_id != slot_id)
+    if not left:
+        raise LastSlot
+    return replace(document, slots=left)
+
+
+def open_root(document: SealedRoot, opener: Opener) -> Secret:
+    """Open the root key with a secret.
+
+    Raises:
+        WrongSecret: No slot of this kind opens; the same error whether the secret is wrong, such a
+            slot is missing, or the slot was altered.
+    """
+    for slot in document.slots:
+        if slot.kind != opener.kind:
+            continue
+        try:
+            with _derive(opener, slot.kdf) as key:
+                aad = _aad(document.root_id, slot.slot_id, slot.kind, slot.kdf)
+                root = Secret(unseal(slot.sealed, key, aad))
+        except SealBroken:
+            continue
+        if len(root) == ROOT_SIZE and root_id(root) == document.root_id:
+            return root
+    raise WrongSecret
+
+
+def _derive(opener: Opener, kdf: Mapping[str, Any]) -> Secret:
+    salt = b64decode(kdf["salt"])
+    if kdf["algorithm"] == _HKDF:
+        info = f"wardbox/v1/slot-{opener.kind}".encode()
+        return Secret(HKDF(SHA256(), 32, salt, info).derive(opener.secret.reveal()))
+    return Secret(
+        hash_secret_raw(
+            opener.secret.reveal(),
+            salt,
+            time_cost=kdf["passes"],
+            memory_cost=kdf["memory_kib"],
+            parallelism=kdf["lanes"],
+            hash_len=32,
+            type=Type.ID,
+        )
+    )
+
+
+def _aad(root: str, slot_id: str, kind: str, kdf: Mapping[str, Any]) -> bytes:
+    return canonical_bytes({"id": slot_id, "kdf": dict(kdf), "kind": kind, "root_id": root})
+
+
+def _parse_slot(value: Any) -> Slot:
+    fields = {"id", "kdf", "kind", "sealed"}
+    _require(isinstance(value, dict) and value.keys() == fields, "a slot has other fields")
+    kind, kdf, sealed = value["kind"], value["kdf"], value["sealed"]
+    _require(_is_hex(value["id"], 16) and isinstance(sealed, str), "a slot is damaged")
+    if not isinstance(kind, str) or kind not in _KDF_OF:
+        raise AlgorithmUnknown(algorithm=str(kind)[:64])
+    _check_kdf(kind, kdf)
+    parsed = Sealed.parse(b64decode(sealed, validate=True))
+    return Slot(value["id"], kind, MappingProxyType(kdf), parsed)
+
+
+def _check_kdf(kind: str, kdf: Any) -> None:
+    _require(isinstance(kdf, dict), "a slot has no key derivation")
+    bounds = _BOUNDS if kind == PASSPHRASE else {}
+    _require(kdf.keys() == {"algorithm", "salt", *bounds}, "a key derivation has other fields")
+    if kdf["algorithm"] != _KDF_OF[kind]:
+        raise AlgorithmUnknown(algorithm=str(kdf["algorithm"])[:64])
+    _require(isinstance(kdf["salt"], str), "a salt is damaged")
+    _require(len(b64decode(kdf["salt"], validate=True)) == _SALT_SIZE, "a salt is damaged")
+    for name, (low, high) in bounds.items():
+        value = kdf[name]
+        _require(type(value) is int and low <= value <= high, f"{name} is out of bounds")
+
+
+def _full_entropy(key: Secret) -> Secret:
+    if len(key) != 32:  # noqa: PLR2004  # 256 bits
+        raise KeyMalformed(reason=f"an opening key of {len(key)} bytes")
+    return key
+
+
+def _is_hex(value: object, size: int) -> bool:
+    return (
+        isinstance(value, str) and len(value) == size and not set(value) - set("0123456789abcdef")
+    )
+
+
+def _require(holds: bool, reason: str) -> None:  # noqa: FBT001  # an assertion that stays on
+    if not holds:
+        raise SealedRootMalformed(reason=reason)

@@ -1,0 +1,159 @@
+"""Sealing of files in chunks of 1 MiB; truncation, reordering and splicing are detected."""
+
+import hmac
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from secure_compute.envelope import AES_256_GCM, KEY_SIZE, TAG_SIZE, header_bytes, read_header
+from secure_compute.errors import KeyMalformed, SealBroken, SealMalformed
+from secure_compute.secret import Secret
+
+CHUNK: Final = 1 << 20
+
+_MAGIC: Final = b"WBS\x01"
+_SALT_SIZE: Final = 32
+_COMMITMENT_SIZE: Final = 32
+_PREFIX_SIZE: Final = 7
+_MAX_CHUNKS: Final = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKey:
+    """What opens a sealed stream.
+
+    Attributes:
+        key: 32 bytes; any number of streams may share it.
+        key_id: Name of the key, written into the header.
+        aad: Context that must be the same when opening; not stored.
+    """
+
+    key: Secret
+    key_id: str
+    aad: bytes = b""
+
+
+def seal_stream(source: BinaryIO, target: BinaryIO, key: StreamKey) -> int:
+    """Seal everything that is left in `source` into `target`.
+
+    Each stream has a key of its own, derived by HKDF-SHA256 from a random salt, the header and the
+    context. Chunks follow the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizar 2015): the
+    nonce is a derived prefix (7 bytes), the chunk number (4) and a byte that is 1 on the last chunk.
+
+    Returns:
+        Plaintext bytes sealed.
+    """
+    header = header_bytes(_MAGIC, AES_256_GCM, key.key_id) + os.urandom(_SALT_SIZE)
+    cipher, prefix, commitment = _derive(key, header)
+    target.write(header + commitment)
+    total = 0
+    for number, chunk, last in _chunks(source, CHUNK):
+        target.write(cipher.encrypt(_nonce(prefix, number, last=last), chunk, None))
+        total += len(chunk)
+    return total
+
+
+def unseal_stream(source: BinaryIO, target: BinaryIO, key: StreamKey) -> int:
+    """Open a sealed stream.
+
+    Chunks are written as soon as each is authentic, so a cut stream has already written its
+    beginning when it is refused: write into a file of no name, or use `unseal_file`.
+
+    Returns:
+        Plaintext bytes written.
+
+    Raises:
+        SealMalformed: It does not begin like a sealed stream.
+        SealBroken: Another key or context; or altered, cut, reordered or lengthened content.
+    """
+    cipher, prefix = _open_header(source, key)
+    total = 0
+    for number, chunk, last in _chunks(source, CHUNK + TAG_SIZE):
+        try:
+            plain = cipher.decrypt(_nonce(prefix, number, last=last), chunk, None)
+        except InvalidTag:
+            raise SealBroken from None
+        target.write(plain)
+        total += len(plain)
+    return total
+
+
+def seal_file(source: Path, target: Path, key: StreamKey) -> int:
+    """Seal a file into another, which appears whole and durable or not at all."""
+    with source.open("rb") as plain:
+        return _into_file(target, lambda sealed: seal_stream(plain, sealed, key))
+
+
+def unseal_file(source: Path, target: Path, key: StreamKey) -> int:
+    """Open a sealed file into another, which appears only once everything proved authentic."""
+    with source.open("rb") as sealed:
+        return _into_file(target, lambda plain: unseal_stream(sealed, plain, key))
+
+
+def _into_file(target: Path, write: Callable[[BinaryIO], int]) -> int:
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            count = write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _open_header(source: BinaryIO, key: StreamKey) -> tuple[AESGCM, bytes]:
+    start = _read_full(source, len(_MAGIC) + 1)
+    for extra in (1, _SALT_SIZE + _COMMITMENT_SIZE):  # each id ends where its length byte says
+        start += _read_full(source, start[-1] + extra) if start else b""
+    _, key_id, at = read_header(start, _MAGIC)
+    end = at + _SALT_SIZE
+    if len(start) != end + _COMMITMENT_SIZE:
+        raise SealMalformed(reason="it is too short")
+    cipher, prefix, commitment = _derive(key, start[:end])
+    # The commitment ties the stream to one key: AES-GCM alone can be made to open under two.
+    if key_id != key.key_id or not hmac.compare_digest(commitment, start[end:]):
+        raise SealBroken
+    return cipher, prefix
+
+
+def _derive(key: StreamKey, header: bytes) -> tuple[AESGCM, bytes, bytes]:
+    if len(key.key) != KEY_SIZE:
+        raise KeyMalformed(reason=f"a sealing key of {len(key.key)} bytes")
+    info = b"wardbox/v1/stream" + len(header).to_bytes(2, "big") + header + key.aad
+    hkdf = HKDF(SHA256(), KEY_SIZE + _PREFIX_SIZE + _COMMITMENT_SIZE, header[-_SALT_SIZE:], info)
+    okm = hkdf.derive(key.key.reveal())
+    rest = okm[KEY_SIZE:]
+    return AESGCM(okm[:KEY_SIZE]), rest[:_PREFIX_SIZE], rest[_PREFIX_SIZE:]
+
+
+def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
+    return prefix + number.to_bytes(4, "big") + bytes([last])
+
+
+def _chunks(source: BinaryIO, size: int) -> Iterator[tuple[int, bytes, bool]]:
+    """Chunks of `size` with their number; the last (perhaps shorter or empty) is marked."""
+    number, chunk = 0, _read_full(source, size)
+    while following := _read_full(source, size):
+        yield number, chunk, False
+        number, chunk = number + 1, following
+        if number == _MAX_CHUNKS:
+            raise SealMalformed(reason="it is longer than 4 PiB")
+    yield number, chunk, True
+
+
+def _read_full(source: BinaryIO, size: int) -> bytes:
+    parts, missing = [], size
+    while missing and (part := source.read(missing)):  # pipes and sockets give less than asked
+        parts.append(part)
+        missing -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
