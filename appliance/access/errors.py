@@ -97,8 +97,8 @@ class WeakPassword(ApplianceError):
     """A password that is too short, too long, or the name itself."""
 
     code = "access.weak-password"
-    zh = "密码至少 {minimum} 个字符、至多 1024 个,且不能与用户名相同。"
-    en = "A password has {minimum} to 1024 characters and is not the user's name."
+    zh = "密码至少 {minimum} 个字符、至多 256 个,且不能与用户名相同。"
+    en = "A password has {minimum} to 256 characters and is not the user's name."
     way_out_zh = "请换一个更长的密码。"
     way_out_en = "Choose a longer one."
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from appliance.access.errors import (
@@ -15,9 +16,11 @@ from appliance.access.index import Credential, CredentialIndex
 from appliance.access.metering import Meter, Ticker
 from appliance.access.roles import LOCAL_ROLE, SCOPES
 from appliance.access.store import AccessStore
-from appliance.audit.events import Event
+from appliance.audit import events
+from appliance.audit.event import Event
 from appliance.errors import ApplianceError
 
+ANONYMOUS: Final = "anonymous"
 LOCAL_ACTOR: Final = "local:console"
 LOCAL: Final = Grant(LOCAL_ACTOR, SCOPES, None, None, LOCAL_ROLE)
 _FLUSH_S: Final = 1.0
@@ -128,8 +131,8 @@ class Gate:
         # One event a second at most, so that a flood of bad keys cannot fill the log.
         refused, self._refused = self._refused, 0
         if refused:
-            self._record("access:key:refuse", "anonymous", None, {"count": refused})
+            told = events.key_refuse(ANONYMOUS, None, code=AccessRefused.code)
+            self._record(replace(told, details={**told.details, "count": refused}))
 
-    def _record(self, tag: str, actor: str, subject: str | None, details: dict[str, Any]) -> None:
-        event = Event(tag=tag, actor=actor, subject=subject, request_id=None, details=details)
+    def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from appliance.access.credentials import KEY_PREFIX, mint, token_id
 from appliance.access.errors import AccessForbidden, AccessRefused, KeyUnknown, LockedOut
-from appliance.access.gate import LOCAL, Audit, Gate
+from appliance.access.gate import ANONYMOUS, LOCAL, Audit, Gate
 from appliance.access.grants import (
     CreatedKey,
     Grant,
@@ -20,6 +20,8 @@ from appliance.access.passwords import Argon2Passwords
 from appliance.access.people import Passwords, People, SignInRules
 from appliance.access.roles import ROLES
 from appliance.access.store import AccessStore, StoredKey, StoredSession
+from appliance.audit import events
+from appliance.audit.event import Event
 from appliance.db.database import Db
 
 
@@ -61,7 +63,7 @@ class AccessService(Gate):
         self._may_give(by, role)
         with self._store.change():
             self._people.create(name, password, role)
-            self._record("access:user:create", by.actor, f"user:{name}", {"role": role})
+            self._record(events.user_create(by.actor, None, name=name, role=role))
         return UserView(name, role, self._clock(), locked=False)
 
     def users(self) -> list[UserView]:
@@ -78,10 +80,10 @@ class AccessService(Gate):
             )
             raise
         except AccessRefused as refusal:
-            self._record("access:session:refuse", "anonymous", None, {"code": refusal.code})
+            self._record(events.session_refuse(ANONYMOUS, None, reason=refusal.code))
             raise
         session = opened.session
-        self._record("access:session:open", f"user:{name}", session.id, {"role": opened.role})
+        self._record(events.session_open(f"user:{name}", None, role=opened.role))
         self._open(session, opened.role)
         return Session(opened.token, session.expires, opened.role, ROLES[opened.role])
 
@@ -93,24 +95,24 @@ class AccessService(Gate):
             return
         self._index.drop(identity)
         self._store.drop_session(identity)
-        self._record("access:session:close", credential.grant.actor, identity, {})
+        self._record(events.session_close(credential.grant.actor, None, reason="sign-out"))
 
     def set_password(self, name: str, password: str, by: Grant = LOCAL) -> None:
         """Replace a person's password; every session of theirs ends at once."""
         self._people.set_password(name, password)
         self._index.drop_actor(f"user:{name}")
-        self._record("access:user:create", by.actor, f"user:{name}", {"change": "password"})
+        self._record(_user_change(by.actor, name, "password"))
 
     def set_role(self, name: str, role: str, by: Grant = LOCAL) -> None:
         """Change a person's role; their sessions and their keys end at once."""
         self._may_give(by, role)
         self._forget(name, self._people.set_role(name, role))
-        self._record("access:user:create", by.actor, f"user:{name}", {"role": role})
+        self._record(_user_change(by.actor, name, role))
 
     def remove_user(self, name: str, by: Grant = LOCAL) -> None:
         """Remove a person; their sessions and their keys end at once."""
         self._forget(name, self._people.remove(name))
-        self._record("access:user:create", by.actor, f"user:{name}", {"change": "removed"})
+        self._record(_user_change(by.actor, name, "removed"))
 
     # Keys ---------------------------------------------------------------------------------------
 
@@ -140,8 +142,8 @@ class AccessService(Gate):
         key = StoredKey(view, minted.salt, minted.digest)
         with self._store.change():
             self._store.add_key(key)
-            details = {"name": view.name, "scopes": sorted(view.scopes)}
-            self._record("access:key:create", by.actor, view.id, details)
+            scopes = sorted(view.scopes)
+            self._record(events.key_create(by.actor, None, key_id=view.id, scopes=scopes))
         self._index.put(view.id, credential_of(key, now))
         return CreatedKey(minted.id, minted.token)
 
@@ -150,7 +152,7 @@ class AccessService(Gate):
         self._index.drop(key_id)
         if not self._store.revoke_key(key_id, self._clock()):
             raise KeyUnknown(key_id=key_id[:64])
-        self._record("access:key:revoke", by.actor, key_id, {})
+        self._record(events.key_revoke(by.actor, None, key_id=key_id))
 
     def keys(self) -> list[KeyView]:
         """Return every key ever made, oldest first, without secrets."""
@@ -201,3 +203,7 @@ class AccessService(Gate):
         lacking = sorted(ROLES.get(role, frozenset()) - by.scopes)
         if lacking:
             raise AccessForbidden(scope=lacking[0])
+
+
+def _user_change(actor: str, name: str, change: str) -> Event:
+    return Event("access:user:change", actor, name, None, {"change": change})
