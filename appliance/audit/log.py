@@ -1,0 +1,253 @@
+"""The audit log: a queue, one writer thread, group commit, and no answer without a record."""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from appliance.audit.event import Event, Leaf
+from appliance.audit.events import audit_gap, audit_start, audit_stop, audit_unclean_stop
+from appliance.audit.ledger import AuditIdentity
+from appliance.audit.opening import LedgerOpener
+from appliance.audit.reading import AuditReader
+from appliance.errors import ApplianceError, AuditUnavailable
+from secure_compute.note import NoteKey
+
+Outcome = Leaf | Exception
+Callback = Callable[[Outcome], None]
+
+_Waiting = tuple[Event, Callback, asyncio.AbstractEventLoop | None]
+
+MAX_WAITING: Final = 100_000
+"""Events that may wait for the writer; beyond it new ones are refused at once."""
+
+MAX_BATCH: Final = 4096
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """What the log refused since it could last write."""
+
+    refused: int = 0
+    reason: str = ""
+
+
+class AuditLog:
+    """Append-only, tamper-evident, durable before it answers. Made by `AuditLog.open`."""
+
+    def __init__(self, opener: LedgerOpener, window_s: float, version: str) -> None:
+        self._opener = opener
+        self._window = window_s
+        self._queue: deque[_Waiting] = deque()
+        self._wake = threading.Event()
+        self._idle = False
+        self._closing: str | None = None
+        self._trouble = _Trouble()
+        self._ledger, head = opener.open()
+        first = [audit_start(size=self._ledger.size, version=version)]
+        if head is not None and not head.clean:
+            first.insert(0, audit_unclean_stop(last_boot=head.boot, last_time=head.time))
+        try:
+            self._commit(first)
+            self._reader = opener.reader()
+        except BaseException:
+            opener.release()
+            raise
+        self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        db_path: Path,
+        db_key: bytes,
+        identity: AuditIdentity,
+        *,
+        clock: Callable[[], datetime],
+        window_ms: float = 1.0,
+        version: str = "",
+    ) -> "AuditLog":
+        """Open the log, check its edge against its signed checkpoint and record the start.
+
+        Args:
+            db_path: the database file; made when absent.
+            db_key: 32 bytes.
+            identity: signing key and name of the log.
+            clock: wall time with a time zone.
+            window_ms: how long a commit waits for company under load.
+            version: version of the software, for the record.
+
+        Raises:
+            AuditTampered: the stored log disagrees with its checkpoint.
+            AuditUnavailable: it cannot be written, or another process writes it.
+            DbError: it cannot be opened.
+        """
+        opener = LedgerOpener(db_path, db_key, identity, clock, time.monotonic)
+        return cls(opener, window_ms / 1000, version)
+
+    @property
+    def reader(self) -> AuditReader:
+        """Reading the log: search, proofs, verification; safe from any thread."""
+        return self._reader
+
+    @property
+    def note_key(self) -> NoteKey:
+        """The public key that auditors verify checkpoints with."""
+        return self._opener.identity.note_key
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last commit succeeded."""
+        return self._trouble.refused == 0 and self._closing is None
+
+    def submit_nowait(self, event: Event, callback: Callback) -> None:
+        """Queue an event from inside an asyncio loop; the cheap way for the hot path.
+
+        Args:
+            event: what happened.
+            callback: called in the loop once the event is durable, with its leaf, or with the error
+                when it is not and will not be.
+
+        Raises:
+            AuditUnavailable: the log is closed or hopelessly behind; the callback is not called.
+        """
+        self._put((event, callback, asyncio.get_running_loop()))
+
+    async def record(self, event: Event) -> Leaf:
+        """Record an event and wait until it is durable.
+
+        Raises:
+            AuditUnavailable: it is not recorded: what depends on it must not happen.
+        """
+        waiter: asyncio.Future[Leaf] = asyncio.get_running_loop().create_future()
+
+        def settle(outcome: Outcome) -> None:
+            if waiter.done():
+                return
+            if isinstance(outcome, Leaf):
+                waiter.set_result(outcome)
+            else:
+                waiter.set_exception(outcome)
+
+        self.submit_nowait(event, settle)
+        return await waiter
+
+    def append(self, event: Event) -> "Future[Leaf]":
+        """Record an event from a thread.
+
+        Returns:
+            A future that holds the leaf once the event is durable, or AuditUnavailable.
+        """
+        future: Future[Leaf] = Future()
+
+        def settle(outcome: Outcome) -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            if isinstance(outcome, Leaf):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+
+        self._put((event, settle, None))
+        return future
+
+    def close(self, reason: str = "stop") -> None:
+        """Record what waits, then the stop, and close the database. Doing it twice is fine."""
+        if self._closing is None:
+            self._closing = reason
+            self._wake.set()
+        self._thread.join()
+        self._reader.close()
+
+    def _put(self, waiting: _Waiting) -> None:
+        if self._closing is not None:
+            raise AuditUnavailable(reason="已关闭 closed")
+        if len(self._queue) >= MAX_WAITING:
+            raise AuditUnavailable(reason="等待写入的记录过多 too many events wait")
+        self._queue.append(waiting)
+        # The writer announces that it sleeps before it looks at the queue a last time, so either
+        # it sees this event or this thread sees the announcement.
+        if self._idle:
+            self._wake.set()
+
+    def _run(self) -> None:
+        crowd = 0
+        while True:
+            if not self._queue:
+                if self._closing is not None:
+                    break
+                self._sleep()
+                continue
+            if crowd > 1 and len(self._queue) < crowd:
+                # Others were served together a moment ago and will be back in a moment.
+                time.sleep(self._window)
+            count = min(len(self._queue), MAX_BATCH)
+            batch = [self._queue.popleft() for _ in range(count)]
+            crowd = count
+            self._settle(batch)
+        self._finish()
+
+    def _sleep(self) -> None:
+        self._wake.clear()
+        self._idle = True
+        if not self._queue and self._closing is None:
+            self._wake.wait()
+        self._idle = False
+
+    def _settle(self, batch: list[_Waiting]) -> None:
+        try:
+            outcomes = self._commit([event for event, _, _ in batch])
+        except ApplianceError as error:
+            self._trouble.refused += len(batch)
+            self._trouble.reason = error.sentence
+            refusal = AuditUnavailable(reason=error.sentence)
+            outcomes = [refusal] * len(batch)
+        _deliver(batch, outcomes)
+
+    def _commit(self, events: list[Event]) -> list[Outcome]:
+        if not self._trouble.refused:
+            return self._ledger.commit(events)
+        # What memory holds may differ from what the disk kept: begin again from the disk.
+        self._ledger, _ = self._opener.reopen()
+        gap = audit_gap(refused=self._trouble.refused, reason=self._trouble.reason)
+        outcomes = self._ledger.commit([gap, *events])[1:]
+        self._trouble = _Trouble()
+        return outcomes
+
+    def _finish(self) -> None:
+        try:
+            self._ledger.commit([audit_stop(reason=self._closing or "")], clean=True)
+        except ApplianceError:
+            # Then the next start records an unclean stop, which is the truth.
+            self._trouble.refused += 1
+        finally:
+            self._opener.release()
+
+
+def _deliver(batch: list[_Waiting], outcomes: list[Outcome]) -> None:
+    """Call every callback: at once where no loop was named, else one call for each loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Callback, Outcome]]] = {}
+    for (_, callback, loop), outcome in zip(batch, outcomes, strict=True):
+        if loop is None:
+            callback(outcome)
+        elif loop in by_loop:
+            by_loop[loop].append((callback, outcome))
+        else:
+            by_loop[loop] = [(callback, outcome)]
+    for loop, calls in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_call_all, calls)
+        except RuntimeError:
+            # The loop was closed in the meantime: the event is recorded, nobody waits any more.
+            continue
+
+
+def _call_all(calls: list[tuple[Callback, Outcome]]) -> None:
+    for callback, outcome in calls:
+        callback(outcome)

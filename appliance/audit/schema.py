@@ -1,0 +1,75 @@
+"""The tables of the audit log's database, and the SQL that fills them in bulk."""
+
+from typing import Final
+
+from sqlite_utils import Database
+
+from appliance.db.migration import Migration
+
+_TABLES: Final = (
+    """
+    CREATE TABLE entries (
+        idx INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        tag TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        request TEXT,
+        receipt TEXT,
+        leaf BLOB NOT NULL
+    ) STRICT
+    """,
+    # The row id closes each index entry, so one tag's entries lie in the order of the log.
+    "CREATE INDEX entries_tag ON entries (tag)",
+    "CREATE INDEX entries_actor ON entries (actor)",
+    "CREATE INDEX entries_request ON entries (request) WHERE request IS NOT NULL",
+    "CREATE INDEX entries_receipt ON entries (receipt) WHERE receipt IS NOT NULL",
+    """
+    CREATE TABLE tiles (
+        id INTEGER PRIMARY KEY,
+        root BLOB NOT NULL,
+        hashes BLOB NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE head (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        size INTEGER NOT NULL,
+        peaks BLOB NOT NULL,
+        note TEXT NOT NULL,
+        boot TEXT NOT NULL,
+        time INTEGER NOT NULL,
+        clean INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE checkpoints (
+        size INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        note TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+
+def _first_shape(database: Database) -> None:
+    for statement in _TABLES:
+        database.conn.execute(statement)
+
+
+MIGRATIONS: Final = (Migration("audit.001-log", _first_shape),)
+
+COLUMNS: Final = 7
+LARGEST_INSERT: Final = 256
+
+_ROW = "(?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO entries (idx, time, tag, actor, request, receipt, leaf) VALUES "
+
+INSERTS: Final = {
+    count: _INSERT + ", ".join([_ROW] * count)
+    for count in (1 << power for power in range(LARGEST_INSERT.bit_length()))
+}
+"""Insert statements by number of rows: 1, 2, 4 ... 256.
+
+One statement for many rows gives the interpreter lock away once, not once for each row; next to a
+busy event loop that is the difference between one and a hundred milliseconds.
+"""

@@ -1,0 +1,71 @@
+"""Migrations of a database: named steps, applied once each and in order."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database
+
+from appliance.db.errors import DbMigrationUnknown
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    id TEXT PRIMARY KEY,
+    applied TEXT NOT NULL
+) STRICT
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of a database's shape.
+
+    Args:
+        id: unique and lasting, "<room>.<number>-<what>".
+        apply: changes the tables; runs inside a transaction that also records the step.
+    """
+
+    id: str
+    apply: Callable[[Database], None]
+
+
+def migrate(
+    database: Database,
+    migrations: Iterable[Migration],
+    path: Path,
+    clock: Callable[[], datetime],
+) -> tuple[str, ...]:
+    """Apply what is missing, each step in a transaction of its own.
+
+    Args:
+        database: the open database, outside a transaction.
+        migrations: all steps that this version knows, in order.
+        path: the file, for the sentence.
+        clock: the time that is recorded.
+
+    Returns:
+        The ids of the steps applied now.
+
+    Raises:
+        DbMigrationUnknown: the file holds a step that this version does not know.
+    """
+    steps = tuple(migrations)
+    if len({step.id for step in steps}) != len(steps):
+        message = "two migrations have the same id"
+        raise ValueError(message)
+    database.conn.execute(_TABLE)
+    done = {str(row[0]) for row in database.conn.execute("SELECT id FROM schema_migrations")}
+    unknown = sorted(done - {step.id for step in steps})
+    if unknown:
+        raise DbMigrationUnknown(path=path, migration=unknown[0])
+    applied = [step for step in steps if step.id not in done]
+    for step in applied:
+        with database.atomic():
+            step.apply(database)
+            database.conn.execute(
+                "INSERT INTO schema_migrations (id, applied) VALUES (?, ?)",
+                (step.id, clock().astimezone(UTC).isoformat()),
+            )
+    return tuple(step.id for step in applied)

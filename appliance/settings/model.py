@@ -1,0 +1,172 @@
+"""The settings of a box: every field with its meaning, unit and bounds, frozen once read."""
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+MINIMUM_RETENTION_DAYS: Final = 183
+"""Six months, rounded up: MLPS 2.0 (GB/T 22239-2019) and the Cybersecurity Law of China, art. 23."""
+
+_ORIGIN = r"^[a-z0-9][a-z0-9._/-]{2,99}$"
+_MODEL_ID = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_BOX_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
+
+
+def _told(default: object, zh: str, en: str, unit: str = "", **bounds: Any) -> Any:
+    """A field that says in both languages what it means and in which unit it is given."""
+    told = {"zh": zh, "en": en, "unit": unit}
+    return Field(default, description=f"{zh} {en}", json_schema_extra=told, **bounds)
+
+
+class Section(BaseModel):
+    """One table of the settings file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class ServerSettings(Section):
+    """Where the box listens."""
+
+    host: str = _told(
+        "0.0.0.0",  # noqa: S104  # the box serves its hospital's network, TLS always
+        "监听的地址。",
+        "Address to listen on.",
+        min_length=1,
+        max_length=255,
+    )
+    port: int = _told(8443, "监听的端口(TLS)。", "Port to listen on (TLS).", ge=1, le=65535)
+    names: list[str] = _told(
+        [],
+        "客户端使用的主机名,写入证书,其他 Host 头一律拒绝。",
+        "Host names that clients use; they go into the certificate and other Host headers are refused.",
+        max_length=32,
+    )
+    max_body_bytes: int = _told(
+        1_048_576,
+        "请求正文的上限。",
+        "Largest request body.",
+        "byte",
+        ge=16_384,
+        le=1_073_741_824,
+    )
+    idle_timeout_s: int = _told(
+        75, "空闲连接保留的时间。", "How long an idle connection is kept.", "s", ge=1, le=3600
+    )
+
+
+class AuditSettings(Section):
+    """How the box keeps its record."""
+
+    window_ms: int = _told(
+        1,
+        "高负载时为合并提交而等待的时间。",
+        "How long a commit waits for company under load.",
+        "ms",
+        ge=0,
+        le=50,
+    )
+    retention_days: int = _told(
+        2190,
+        "审计记录至少保留的天数,法规下限为 183 天。",
+        "Days that audit records are kept; the law asks for 183 at least.",
+        "day",
+        ge=MINIMUM_RETENTION_DAYS,
+        le=36_500,
+    )
+    origin: str = _told(
+        "wardbox/box",
+        "审计日志的名称,写入每个检查点;留空则由设备编号得出。",
+        "Name of the audit log, part of every checkpoint; made from the box id when not given.",
+        pattern=_ORIGIN,
+    )
+
+
+class EngineSettings(Section):
+    """The processes that run models."""
+
+    directory: Path = _told(
+        Path("engines"),
+        "存放 llama-server 的目录;相对路径以状态目录为起点。",
+        "Directory that holds llama-server; a relative path starts at the state directory.",
+    )
+    threads: int | None = _told(
+        None,
+        "每个引擎的线程数;不填则按空闲的处理器核心决定。",
+        "Threads of each engine; decided by the free cores when not given.",
+        ge=1,
+        le=1024,
+    )
+    slots: int = _told(
+        16,
+        "每个引擎同时处理的请求数。",
+        "Requests that each engine works on at once.",
+        ge=1,
+        le=256,
+    )
+    context: int = _told(
+        4096, "每个请求的上下文长度。", "Context of each request.", "token", ge=256, le=1_048_576
+    )
+    idle_unload_s: int = _told(
+        1800,
+        "模型空闲多久后卸载;0 表示从不。",
+        "Idle time after which a model is unloaded; 0 means never.",
+        "s",
+        ge=0,
+        le=604_800,
+    )
+
+
+class JobSettings(Section):
+    """Long work: training, evaluation, imports."""
+
+    workers: int = _told(1, "同时运行的任务数。", "Jobs that run at once.", ge=1, le=64)
+    threads: int = _told(1, "每个任务的线程数。", "Threads of each job.", ge=1, le=1024)
+
+
+class BoxSettings(Section):
+    """Which box this is."""
+
+    id: str = _told(
+        "box", "设备编号,安装时生成。", "Id of the box, made at installation.", pattern=_BOX_ID
+    )
+    name: str = _told("WardBox", "设备名称。", "Name of the box.", min_length=1, max_length=80)
+    hospital: str = _told("", "医院名称。", "Name of the hospital.", max_length=120)
+    language: Literal["zh", "en"] = _told(
+        "zh", "控制台先用的语言:zh 或 en。", "Language that the console starts in: zh or en."
+    )
+
+
+class ModelSettings(Section):
+    """Which model answers by default."""
+
+    default: str = _told(
+        "wardbox-reference",
+        "请求未指定模型时使用的模型。",
+        "Model that answers when a request names none.",
+        pattern=_MODEL_ID,
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. `appliance.settings.reading.load` is the only place that makes them."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    box: BoxSettings = BoxSettings()
+    server: ServerSettings = ServerSettings()
+    model: ModelSettings = ModelSettings()
+    engines: EngineSettings = EngineSettings()
+    jobs: JobSettings = JobSettings()
+    audit: AuditSettings = AuditSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` gives: the process environment is never read behind its back."""
+        return (init_settings,)

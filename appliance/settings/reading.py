@@ -1,0 +1,159 @@
+"""Reading the settings: the file, then the environment, every unknown key refused by name."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from appliance.settings.errors import SettingInvalid, SettingsUnreadable, SettingUnknown
+from appliance.settings.layout import StateLayout, state_directory
+from appliance.settings.model import Settings
+
+__all__ = ["expanded", "known_keys", "load", "state_directory"]
+
+PREFIX: Final = "WARDBOX_"
+_SEPARATOR: Final = "__"
+_MAX_BYTES: Final = 1 << 20
+
+
+def expanded(path: Path, base: Path) -> Path:
+    """A path with a leading `~` replaced by the home directory, made absolute from `base`."""
+    return base.joinpath(path.expanduser()).absolute()
+
+
+def load(state: Path, environ: Mapping[str, str]) -> Settings:
+    """Read the settings once: the file below `state`, overridden by the environment.
+
+    A variable is called `WARDBOX_<SECTION>__<KEY>`; lists are given as JSON or separated by commas.
+
+    Args:
+        state: the state directory; without a settings file the defaults hold.
+        environ: the environment.
+
+    Returns:
+        The frozen settings, paths absolute.
+
+    Raises:
+        SettingUnknown: a key that does not exist, with the nearest one that does.
+        SettingInvalid: a value of the wrong type or outside its bounds.
+        SettingsUnreadable: the file is not TOML or may not be read.
+    """
+    source = StateLayout(state).settings_file
+    values = _read_file(source)
+    origins = {key: str(source) for key in _flat(values)}
+    for key, source_name in origins.items():
+        _check_known(key, source_name)
+    for variable, key, text in _variables(environ):
+        _check_known(key, variable)
+        section, _, name = key.partition(".")
+        values.setdefault(section, {})[name] = _from_text(key, text)
+        origins[key] = variable
+    _fill(values)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise _as_sentence(error, origins, str(source)) from None
+    directory = expanded(settings.engines.directory, state)
+    engines = settings.engines.model_copy(update={"directory": directory})
+    return settings.model_copy(update={"engines": engines})
+
+
+def known_keys() -> tuple[str, ...]:
+    """Every setting as "section.key", in the order of the file."""
+    return tuple(
+        f"{section}.{name}" for section, model in _sections() for name in model.model_fields
+    )
+
+
+def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield name, kind
+
+
+def _read_file(source: Path) -> dict[str, dict[str, Any]]:
+    try:
+        if not source.exists():
+            return {}
+        with source.open("rb") as stream:
+            raw = stream.read(_MAX_BYTES + 1)
+        if len(raw) > _MAX_BYTES:
+            raise SettingsUnreadable(source=source, reason="超过 1 MiB larger than 1 MiB")
+        return tomllib.loads(raw.decode("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsUnreadable(source=source, reason=error) from None
+
+
+def _flat(values: Mapping[str, object]) -> Iterator[str]:
+    """The keys of a file as "section.key"; what stands outside a table comes as it is."""
+    for section, content in values.items():
+        if isinstance(content, dict) and content:
+            yield from (f"{section}.{name}" for name in content)
+        elif section not in Settings.model_fields or not isinstance(content, dict):
+            yield section
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for variable, text in sorted(environ.items()):
+        if variable.startswith(PREFIX) and _SEPARATOR in variable:
+            path = variable.removeprefix(PREFIX).lower().split(_SEPARATOR)
+            yield variable, ".".join(path), text
+
+
+def _check_known(key: str, source: str) -> None:
+    known = known_keys()
+    if key in known:
+        return
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    by_name = difflib.get_close_matches(
+        key.rpartition(".")[2], [name.rpartition(".")[2] for name in known], n=1, cutoff=0.8
+    )
+    # A right name in a wrong section should lead to its own section.
+    exact = [name for name in known if by_name and name.endswith("." + by_name[0])]
+    best = (exact or nearest)[0]
+    if source.startswith(PREFIX):
+        best = PREFIX + best.upper().replace(".", _SEPARATOR)
+    raise SettingUnknown(key=_printable(key), source=source, nearest=best)
+
+
+def _from_text(key: str, text: str) -> object:
+    if key != "server.names":
+        return None if key == "engines.threads" and not text.strip() else text
+    if text.lstrip().startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _fill(values: dict[str, dict[str, Any]]) -> None:
+    box_id = values.get("box", {}).get("id")
+    if isinstance(box_id, str) and "origin" not in values.get("audit", {}):
+        values.setdefault("audit", {})["origin"] = f"wardbox/{box_id}"
+
+
+def _as_sentence(error: ValidationError, origins: Mapping[str, str], file: str) -> SettingInvalid:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"][:2])
+    meaning = next(
+        (
+            model.model_fields[name].description or ""
+            for section, model in _sections()
+            for name in model.model_fields
+            if f"{section}.{name}" == key
+        ),
+        "",
+    )
+    return SettingInvalid(
+        key=key, reason=first["msg"], source=origins.get(key, file), meaning=meaning
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(ch if ch.isprintable() else "?" for ch in text[:100])

@@ -1,0 +1,63 @@
+"""Refusals of the vault beside locked and wrong secret: absent, damaged, unsupported."""
+
+from appliance.errors import ApplianceError
+
+
+class VaultAbsent(ApplianceError):
+    """There is no vault in this state directory."""
+
+    code = "vault.absent"
+    zh = "{path} 里还没有保险库。"
+    en = "There is no vault in {path}."
+    way_out_zh = "请先运行 ./install.sh。"
+    way_out_en = "Run ./install.sh first."
+
+
+class VaultExists(ApplianceError):
+    """A vault must never be made over another one."""
+
+    code = "vault.exists"
+    zh = "{path} 里已有保险库,不会覆盖。"
+    en = "{path} already holds a vault; it is not overwritten."
+    way_out_zh = "请解锁它,或选择另一个状态目录。"
+    way_out_en = "Unlock it, or choose another state directory."
+
+
+class WeakPassphrase(ApplianceError):
+    """A passphrase that is too short to protect a vault."""
+
+    code = "vault.weak-passphrase"
+    zh = "口令至少要有 {minimum} 个字符。"
+    en = "A passphrase has at least {minimum} characters."
+    way_out_zh = "请换一个更长的口令,或让设备生成。"
+    way_out_en = "Choose a longer one, or let the box make one."
+
+
+class VaultDamaged(ApplianceError):
+    """The sealed keys cannot be read or do not agree with each other."""
+
+    code = "vault.damaged"
+    zh = "保险库的密钥文件 {path} 已损坏:{reason}。"
+    en = "The key file {path} of the vault is damaged: {reason}."
+    way_out_zh = "请从备份恢复 keys/ 目录。"
+    way_out_en = "Restore the keys/ directory from a backup."
+
+
+class VaultUnsupported(ApplianceError):
+    """This machine lacks what encryption at rest needs; the box never runs unencrypted."""
+
+    code = "vault.unsupported"
+    zh = "这台机器无法加密存储:{reason_zh}。设备不会在未加密的情况下运行。"
+    en = "This machine cannot encrypt at rest: {reason_en}. The box never runs unencrypted."
+    way_out_zh = "{fix_zh}"
+    way_out_en = "{fix_en}"
+
+
+class MountFailed(ApplianceError):
+    """The encrypted files could not be mounted."""
+
+    code = "vault.mount-failed"
+    zh = "加密文件目录无法挂载:{reason}。"
+    en = "The encrypted files cannot be mounted: {reason}."
+    way_out_zh = "请查看日志;确认 /dev/fuse 可用且没有程序占用 {path}。"
+    way_out_en = "Look into the log; make sure that /dev/fuse works and no program uses {path}."
