@@ -228,7 +228,7 @@ class _Fields:
 
     def number(self, field: str) -> float:
         value = self._data.get(field)
-        if type(value) not in {int, float}:
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise _malformed(field, "应为数值", "must be a number")
         return float(value)
 

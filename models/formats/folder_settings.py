@@ -70,8 +70,9 @@ def _templates(template: Any) -> list[str]:
         template = list(template.values())
     if not isinstance(template, list):
         raise TemplateHostile.by("template-type")
-    sources = [row.get("template") if isinstance(row, dict) else row for row in template]
-    if not all(isinstance(source, str) for source in sources):
+    found = [row.get("template") if isinstance(row, dict) else row for row in template]
+    sources = [source for source in found if isinstance(source, str)]
+    if len(sources) != len(found):
         raise TemplateHostile.by("template-type")
     return sources
 

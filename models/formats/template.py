@@ -13,6 +13,7 @@ from jinja2 import TemplateError, nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing_extensions import override
 
 from models.formats.refusals import TemplateHostile, quoted
 from models.formats.template_trial import try_template
@@ -153,6 +154,7 @@ class GenerationTag(Extension):
 
     tags = {"generation"}  # noqa: RUF012  (jinja2 declares it as an instance variable)
 
+    @override
     def parse(self, parser: Parser) -> nodes.Node:
         """Keeps the body and drops the mark."""
         line = next(parser.stream).lineno
@@ -227,6 +229,8 @@ def _check_node(node: nodes.Node, depth: int, macros: set[str]) -> None:
             _check_name(node.name)
         case nodes.Call():
             _check_call(node, macros)
+        case _:
+            pass
 
 
 def _check_attribute(name: str) -> None:

@@ -8,7 +8,7 @@ from types import CodeType
 from typing import Any, Final, NoReturn
 
 from jinja2 import Environment, TemplateError
-from jinja2.sandbox import SecurityError
+from jinja2.exceptions import SecurityError
 
 MAX_OUTPUT_CHARS: Final = 1 << 20
 _CPU_SECONDS: Final = 0.5
