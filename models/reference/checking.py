@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from models.reference.catalogue import language as language_of
 from models.reference.cataract.values import sheet_of
 from models.reference.facts import AdmissionFacts
-from models.reference.language import NoteLanguage, Sheet, Unit
+from models.reference.language import NoteLanguage, Sheet, Unit, families
 from models.reference.notes import Note, NoteSentence
 from models.reference.placeholders import mask_sheet
-from models.reference.reading import LONGEST_NOTE, Piece, fold, pieces, understand
+from models.reference.reading import LONGEST_NOTE, Piece, fold, pieces, renamed, understand
 
 MOST_FLAGS = 50
 
@@ -135,8 +135,10 @@ class _Judged:
         return {place: found for place, found in known if found is not None}
 
     def _repair(self, unit: Unit, sentence: str) -> Repair:
-        for place, (meant, values) in self._meant.items():
-            if meant.name == unit.name and place in self._free:
+        head = families(self._language)[unit.name][0]
+        for place, (meant, said) in self._meant.items():
+            if meant is head and place in self._free:
+                values = renamed(head, unit, said)
                 was = self._free.pop(place).text
                 keys = tuple(k for k in unit.keys if values.get(k) != self._value(k)) or unit.keys
                 return _wrong(unit, keys, was, sentence)

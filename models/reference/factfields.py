@@ -213,7 +213,7 @@ def _field_schema(field: dataclasses.Field[Any], hint: Any) -> Json:
 
 def _record_type(hint: Any) -> type[Any]:
     if isinstance(hint, types.UnionType):
-        return next(each for each in typing.get_args(hint) if each is not types.NoneType)
+        hint = next(each for each in typing.get_args(hint) if each is not types.NoneType)
     return typing.cast("type[Any]", hint)
 
 

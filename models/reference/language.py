@@ -26,13 +26,16 @@ class Unit:
     """One sentence of a note in several wordings, each holding the same slots.
 
     `when` holds values that the wording itself states: the unit stands only where the sheet has
-    them. A unit with no value at all is left out; single missing values read 未提供.
+    them. `needs` and `without` are keys that the sheet must or must not have. A unit with no
+    value at all is left out; single missing values read 未提供.
     """
 
     name: str
     section: str
     templates: tuple[str, ...]
     when: tuple[tuple[str, str], ...] = ()
+    needs: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -122,6 +125,10 @@ class NoteLanguage:
     def _stands(unit: Unit, values: Mapping[str, str]) -> bool:
         if any(values.get(key) != value for key, value in unit.when):
             return False
+        if any(key not in values for key in unit.needs):
+            return False
+        if any(key in values for key in unit.without):
+            return False
         return bool(unit.when) or any(key in values for key in unit.slots)
 
 
@@ -140,14 +147,27 @@ _KINDS = {
 
 
 @functools.lru_cache(maxsize=64)
+def families(language: NoteLanguage) -> dict[str, tuple[Unit, ...]]:
+    """Units by name with all that are worded alike (first disease, second disease), in order.
+
+    Nothing in such a sentence tells which of them it is: its place in the note does.
+    """
+    alike: dict[tuple[str, ...], list[Unit]] = {}
+    for unit in language.units:
+        alike.setdefault(tuple(SLOT.sub("{}", each) for each in unit.templates), []).append(unit)
+    return {unit.name: tuple(family) for family in alike.values() for unit in family}
+
+
+@functools.lru_cache(maxsize=64)
 def patterns(language: NoteLanguage) -> tuple[tuple[Unit, re.Pattern[str], int], ...]:
-    """Every wording as a regular expression, the most literal first.
+    """Every wording as a regular expression, the most literal first; one unit of each family.
 
     The groups are named s0, s1, ... in the order of `Unit.slots`. Values never hold a comma, so
     that matching stays linear in the length of the sentence for each comma-free stretch.
     """
     found = []
-    for unit in language.units:
+    heads = [unit for unit in language.units if families(language)[unit.name][0] is unit]
+    for unit in heads:
         for template in unit.templates:
             literal = len(SLOT.sub("", template))
             found.append((unit, re.compile(_pattern(template, unit, language)), literal))

@@ -14,13 +14,13 @@ SYSTEM_EN = "Write the admission note from the facts."
 def prompt(masked: MaskedFacts) -> str:
     """The user message: one line per sentence to write, its values behind their labels."""
     spoken = language(masked.sheet.language)
-    colon, comma = (":", ",") if spoken.tongue == "zh" else (": ", ", ")
+    gap, comma = ("", ",") if spoken.tongue == "zh" else (" ", ", ")
     lines, shown = [], set[str]()
     for unit in spoken.units_for(masked.sheet):
         keys = [key for key in unit.keys if key not in shown]
         shown.update(keys)
         values = ((spoken.field(key).label, masked.sheet.values.get(key)) for key in keys)
-        if pairs := [label + colon + (value or spoken.missing) for label, value in values]:
+        if pairs := [label + gap + (value or spoken.missing) for label, value in values]:
             lines.append(comma.join(pairs))
     return "\n".join((spoken.department, *lines))
 

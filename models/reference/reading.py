@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from models.reference.language import NoteLanguage, Unit, patterns
+from models.reference.language import NoteLanguage, Unit, families, patterns
 
 LONGEST_NOTE = 20_000
 LONGEST_SENTENCE = 400
@@ -138,9 +138,13 @@ def read_note(text: str, language: NoteLanguage) -> ReadNote:
     """What a text says: statements, what could not be read, and what is wrong with its form."""
     text = unicodedata.normalize("NFC", text[:LONGEST_NOTE])
     headings, parts = pieces(text, language)
-    statements, unread = [], []
+    statements: list[Statement] = []
+    unread: list[Unread] = []
+    met: dict[str, int] = {}
     for piece in parts:
         known = understand(piece.text, piece.section, language)
+        if known is not None:
+            known = _in_turn(*known, met, language)
         if known is None:
             unread.append(Unread(piece.section, piece.start, piece.end, piece.text))
         else:
@@ -150,6 +154,23 @@ def read_note(text: str, language: NoteLanguage) -> ReadNote:
             )
     problems = tuple(_problems(headings, statements, unread, language))
     return ReadNote(tuple(statements), tuple(unread), headings, problems)
+
+
+def _in_turn(
+    head: Unit, values: dict[str, str], met: dict[str, int], language: NoteLanguage
+) -> tuple[Unit, dict[str, str]] | None:
+    """The member of a family that the next such sentence is; None when there are too many."""
+    family = families(language)[head.name]
+    if len(family) == 1:
+        return head, values
+    turn = met[head.name] = met.get(head.name, -1) + 1
+    return (family[turn], renamed(head, family[turn], values)) if turn < len(family) else None
+
+
+def renamed(head: Unit, member: Unit, values: Mapping[str, str]) -> dict[str, str]:
+    """The values of one unit under the keys of another that is worded alike."""
+    names = dict(zip(head.slots, member.slots, strict=True))
+    return {names.get(key, key): value for key, value in values.items()}
 
 
 def _problems(

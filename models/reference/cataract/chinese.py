@@ -138,8 +138,8 @@ def _eye_fields(side: str, eye: str) -> tuple[Field, ...]:
         ("grading", "分级"),
         ("fundus", "眼底"),
         ("axial_length", "眼轴"),
-        ("k1", "K1"),
-        ("k2", "K2"),
+        ("k1", "K1:"),
+        ("k2", "K2:"),
         ("iol_power", "人工晶状体度数"),
     )
     return tuple(Field(f"{side}.{key}", eye + label) for key, label in labels)
@@ -152,8 +152,18 @@ def _eye_units(side: str, eye: str) -> tuple[Unit, ...]:
             (
                 "@视力{#visual_acuity},矫正视力{#corrected_acuity},眼压{#intraocular_pressure}。",
                 "@裸眼视力{#visual_acuity},矫正视力{#corrected_acuity},眼压{#intraocular_pressure}。",
-                "@视力{#visual_acuity},矫正{#corrected_acuity},眼压为{#intraocular_pressure}。",
+                "@视力{#visual_acuity},矫正视力为{#corrected_acuity},眼压为{#intraocular_pressure}。",
             ),
+            "corrected_acuity",
+        ),
+        (
+            "acuity.plain",
+            (
+                "@视力{#visual_acuity},眼压{#intraocular_pressure}。",
+                "@裸眼视力{#visual_acuity},眼压{#intraocular_pressure}。",
+                "@视力{#visual_acuity},眼压为{#intraocular_pressure}。",
+            ),
+            "-corrected_acuity",
         ),
         (
             "front",
@@ -161,25 +171,38 @@ def _eye_units(side: str, eye: str) -> tuple[Unit, ...]:
                 "@角膜{#cornea},前房{#anterior_chamber},瞳孔{#pupil}。",
                 "@查体见角膜{#cornea},前房{#anterior_chamber},瞳孔{#pupil}。",
             ),
+            "",
         ),
         (
             "lens",
             (
-                "@晶状体{#lens},分级{#grading},眼底{#fundus}。",
-                "@晶状体{#lens},混浊分级为{#grading},眼底{#fundus}。",
-                "@晶体{#lens},分级{#grading},眼底检查{#fundus}。",
+                "@晶状体{#lens},分级{#grading}。",
+                "@晶状体{#lens},混浊分级为{#grading}。",
+                "@晶体{#lens},分级{#grading}。",
             ),
+            "grading",
         ),
+        ("lens.plain", ("@晶状体{#lens}。", "@晶体{#lens}。"), "-grading"),
+        ("fundus", ("@眼底{#fundus}。", "@眼底检查{#fundus}。"), ""),
     )
     bio = (
-        "@眼轴{#axial_length},K1 {#k1},K2 {#k2},人工晶状体度数{#iol_power}。",
-        "@生物测量眼轴{#axial_length},K1 {#k1},K2 {#k2},拟用人工晶状体度数{#iol_power}。",
+        "@眼轴{#axial_length},K1:{#k1},K2:{#k2},人工晶状体度数{#iol_power}。",
+        "@生物测量眼轴{#axial_length},K1:{#k1},K2:{#k2},拟用人工晶状体度数{#iol_power}。",
     )
 
     def sided(templates: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(each.replace("@", eye).replace("#", f"{side}.") for each in templates)
 
-    units = tuple(Unit(f"{side}.{name}", "exam", sided(each)) for name, each in exam)
+    units = tuple(
+        Unit(
+            f"{side}.{name}",
+            "exam",
+            sided(each),
+            needs=(f"{side}.{key}",) if key and key[0] != "-" else (),
+            without=(f"{side}.{key[1:]}",) if key[:1] == "-" else (),
+        )
+        for name, each, key in exam
+    )
     return (*units, Unit(f"{side}.biometry", "tests", sided(bio)))
 
 
