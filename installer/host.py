@@ -69,7 +69,7 @@ class Machine:
                 process = subprocess.Popen(
                     command.argv,
                     cwd=command.directory,
-                    env={**_environment(), **command.environment},
+                    env={**environment(), **command.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
@@ -173,7 +173,8 @@ class Rehearsal:
         self._say(f"      {verb}: {what}")
 
 
-def _environment() -> Mapping[str, str]:
+def environment() -> Mapping[str, str]:
+    """The environment of this process: a program we start gets the caller's proxy and locale."""
     return os.environ
 
 

@@ -1,0 +1,70 @@
+"""The box's own plan: from an empty state directory to a running, proven box."""
+
+import time
+
+from appliance.settings.layout import StateLayout
+from installer.answers import Answers
+from installer.closing import next_page, secrets_page
+from installer.conversation import Conversation
+from installer.host import Host
+from installer.journal import Journal
+from installer.newborn import Newborn
+from installer.plan import Plan
+from installer.site import Site
+from installer.steps.birth import Birth
+from installer.steps.service import Service
+from installer.steps.settings import SettingsFile
+from installer.steps.smoke import Smoke
+
+HANDED_OVER = "handover"
+
+
+def install_box(site: Site, answers: Answers, host: Host, *, rehearse: bool) -> int:
+    """Bring the box up, hand its secrets over once, and say what to try next."""
+    newborn = Newborn()
+    journal = Journal(site.journal, time.time)
+    box = Conversation(StateLayout(site.state).socket)
+    plan = _plan(site, answers, newborn, journal, box)
+    if rehearse:
+        plan.rehearse(host)
+        return 0
+    plan.apply(host)
+    if newborn.waiting:
+        _hand_over(answers, newborn, host)
+        journal.note(HANDED_OVER, "done")
+    host.say(next_page(site, answers, box.health()))
+    return 0
+
+
+def uninstall_box(site: Site, answers: Answers, host: Host) -> None:
+    """Stop the box and remove its state directory with everything in it."""
+    journal = Journal(site.journal, time.time)
+    box = Conversation(StateLayout(site.state).socket)
+    _plan(site, answers, Newborn(), journal, box).undo(host)
+    host.remove(site.state)
+
+
+def _plan(
+    site: Site, answers: Answers, newborn: Newborn, journal: Journal, box: Conversation
+) -> Plan:
+    service = Service(site, answers.service, newborn, box)
+    return Plan(
+        (
+            SettingsFile(site, answers),
+            Birth(site, answers, newborn, journal, service.undo),
+            service,
+            Smoke(site, box, journal, newborn),
+        ),
+        journal,
+        time.monotonic,
+    )
+
+
+def _hand_over(answers: Answers, newborn: Newborn, host: Host) -> None:
+    page = secrets_page(newborn)
+    if answers.secrets_file is not None:
+        host.write(answers.secrets_file, page, 0o600)
+        host.say(f"密钥已写入 secrets written to {answers.secrets_file}")
+    else:
+        host.say(page)
+    newborn.forget()

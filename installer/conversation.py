@@ -1,0 +1,67 @@
+"""What the installer says to the running box, over its local socket."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from appliance.client.problem import BoxUnreachable, ProblemError
+from appliance.client.session import Session
+from appliance.contract.specialist import Draft
+from installer.errors import SmokeFailed
+
+
+class Conversation:
+    """Short, blocking calls to one box. No call here needs a token: the socket's mode is the lock."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self.last_reason = ""
+
+    def health(self) -> str | None:
+        """The box's own word for its state (ok, locked, starting, degraded), None for silence."""
+
+        async def ask(session: Session) -> str:
+            return (await session.health()).status
+
+        if not self._socket.exists():
+            self.last_reason = str(self._socket)
+            return None
+        try:
+            return asyncio.run(self._with(ask))
+        except (BoxUnreachable, ProblemError) as error:
+            self.last_reason = str(error)
+            return None
+
+    def unlock(self, secret: str) -> None:
+        """Unlock the vault.
+
+        Raises:
+            ProblemError: the box refused; BoxUnreachable: nobody answered.
+        """
+
+        async def ask(session: Session) -> None:
+            await session.unlock(secret)
+
+        asyncio.run(self._with(ask))
+
+    def draft(self, facts: Mapping[str, Any]) -> Draft:
+        """Draft an admission note.
+
+        Raises:
+            SmokeFailed: the box refused or did not answer.
+        """
+
+        async def ask(session: Session) -> Draft:
+            return await session.draft(facts)
+
+        try:
+            return asyncio.run(self._with(ask))
+        except (BoxUnreachable, ProblemError) as error:
+            raise SmokeFailed(
+                reason=error.detail, log=self._socket.parent.parent / "logs"
+            ) from None
+
+    async def _with(self, ask: Any) -> Any:
+        async with Session.local(self._socket) as session:
+            return await ask(session)

@@ -1,0 +1,114 @@
+"""One installation: which plan on which site, in whose process."""
+
+import argparse
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from appliance.settings.layout import StateLayout, state_directory
+from installer.answers import Answers, read_answers
+from installer.errors import AlreadyRunning, NotConfirmed
+from installer.host import Host, Machine, Rehearsal, environment, replace_process
+from installer.journal import Journal
+from installer.plan import Plan
+from installer.preflight import require_fit
+from installer.site import Site
+from installer.steps.engine import EngineBuild
+from installer.steps.environment import Environment
+from installer.steps.packages import SystemPackages
+
+
+def run(args: argparse.Namespace, checkout: Path) -> int:
+    """Carry out `install`, `uninstall` or `prepare`.
+
+    The ground (system packages, environment, engine) is laid by whichever Python 3.11 started us,
+    with the standard library alone; then the environment's own Python goes on with the box.
+    """
+    site = _site(args, checkout)
+    if args.command == "prepare":
+        return _prepare(site, args.group)
+    if args.uninstall:
+        return _uninstall(site, confirmed=args.yes)
+    answers = read_answers(args.answers)
+    host: Host = Rehearsal(say) if args.rehearse else Machine(site.log, say)
+    in_environment = Path(sys.prefix).resolve() == site.environment.resolve()
+    if not in_environment:
+        say(f"WardBox · {site.state}")
+        require_fit(site.state, answers, ours=StateLayout(site.state).settings_file.exists())
+        ground = Plan(_ground(site, "run"), _journal(site), time.monotonic)
+        if args.rehearse:
+            ground.rehearse(host)
+        else:
+            with _alone(site):
+                ground.apply(host)
+        if site.python.exists():
+            replace_process([str(site.python), "-m", "installer", *sys.argv[1:]])
+        say(
+            "其余步骤在环境建成后才能演练 the other steps can be rehearsed once the environment exists"
+        )
+        return 0
+    from installer.box import install_box  # noqa: PLC0415  needs the environment
+
+    if args.rehearse:
+        return install_box(site, answers, host, rehearse=True)
+    with _alone(site):
+        return install_box(site, answers, host, rehearse=False)
+
+
+def say(line: str) -> None:
+    """Progress to the screen, at once."""
+    print(line, flush=True)  # noqa: T201  the installer speaks to a person
+
+
+def _site(args: argparse.Namespace, checkout: Path) -> Site:
+    environ = environment()
+    home = environ.get("XDG_CACHE_HOME") or "~/.cache"
+    chosen = getattr(args, "state", None)
+    return Site(
+        checkout=checkout,
+        cache=Path(home).expanduser() / "wardbox",
+        state=chosen.expanduser().absolute() if chosen else state_directory(environ),
+    )
+
+
+def _ground(site: Site, group: str) -> tuple[SystemPackages | Environment | EngineBuild, ...]:
+    return (SystemPackages(), Environment(site, group), EngineBuild(site))
+
+
+def _prepare(site: Site, group: str) -> int:
+    log = site.cache / "prepare.log"
+    journal = Journal(site.cache / "prepare.ndjson", time.time)
+    Plan(_ground(site, group), journal, time.monotonic).apply(Machine(log, say))
+    return 0
+
+
+def _uninstall(site: Site, *, confirmed: bool) -> int:
+    if not confirmed:
+        raise NotConfirmed(state=site.state)
+    from installer.box import uninstall_box  # noqa: PLC0415  needs the environment
+
+    uninstall_box(site, Answers(), Machine(site.log, say))
+    say(f"已删除 removed: {site.state}")
+    return 0
+
+
+def _journal(site: Site) -> Journal:
+    return Journal(site.journal, time.time)
+
+
+@contextmanager
+def _alone(site: Site) -> Iterator[None]:
+    """Hold the installation lock of this state directory; the kernel frees it if we die."""
+    site.journal.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(site.journal.parent / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise AlreadyRunning(state=site.state) from None
+    finally:
+        os.close(lock)

@@ -1,0 +1,34 @@
+#!/bin/sh
+# test.sh: every check of WardBox. --quick leaves out what takes minutes; CI runs the whole.
+set -eu
+root=$(dirname -- "$(readlink -f -- "$0")")
+cd "$root"
+quick=no
+[ "${1:-}" = "--quick" ] && quick=yes
+
+part() { printf '\n== %s\n' "$1"; }
+
+part "环境 environment"
+python=$(command -v python3.11 || command -v python3)
+PYTHONPATH="$root" PYTHONSAFEPATH=1 "$python" -m installer prepare --group dev
+bin="$root/.venv/bin"
+jobs=$(nproc)
+[ "$jobs" -gt 4 ] && jobs=4
+
+part "代码规则 ruff"
+"$bin/ruff" check .
+"$bin/ruff" format --check -q .
+
+part "类型 mypy --strict"
+"$bin/mypy"
+
+part "楼层与箭头 import-linter"
+"$bin/lint-imports"
+
+part "测试 pytest"
+if [ "$quick" = yes ]; then
+    "$bin/python" -m pytest -q -n "$jobs" --dist loadgroup -m "not slow and not frozen and not gpu"
+else
+    "$bin/python" -m pytest -q -n "$jobs" --dist loadgroup -m "not gpu" --cov --cov-report=
+    "$bin/coverage" report --skip-covered | tail -n 40
+fi
