@@ -7,6 +7,15 @@ from appliance.contract.base import Wire
 PROBLEM_TYPE = "application/problem+json"
 
 
+class OpenAiError(Wire):
+    """The error object that OpenAI's clients read, on `/v1` beside the problem's own members."""
+
+    message: str
+    type: str
+    code: str
+    param: str | None = None
+
+
 class Problem(Wire):
     """One refusal: a stable code, a sentence in Chinese and English, and a way out.
 
@@ -38,3 +47,4 @@ class Problem(Wire):
     request_id: str
     progress: float | None = None
     retry_after_s: float | None = None
+    error: OpenAiError | None = None

@@ -1,0 +1,127 @@
+"""Asks the engine and hands its answer over, whole or as a stream, with the record made first."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.types import Send
+
+from appliance.access.gate import Gate
+from appliance.api.hot.pump import Pump
+from appliance.api.hot.reply import plain, read_fault, read_reply, with_receipt
+from appliance.api.problems import problem_of
+from appliance.serving.errors import EngineFaulty, EngineRefused, ModelLoading
+from appliance.serving.turn import Turn
+
+_JSON: Final = (b"content-type", b"application/json")
+_EVENTS: Final = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
+_STATUS: Final = {"stop": "complete", "length": "length"}
+GONE: Final = "client-gone"
+
+
+async def answer_whole(turn: Turn, access: Gate, body: bytes, send: Send) -> None:
+    """Answer in one piece, once its record is durable.
+
+    Raises:
+        ApplianceError: the engine gave no answer, or no record could be made.
+    """
+    upstream = turn.upstream
+    exchange = await upstream.pool.ask(turn.route, body)
+    raw = await exchange.whole()
+    if exchange.status != HTTPStatus.OK:
+        raise refusal_of(exchange.status, raw, turn)
+    reply = read_reply(raw)
+    usage, status, said = reply.usage, "complete", raw
+    if reply.choices:
+        choice = reply.choices[0]
+        said = choice.said.encode()
+        status = _STATUS.get(choice.finish_reason or "", "stopped")
+    if usage is not None:
+        turn.prompt_tokens = usage.prompt_tokens
+        turn.completion_tokens = usage.completion_tokens
+    access.meter(turn.grant, upstream.model, turn.prompt_tokens, turn.completion_tokens)
+    await turn.answer(turn.answer_hash(said), status)
+    whole = with_receipt(raw, turn.receipt)
+    headers = [_JSON, (b"content-length", b"%d" % len(whole)), *names(turn)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": whole})
+
+
+async def answer_stream(
+    turn: Turn, access: Gate, body: bytes, send: Send, *, usage_wanted: bool
+) -> None:
+    """Answer as server-sent events.
+
+    That the request was accepted is durable before the first byte, the answer before the last.
+    A failure after the first byte ends the stream with an error event, not with `[DONE]`.
+
+    Raises:
+        ApplianceError: the engine gave no answer, or no record could be made, before any byte.
+    """
+    accepted = turn.accept()
+    exchange = await turn.upstream.pool.ask(turn.route, body)
+    try:
+        if exchange.status != HTTPStatus.OK:
+            raise refusal_of(exchange.status, await exchange.whole(), turn)
+        await accepted
+        headers = [*_EVENTS, *names(turn)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        pump = Pump(turn, exchange, usage_wanted=usage_wanted)
+        await send(await _run(turn, access, pump, send))
+    finally:
+        exchange.abort()
+
+
+async def _run(turn: Turn, access: Gate, pump: Pump, send: Send) -> dict[str, object]:
+    """Pass the stream on and return its last message."""
+    status = GONE
+    try:
+        await pump.run(send)
+        status = pump.status
+        meter(turn, access)
+        await turn.answer(pump.answer_hash, status)
+        last = pump.ending()
+    except asyncio.CancelledError:
+        # What was written until the client hung up was used, and is on record.
+        if status == GONE:
+            meter(turn, access)
+            _ = turn.answer(pump.answer_hash, GONE)
+        raise
+    except Exception as error:  # noqa: BLE001  # the API's wall, on the far side of the headers
+        last = _error_event(turn, error)
+        meter(turn, access)
+    return {"type": "http.response.body", "body": last, "more_body": False}
+
+
+def _error_event(turn: Turn, error: Exception) -> bytes:
+    problem = problem_of(error, turn.request_id, openai=True)
+    turn.fail(problem.code)
+    return b"data: %s\n\n" % msgspec.json.encode(problem.model_dump(exclude_none=True))
+
+
+def meter(turn: Turn, access: Gate) -> None:
+    """Count what an answer used."""
+    access.meter(turn.grant, turn.upstream.model, turn.prompt_tokens, turn.completion_tokens)
+
+
+def names(turn: Turn) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """The headers by which an answer is found again."""
+    return (
+        (b"x-request-id", turn.request_id.encode()),
+        (b"x-wardbox-receipt", turn.receipt.encode()),
+    )
+
+
+def refusal_of(status: int, body: bytes, turn: Turn) -> Exception:
+    """What an engine's own refusal means to the caller."""
+    fault = read_fault(body)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return ModelLoading(model=turn.upstream.model, percent=0, progress=0.0, retry_after_s=2)
+    if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}:
+        return EngineRefused(reason=plain(fault.message) or str(status))
+    return EngineFaulty(reason=f"HTTP {status}")

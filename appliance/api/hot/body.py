@@ -1,0 +1,70 @@
+"""Reads what a client sends: the head's few facts and a body of bounded length and time."""
+
+import asyncio
+from typing import Final
+
+from starlette.types import Receive, Scope
+
+from appliance.access.errors import AccessRefused
+from appliance.api.errors import BodyTooLarge, BodyTooSlow, EncodingRefused
+
+BODY_SECONDS: Final = 30
+_LONGEST_KEY: Final = 512
+
+
+def read_head(scope: Scope, limit: int) -> str | None:
+    """Judge the headers and return the Authorization header.
+
+    Raises:
+        EncodingRefused: the body is compressed.
+        BodyTooLarge: it says that it is longer than `limit` bytes.
+        AccessRefused: two Authorization headers, or one far longer than any key.
+    """
+    authorization: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if authorization is not None or len(value) > _LONGEST_KEY:
+                raise AccessRefused
+            authorization = value
+        elif name == b"content-encoding" and value.strip().lower() != b"identity":
+            raise EncodingRefused
+        elif name == b"content-length" and int(value) > limit:
+            raise BodyTooLarge(limit=limit)
+    return None if authorization is None else authorization.decode("latin-1")
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        BodyTooLarge: it is longer than `limit` bytes.
+        BodyTooSlow: it was not whole in `BODY_SECONDS`.
+        CancelledError: the client hung up.
+    """
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body"):
+        # Nearly every body comes whole with its head.
+        if len(body) > limit:
+            raise BodyTooLarge(limit=limit)
+        return body
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read_rest(receive, body, limit)
+    except TimeoutError:
+        raise BodyTooSlow(seconds=BODY_SECONDS) from None
+
+
+async def _read_rest(receive: Receive, first: bytes, limit: int) -> bytes:
+    body = bytearray(first)
+    while True:
+        if len(body) > limit:
+            raise BodyTooLarge(limit=limit)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise asyncio.CancelledError
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            if len(body) > limit:
+                raise BodyTooLarge(limit=limit)
+            return bytes(body)

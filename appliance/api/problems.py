@@ -1,0 +1,157 @@
+"""The one table from error kinds to HTTP: codes and sentences go in, RFC 9457 problems come out."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final, Protocol, runtime_checkable
+
+import msgspec
+
+from appliance.api.errors import InternalFault
+from appliance.contract.problem import PROBLEM_TYPE, OpenAiError, Problem
+
+# The longest code or prefix that fits a code decides; 500 stands for what nobody foresaw.
+STATUS: Final[Mapping[str, HTTPStatus]] = {
+    "access": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "access.forbidden": HTTPStatus.FORBIDDEN,
+    "access.key-unknown": HTTPStatus.NOT_FOUND,
+    "access.local-only": HTTPStatus.FORBIDDEN,
+    "access.locked-out": HTTPStatus.TOO_MANY_REQUESTS,
+    "access.model-forbidden": HTTPStatus.FORBIDDEN,
+    "access.quota-exceeded": HTTPStatus.TOO_MANY_REQUESTS,
+    "access.refused": HTTPStatus.UNAUTHORIZED,
+    "access.user-exists": HTTPStatus.CONFLICT,
+    "access.user-unknown": HTTPStatus.NOT_FOUND,
+    "audit": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "audit.entry-unknown": HTTPStatus.NOT_FOUND,
+    "audit.export-refused": HTTPStatus.CONFLICT,
+    "audit.unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "db": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "db.conflict": HTTPStatus.CONFLICT,
+    "db.disk-full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "engine": HTTPStatus.SERVICE_UNAVAILABLE,
+    "engine.busy": HTTPStatus.SERVICE_UNAVAILABLE,
+    "engine.faulty": HTTPStatus.BAD_GATEWAY,
+    "engine.gone": HTTPStatus.BAD_GATEWAY,
+    "engine.refused": HTTPStatus.BAD_REQUEST,
+    "engine.silent": HTTPStatus.GATEWAY_TIMEOUT,
+    "eval": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "examination": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "firmware": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "job": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "job.queue-full": HTTPStatus.TOO_MANY_REQUESTS,
+    "job.unknown": HTTPStatus.NOT_FOUND,
+    "job.wrong-state": HTTPStatus.CONFLICT,
+    "model": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "model.cannot": HTTPStatus.BAD_REQUEST,
+    "model.loading": HTTPStatus.SERVICE_UNAVAILABLE,
+    "model.unknown": HTTPStatus.NOT_FOUND,
+    "request": HTTPStatus.BAD_REQUEST,
+    "request.encoding-refused": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "request.field-refused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "request.head-too-large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "request.head-too-slow": HTTPStatus.REQUEST_TIMEOUT,
+    "request.host-refused": HTTPStatus.MISDIRECTED_REQUEST,
+    "request.method-refused": HTTPStatus.METHOD_NOT_ALLOWED,
+    "request.route-unknown": HTTPStatus.NOT_FOUND,
+    "request.too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "request.too-slow": HTTPStatus.REQUEST_TIMEOUT,
+    "specialist": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "tuning": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "update": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "vault": HTTPStatus.SERVICE_UNAVAILABLE,
+    "vault.backoff": HTTPStatus.TOO_MANY_REQUESTS,
+    "vault.locked": HTTPStatus.SERVICE_UNAVAILABLE,
+    "vault.wrong-secret": HTTPStatus.UNAUTHORIZED,
+}
+_WAIT: Final = {"model.loading": 2, "engine.busy": 2, "engine.gone": 2, "audit.unavailable": 5}
+# The names OpenAI's clients look for.
+_OPENAI: Final = {
+    HTTPStatus.UNAUTHORIZED: "authentication_error",
+    HTTPStatus.FORBIDDEN: "permission_error",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+}
+
+
+@runtime_checkable
+class Refusal(Protocol):
+    """An error with a code, a sentence and a way out, of this package or of one below."""
+
+    code: str
+    facts: dict[str, object]
+
+    @property
+    def sentence(self) -> str:
+        """What happened, Chinese first."""
+        ...
+
+    @property
+    def way_out(self) -> str:
+        """What to do next, Chinese first."""
+        ...
+
+
+def status_of(code: str) -> HTTPStatus:
+    """The status of a code: its own row, else that of its family, else 500."""
+    own = STATUS.get(code)
+    return own or STATUS.get(code.partition(".")[0], HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def problem_of(error: Exception, request_id: str, *, openai: bool = False) -> Problem:
+    """Make the problem of any error; what is no refusal becomes `box.internal`, and tells nothing.
+
+    Args:
+        error: an error with `code`, `sentence` and `way_out` (of any package), or a fault.
+        request_id: the request it ended.
+        openai: also fill the `error` object that OpenAI's clients read.
+    """
+    known: Refusal = error if isinstance(error, Refusal) else InternalFault()
+    code, facts = known.code, known.facts
+    status = status_of(code)
+    sentence = known.sentence
+    wait = facts.get("retry_after_s", facts.get("seconds", _WAIT.get(code)))
+    field = facts.get("field")
+    told = OpenAiError(
+        message=sentence,
+        type=_openai_type(status),
+        code=code,
+        param=field if isinstance(field, str) else None,
+    )
+    progress = facts.get("progress")
+    return Problem(
+        type=f"urn:wardbox:problem:{code}",
+        title=status.phrase,
+        status=status.value,
+        code=code,
+        detail=sentence,
+        way_out=known.way_out,
+        request_id=request_id,
+        progress=float(progress) if isinstance(progress, int | float) else None,
+        retry_after_s=float(wait) if isinstance(wait, int | float) else None,
+        error=told if openai else None,
+    )
+
+
+def _openai_type(status: HTTPStatus) -> str:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "server_error"
+    return _OPENAI.get(status, "invalid_request_error")
+
+
+def body_of(problem: Problem) -> bytes:
+    """The bytes of a problem, without the members it does not have."""
+    return msgspec.json.encode(problem.model_dump(exclude_none=True))
+
+
+def headers_of(problem: Problem, length: int) -> list[tuple[bytes, bytes]]:
+    """The headers that go with a problem; Retry-After in whole seconds (RFC 9110)."""
+    headers = [
+        (b"content-type", PROBLEM_TYPE.encode()),
+        (b"content-length", b"%d" % length),
+        (b"cache-control", b"no-store"),
+        (b"x-request-id", problem.request_id.encode("ascii", "replace")),
+    ]
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b'Bearer realm="wardbox"'))
+    if problem.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(problem.retry_after_s))))
+    return headers

@@ -1,0 +1,125 @@
+"""One request to an engine and its answer, as the bytes come in."""
+
+import asyncio
+from typing import Final, Protocol
+
+from appliance.serving.errors import EngineFaulty
+
+_MAX_ANSWER: Final = 64 * 1_048_576
+
+
+class Carrier(Protocol):
+    """The connection that carries an exchange."""
+
+    def resume(self) -> None:
+        """Read on after a pause."""
+        ...
+
+    def close(self) -> None:
+        """Hang up now."""
+        ...
+
+
+class Exchange:
+    """One request under way and its answer as it comes in."""
+
+    __slots__ = (
+        "_chunks",
+        "_connection",
+        "_error",
+        "_loop",
+        "_waiter",
+        "buffered",
+        "complete",
+        "heard",
+        "status",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.status = 0
+        self.complete = False
+        self.heard = loop.time()
+        self.buffered = 0
+        self._loop = loop
+        self._chunks: list[bytes] = []
+        self._connection: Carrier | None = None
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    # What the connection reports
+
+    def attach(self, connection: Carrier) -> None:
+        """Remember which connection carries this exchange."""
+        self._connection = connection
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._chunks.append(data)
+        self.buffered += len(data)
+
+    def finish(self) -> None:
+        """The answer is whole."""
+        self.complete = True
+        self._connection = None
+        self.wake()
+
+    def fail(self, error: Exception) -> None:
+        """The answer will never be whole."""
+        if not self.complete:
+            self._error = error
+        self._connection = None
+        self.wake()
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # What the gateway asks for
+
+    async def head(self) -> int:
+        """Wait for the status.
+
+        Raises:
+            EngineGone: the engine closed first.
+            EngineSilent: it said nothing for too long.
+        """
+        while not self.status:
+            await self._wait()
+        return self.status
+
+    async def whole(self) -> bytes:
+        """Wait for the whole body; the errors of `head`."""
+        while not self.complete:
+            if self.buffered > _MAX_ANSWER:
+                self.abort()
+                raise EngineFaulty(reason=f"> {_MAX_ANSWER} B")
+            await self._wait()
+        chunks = self._chunks
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def more(self) -> bytes:
+        """Wait for what comes next of the body; b"" is its end; the errors of `head`."""
+        while not self._chunks and not self.complete:
+            await self._wait()
+        chunks, self._chunks, self.buffered = self._chunks, [], 0
+        if self._connection is not None:
+            self._connection.resume()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def abort(self) -> None:
+        """Hang up, so that the engine stops writing; nothing happens once complete."""
+        if self._connection is not None:
+            self._connection.close()
+
+    async def _wait(self) -> None:
+        # Looked at before waiting only: pieces that came ahead of a failure are handed over first.
+        error = self._error
+        if error is not None:
+            raise error
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None

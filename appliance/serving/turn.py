@@ -1,0 +1,148 @@
+"""One request to a model: who asks for what, and the record that is made of it."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from appliance.access.grants import Grant
+from appliance.audit import events
+from appliance.audit.event import Event, Leaf
+from appliance.audit.identifiers import receipt_id
+from appliance.errors import AuditUnavailable
+from appliance.serving.upstream import Upstream
+
+
+class Log(Protocol):
+    """The part of the audit log that the hot path needs."""
+
+    def submit_nowait(
+        self, event: Event, callback: Callable[[Leaf | Exception], None]
+    ) -> None:
+        """Queue an event; the callback runs on this loop once it is durable or cannot be."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Notary:
+    """Makes records durable: the log, the salt of hashes, and what every receipt names.
+
+    `posture` tells the digest of the box's posture, `policy` the version of the policy in force.
+    """
+
+    log: Log
+    salt: bytes
+    posture: Callable[[], str]
+    policy: str
+    clock: Callable[[], datetime]
+
+    def commit(self, event: Event) -> asyncio.Future[Leaf]:
+        """Queue an event; the future resolves once it is durable, or fails AuditUnavailable."""
+        done: asyncio.Future[Leaf] = asyncio.get_running_loop().create_future()
+
+        def settle(outcome: Leaf | Exception) -> None:
+            if done.done():
+                return
+            if isinstance(outcome, Leaf):
+                done.set_result(outcome)
+            else:
+                done.set_exception(outcome)
+                # Looked at here, because a turn that failed for another reason awaits no record.
+                done.exception()
+
+        try:
+            self.log.submit_nowait(event, settle)
+        except AuditUnavailable as error:
+            settle(error)
+        return done
+
+
+class Turn:
+    """A request that passed every gate.
+
+    The hashes are salted by the receipt: equal prompts cannot be told from each other in the log,
+    and the box can open one hash (by telling its salt) without opening any other.
+    """
+
+    __slots__ = (
+        "completion_tokens",
+        "grant",
+        "notary",
+        "prompt_hash",
+        "prompt_tokens",
+        "receipt",
+        "request_id",
+        "route",
+        "salt",
+        "seed",
+        "stream",
+        "upstream",
+    )
+
+    def __init__(
+        self, notary: Notary, grant: Grant, request_id: str, route: str, upstream: Upstream
+    ) -> None:
+        self.notary = notary
+        self.grant = grant
+        self.request_id = request_id
+        self.route = route
+        self.upstream = upstream
+        self.receipt = receipt_id(notary.clock)
+        self.salt = hmac.digest(notary.salt, self.receipt.encode(), "sha256")
+        self.prompt_hash = ""
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+        self.seed: int | None = None
+        self.stream = False
+
+    def hash_prompt(self, body: bytes) -> None:
+        """Remember the salted hash of what the engine is asked, as it is sent."""
+        self.prompt_hash = hashlib.sha256(self.salt + body).hexdigest()
+
+    def answer_hash(self, text: bytes) -> str:
+        """The salted hash of a whole answer."""
+        return hashlib.sha256(self.salt + text).hexdigest()
+
+    def accept(self) -> asyncio.Future[Leaf]:
+        """Record that the request goes to the engine."""
+        model = self.upstream.model
+        return self.notary.commit(
+            events.completion_accept(
+                self.grant.actor, self.request_id, route=self.route, model=model
+            )
+        )
+
+    def answer(self, answer_hash: str, status: str) -> asyncio.Future[Leaf]:
+        """Record the answer; it may leave once the future resolves."""
+        upstream = self.upstream
+        completion = events.Completion(
+            receipt=self.receipt,
+            route=self.route,
+            model=upstream.model,
+            model_digest=upstream.digest,
+            adapter_digest=upstream.adapter_digest,
+            prompt_hash=self.prompt_hash,
+            answer_hash=answer_hash,
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            seed=self.seed,
+            stream=self.stream,
+            status=status,
+            posture=self.notary.posture(),
+            policy=self.notary.policy,
+        )
+        return self.notary.commit(
+            events.completion_answer(self.grant.actor, self.request_id, completion)
+        )
+
+    def fail(self, code: str) -> None:
+        """Record that no answer came; nobody waits for this record, it holds nothing back."""
+        model = self.upstream.model
+        _ = self.notary.commit(
+            events.completion_fail(
+                self.grant.actor, self.request_id, route=self.route, model=model, code=code
+            )
+        )
