@@ -2,9 +2,10 @@
 
 import random
 
-from models.reference.catalogue import language
+from models.reference.catalogue import departments, language
 from models.reference.cataract.sampling import sample_facts
 from models.reference.cataract.values import sheet_of
+from models.reference.departments.drawing import draw
 from models.reference.language import Sheet
 from models.reference.people import sample_patient
 
@@ -22,5 +23,7 @@ def sample_sheet(
     Raises:
         DepartmentUnknown: there is no such note language.
     """
+    if name in departments():
+        return draw(rng, departments()[name], difficulty, split)
     spoken = language(name)
     return sheet_of(sample_facts(rng, difficulty, split), spoken.tongue)

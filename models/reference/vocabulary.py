@@ -1,11 +1,13 @@
 """Vocabulary: the characters, words and placeholders that are worth a token of their own."""
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator
 
-from models.reference.catalogue import languages
+from models.reference.catalogue import departments, languages
 from models.reference.cataract import sampling, terms
+from models.reference.departments.drawing import MEASURES
 from models.reference.language import EYE_WORDS, MISSING, SLOT
 from models.reference.people import gb2312
 from models.reference.placeholders import TOKENS
@@ -51,6 +53,9 @@ def _texts() -> Iterator[str]:
         yield from (SLOT.sub(" ", each) for unit in spoken.units for each in unit.templates)
     yield from terms.all_english()
     yield from _pool_words(vars(sampling))
+    yield from MEASURES
+    for department in departments().values():
+        yield from _flat(dataclasses.astuple(department))
 
 
 def _pool_words(names: dict[str, object]) -> Iterator[str]:

@@ -82,9 +82,7 @@ def _drawn(rng: random.Random, difficulty: str, split: str) -> AdmissionFacts:
             "relation": rng.choice(("儿子", "女儿", "配偶")),
         }
     found["chief_complaint"] = _complaint(rng, side)
-    found["history"] = _history(rng)
-    found["allergies"] = _allergies(rng)
-    found["personal"] = {"smoking": rng.choice(SMOKING), "drinking": rng.choice(DRINKING)}
+    found |= sample_history(rng, patient.age or 0) | sample_habits(rng, adult=True)
     for key, eye in (("right_eye", "右眼"), ("left_eye", "左眼")):
         found[key] = _eye(rng, operated=eye == side)
     found["vitals"] = _vitals(rng)
@@ -110,16 +108,25 @@ def _complaint(rng: random.Random, side: str) -> Json:
     return found
 
 
-def _history(rng: random.Random) -> Json:
+def sample_history(rng: random.Random, age: int) -> Json:
+    """History and allergies as JSON; no disease is older than the patient."""
     chronic = []
-    for disease in some(rng, tuple(CHRONIC), 2):
+    for disease in some(rng, tuple(CHRONIC), 2 if age else 0):
         drugs = some(rng, CHRONIC[disease], 2)
-        chronic.append({"disease": disease, "years": rng.randint(1, 30), "drugs": drugs})
-    return {
+        years = rng.randint(1, max(1, min(30, age)))
+        chronic.append({"disease": disease, "years": years, "drugs": drugs})
+    history = {
         "chronic": chronic,
         "surgery": [rng.choice(SURGERIES)] if chance(rng, 0.2) else [],
         "trauma": [rng.choice(TRAUMAS)] if chance(rng, 0.1) else [],
     }
+    return {"history": history, "allergies": _allergies(rng)}
+
+
+def sample_habits(rng: random.Random, *, adult: bool) -> Json:
+    """Habits as JSON; a child has none."""
+    habits = {"smoking": rng.choice(SMOKING), "drinking": rng.choice(DRINKING)}
+    return {"personal": habits} if adult else {}
 
 
 def _allergies(rng: random.Random) -> Json:

@@ -10,8 +10,7 @@ from models.reference.facts import AdmissionFacts, ChiefComplaint, Diagnosis, Du
 from models.reference.language import MISSING, Sheet
 
 LANGUAGES = {"zh": "cataract-zh", "en": "cataract-en"}
-NONE = "无"
-YES = "有"
+NONE = {"zh": "无", "en": "none"}
 _GAPS = {
     "zh": {
         "eye": "眼别未提供",
@@ -124,7 +123,7 @@ class _Writer:
             self._word(chief.course) or gaps.get("course", missing),
         )
         if chief.associated == ():
-            yield "chief_complaint.associated", NONE
+            yield "chief_complaint.associated", NONE[self._tongue]
         yield "chief_complaint.associated.items", self._words(chief.associated)
         yield "chief_complaint.affects", self._words(chief.affects)
 
@@ -133,14 +132,17 @@ class _Writer:
         for name in ("chronic", "surgery", "trauma"):
             found = getattr(history, name) if history else None
             if not found:
-                yield f"history.{name}", NONE if found == () else MISSING[self._tongue]
+                yield (
+                    f"history.{name}",
+                    NONE[self._tongue] if found == () else MISSING[self._tongue],
+                )
         if history is None:
             return
         for place, item in enumerate(history.chronic or (), 1):
             key = f"history.chronic.{place}"
             yield f"{key}.disease", self._word(item.disease) or MISSING[self._tongue]
             yield f"{key}.years", None if item.years is None else self._long(item.years, "年")
-            none = NONE if self._tongue == "zh" else "none"
+            none = NONE[self._tongue]
             yield f"{key}.drugs", none if item.drugs == () else self._words(item.drugs)
         yield "history.surgery.items", self._words(history.surgery)
         yield "history.trauma.items", self._words(history.trauma)
@@ -155,7 +157,8 @@ class _Writer:
         items = (facts.allergies.items if facts.allergies else None) or ()
         status = facts.allergies.status if facts.allergies else None
         if not items:
-            yield "allergies.status", status or MISSING[self._tongue]
+            known = {"无": NONE[self._tongue], "有": "有" if self._tongue == "zh" else "yes"}
+            yield "allergies.status", known.get(status or "", MISSING[self._tongue])
         for place, item in enumerate(items, 1):
             yield f"allergies.{place}.drug", self._word(item.drug) or MISSING[self._tongue]
             yield f"allergies.{place}.reaction", self._word(item.reaction)
