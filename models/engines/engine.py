@@ -1,0 +1,150 @@
+"""What an engine is to the box: how it starts, where it listens, how one asks whether it lives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+CHAT: Final = "chat"
+COMPLETIONS: Final = "completions"
+EMBEDDINGS: Final = "embeddings"
+TOKENIZE: Final = "tokenize"
+RERANK: Final = "rerank"
+
+# The environment that every engine gets: no variable of ours, no proxy, no network, no telemetry.
+QUIET: Final[Mapping[str, str]] = {
+    "LANG": "C.UTF-8",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "NO_COLOR": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an engine listens: a Unix socket, or a loopback port.
+
+    Attributes:
+        uds: Path of the socket; it wins over host and port.
+        host: Loopback address.
+        port: TCP port.
+    """
+
+    uds: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and how wide a model runs.
+
+    Attributes:
+        threads: CPU threads, never more than free cores.
+        slots: Requests worked on at once.
+        context: Tokens per slot.
+        gpu_layers: Layers on accelerators; 0 keeps everything on the CPU.
+        devices: Indices of the accelerators used.
+        tensor_parallel: Cards that share every layer.
+        vendor: Vendor of the accelerators, "" on the CPU.
+        memory_share: Share of each card's memory that the engine may take, 0 to 1.
+    """
+
+    threads: int
+    slots: int
+    context: int
+    gpu_layers: int = 0
+    devices: tuple[int, ...] = ()
+    tensor_parallel: int = 1
+    vendor: str = ""
+    memory_share: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """One engine to run.
+
+    Attributes:
+        model_id: Name under which requests ask for the model.
+        model_path: File (or folder) of weights.
+        address: Where it shall listen.
+        secret: Bearer that the engine demands; never in argv, never in a log.
+        runtime_dir: Private directory (0700) for its socket and secret file.
+        placement: Where and how wide it runs.
+        mode: "generate" or "embed".
+        adapters: LoRA adapters to load beside the model.
+    """
+
+    model_id: str
+    model_path: Path
+    address: Address
+    secret: str = field(repr=False)
+    runtime_dir: Path
+    placement: Placement
+    mode: Literal["generate", "embed"] = "generate"
+    adapters: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """A request that only a working engine answers with `expect` in the body."""
+
+    method: str
+    path: str
+    body: Mapping[str, object]
+    expect: str
+
+
+class Engine(Protocol):
+    """An inference engine, described by pure functions of a specification."""
+
+    @property
+    def name(self) -> str:
+        """Short name for logs and the console."""
+        ...
+
+    @property
+    def external(self) -> bool:
+        """Whether somebody else starts it, so that the box only asks and never launches."""
+        ...
+
+    def capabilities(self, spec: EngineSpec) -> frozenset[str]:
+        """Which kinds of request it answers."""
+        ...
+
+    def argv(self, spec: EngineSpec) -> tuple[str, ...]:
+        """The command line; holds no secret."""
+        ...
+
+    def env(self, spec: EngineSpec) -> dict[str, str]:
+        """The whole environment of the process."""
+        ...
+
+    def files(self, spec: EngineSpec) -> Mapping[Path, str]:
+        """Files to write (0600) before the start, such as the one with the secret."""
+        ...
+
+    def probe(self, spec: EngineSpec) -> ProbeRequest:
+        """A real request of one token (or one embedding): the deep health check."""
+        ...
+
+    @property
+    def liveness_path(self) -> str:
+        """A cheap route that answers 200 once the model is loaded."""
+        ...
+
+
+def one_token_probe(spec: EngineSpec) -> ProbeRequest:
+    """The probe shared by OpenAI-compatible engines: one token, or one embedding."""
+    if spec.mode == "embed":
+        asked: dict[str, object] = {"model": spec.model_id, "input": "1"}
+        return ProbeRequest("POST", "/v1/embeddings", asked, "embedding")
+    body: dict[str, object] = {
+        "model": spec.model_id,
+        "prompt": "1",
+        "max_tokens": 1,
+        "temperature": 0,
+    }
+    return ProbeRequest("POST", "/v1/completions", body, "choices")

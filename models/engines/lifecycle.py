@@ -1,0 +1,290 @@
+"""One engine's supervisor: a task owns its state, callers ask for the end they want."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from models.card import Bilingual
+from models.engines.engine import Address, Engine, EngineSpec, ProbeRequest
+from models.engines.launch import Running, launch
+from models.engines.lifecycle_table import (
+    EngineStatus,
+    Event,
+    Goal,
+    Health,
+    Limits,
+    State,
+    backoff,
+    move,
+)
+from models.engines.probe import ask, works
+from models.engines.process import ProcessKeeper
+from models.errors import EngineDraining, EngineFailed, EngineLoading, ModelsError
+
+_UNKNOWN = Bilingual("未知原因", "unknown reason")
+_NOT_LOADED = Bilingual("加载超时", "loading took too long")
+_SICK = Bilingual("健康检查连续失败", "health checks failed in a row")
+
+
+class EngineSupervisor:
+    """Keeps one engine as its callers want it: ready, drained or stopped.
+
+    `start()` begins the owning task, the only place that moves the state. `ensure_ready()`,
+    `drain()` and `stop()` set the wish and wait.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        spec: EngineSpec,
+        *,
+        keeper: ProcessKeeper | None = None,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._spec = spec
+        self._keeper = keeper or ProcessKeeper()
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._state = State.ABSENT
+        self._goal = Goal.NOTHING
+        self._changed = asyncio.Condition()
+        self._woken = asyncio.Event()
+        self._running: Running | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._reason: Bilingual | None = None
+        self._failures = 0
+        self._starts = 0
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._next_try = 0.0
+
+    @property
+    def spec(self) -> EngineSpec:
+        """What it runs."""
+        return self._spec
+
+    @property
+    def secret(self) -> str:
+        """The bearer for requests to the engine."""
+        return self._spec.secret
+
+    @property
+    def address(self) -> Address:
+        """Where it listens now; a port may change with a restart."""
+        return self._running.address if self._running else self._spec.address
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Kinds of request that it answers."""
+        return self._engine.capabilities(self._spec)
+
+    def enter(self) -> None:
+        """Counts a request in.
+
+        Raises:
+            EngineDraining: It takes no new requests.
+        """
+        if self._state in {State.DRAINING, State.STOPPED}:
+            raise EngineDraining
+        self._in_flight += 1
+        self._idle.clear()
+
+    def leave(self) -> None:
+        """Counts a request out."""
+        self._in_flight -= 1
+        if self._in_flight <= 0:
+            self._idle.set()
+
+    def status(self) -> EngineStatus:
+        """The picture of this moment."""
+        running = self._running
+        progress = 1.0 if self._state is State.READY else 0.0
+        if self._state is State.LOADING and running is not None:
+            progress = running.progress()
+        pause = self._next_try - self._clock() if self._state is State.FAILED else 0.0
+        return EngineStatus(
+            state=self._state,
+            progress=progress,
+            restarts=max(0, self._starts - 1),
+            pid=running.pid if running else None,
+            in_flight=self._in_flight,
+            reason=self._reason,
+            retry_after_s=max(1, round(pause + 0.5)),
+        )
+
+    def log_tail(self) -> tuple[str, ...]:
+        """Last lines of the engine's log."""
+        return self._running.tail() if self._running else ()
+
+    async def start(self) -> None:
+        """Begins the owning task; the engine itself starts with the first `ensure_ready`."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._own(), name=f"engine-{self._spec.model_id}")
+
+    async def ensure_ready(self, timeout_s: float | None = None) -> Address:
+        """Waits until the engine answers, starting or restarting it if need be.
+
+        Raises:
+            EngineLoading: It still loads after `timeout_s` seconds.
+            EngineFailed: It failed and was not up again after `timeout_s` seconds, or it failed
+                while waiting without a limit.
+        """
+        if self._is(State.READY):
+            return self.address
+        await self.start()
+        self._aim(Goal.READY)
+        before = self._failures
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(
+                    lambda: self._is(State.READY) or (timeout_s is None and self._failures > before)
+                )
+        except TimeoutError:
+            raise self._not_ready() from None
+        if not self._is(State.READY):
+            raise self._not_ready()
+        return self.address
+
+    def _not_ready(self) -> ModelsError:
+        status = self.status()
+        if status.state in {State.STARTING, State.LOADING}:
+            percent = round(status.progress * 100)
+            return EngineLoading(percent=percent, retry_after_s=status.retry_after_s)
+        reason = self._reason or _UNKNOWN
+        return EngineFailed(reason_zh=reason.zh, reason_en=reason.en)
+
+    async def drain(self) -> None:
+        """Takes no new requests, lets running ones end (`Limits.drain_s`), then stops."""
+        await self._end(Goal.DRAINED)
+
+    async def stop(self) -> None:
+        """Stops the engine and its task."""
+        await self._end(Goal.STOPPED)
+
+    async def _end(self, goal: Goal) -> None:
+        self._aim(goal)
+        task = self._task
+        if task is not None:
+            await asyncio.wait({task})
+        self._task = None
+
+    async def deep_health(self) -> Health:
+        """Asks for one real token; a port that answers is no proof."""
+        request = self._engine.probe(self._spec)
+        begun = self._clock()
+        answer = await ask(self.address, self.secret, request, timeout_s=self._limits.probe_s)
+        took = (self._clock() - begun) * 1000
+        if works(answer, request):
+            return Health(ok=True, latency_ms=took)
+        return Health(ok=False, latency_ms=took, problem=answer.problem or f"HTTP {answer.status}")
+
+    def _is(self, state: State) -> bool:
+        return self._state is state
+
+    def _wanted(self) -> bool:
+        return self._goal is Goal.READY
+
+    def _aim(self, goal: Goal) -> None:
+        # Asking again for the same must not cut a pause between two starts short.
+        if goal is not self._goal:
+            self._goal = goal
+            self._woken.set()
+
+    async def _move(self, event: Event) -> None:
+        async with self._changed:
+            self._state = move(self._state, event)
+            self._changed.notify_all()
+
+    async def _own(self) -> None:
+        """The owning task: the only caller of `_move`."""
+        while self._goal is Goal.NOTHING:
+            await self._woken.wait()
+        while self._wanted():
+            self._woken.clear()
+            await self._live()
+            if self._wanted() and self._is(State.FAILED):
+                pause = backoff(self._failures, self._limits)
+                self._next_try = self._clock() + pause
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), pause)
+        if not self._is(State.STOPPED):
+            await self._move(Event.STOP)
+
+    async def _live(self) -> None:
+        """One life of the engine: start, load, serve, end."""
+        await self._move(Event.START)
+        self._starts += 1
+        try:
+            running = await launch(self._engine, self._spec, self._keeper)
+        except ModelsError as error:
+            await self._fail(Event.DIED, Bilingual(error.sentence_zh, error.sentence_en))
+            return
+        except Exception as error:  # noqa: BLE001  (the engine task is one of the three walls)
+            await self._fail(Event.DIED, Bilingual(type(error).__name__, type(error).__name__))
+            return
+        self._running = running
+        await self._move(Event.SPAWNED)
+        try:
+            if await self._load(running):
+                await self._move(Event.HEALTHY)
+                await self._watch(running)
+            if self._goal is Goal.DRAINED and self._is(State.READY):
+                await self._move(Event.DRAIN)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._idle.wait(), self._limits.drain_s)
+        finally:
+            await running.end(self._limits.grace_s)
+
+    async def _load(self, running: Running) -> bool:
+        deadline = self._clock() + self._limits.load_s
+        alive = self._liveness()
+        while self._wanted():
+            if running.exited():
+                await self._fail(Event.DIED, await running.reason())
+                return False
+            if self._clock() > deadline:
+                await self._fail(Event.SICK, _NOT_LOADED)
+                return False
+            answer = await ask(running.address, self.secret, alive, timeout_s=self._limits.probe_s)
+            if works(answer, alive) and (await self.deep_health()).ok:
+                return True
+            await running.pause(self._limits.poll_s, self._woken)
+        return False
+
+    async def _watch(self, running: Running) -> None:
+        strikes = 0
+        begun = self._clock()
+        while self._wanted():
+            self._woken.clear()
+            await running.pause(self._limits.health_s, self._woken)
+            if not self._wanted():
+                return
+            if running.exited():
+                await self._fail(Event.DIED, await running.reason())
+                return
+            if self._clock() - begun > self._limits.steady_s:
+                self._failures = 0
+            strikes = 0 if await self._healthy(running) else strikes + 1
+            if strikes >= self._limits.strikes:
+                await self._fail(Event.SICK, _SICK)
+                return
+
+    async def _healthy(self, running: Running) -> bool:
+        # With every slot taken a probe would queue behind them; then liveness must do.
+        if self._in_flight < self._spec.placement.slots:
+            return (await self.deep_health()).ok
+        alive = self._liveness()
+        answer = await ask(running.address, self.secret, alive, timeout_s=self._limits.probe_s)
+        return works(answer, alive)
+
+    def _liveness(self) -> ProbeRequest:
+        return ProbeRequest("GET", self._engine.liveness_path, {}, "")
+
+    async def _fail(self, event: Event, reason: Bilingual) -> None:
+        self._failures += 1
+        self._reason = reason
+        await self._move(event)

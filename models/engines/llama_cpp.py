@@ -1,0 +1,130 @@
+"""The embedded engine: upstream `llama-server`, started with everything switched off we don't use."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from models.engines.engine import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    QUIET,
+    TOKENIZE,
+    EngineSpec,
+    Placement,
+    ProbeRequest,
+    one_token_probe,
+)
+from models.errors import EngineMissing, EngineUnable
+
+SERVER = "llama-server"
+_BACKENDS = {"nvidia": "CUDA", "hygon": "ROCm", "mthreads": "MUSA", "ascend": "CANN"}
+_GPU_ENV = {
+    "mthreads": "MUSA_VISIBLE_DEVICES",
+    "ascend": "ASCEND_RT_VISIBLE_DEVICES",
+    "nvidia": "CUDA_VISIBLE_DEVICES",
+    "hygon": "HIP_VISIBLE_DEVICES",
+}
+# HTTP threads of llama-server block while a slot works, so there must be more than slots.
+_SPARE_HTTP_THREADS = 4
+
+
+def find_llama_server(candidates: Iterable[Path]) -> Path:
+    """The first candidate that is, or holds, an executable `llama-server`.
+
+    Raises:
+        EngineMissing: None of them does.
+    """
+    for candidate in candidates:
+        program = candidate / SERVER if candidate.is_dir() else candidate
+        if program.is_file() and program.stat().st_mode & 0o111:
+            return program
+    raise EngineMissing(program=SERVER)
+
+
+class LlamaCpp:
+    """`llama-server` of llama.cpp: continuous batching over slots, on CPU or GPU layers."""
+
+    name = "llama.cpp"
+    external = False
+    liveness_path = "/health"
+
+    def __init__(self, server: Path) -> None:
+        self._server = server
+
+    def capabilities(self, spec: EngineSpec) -> frozenset[str]:
+        """Chat, completions and tokenising; or embeddings, which need a server of their own."""
+        if spec.mode == "embed":
+            return frozenset({EMBEDDINGS, TOKENIZE})
+        return frozenset({CHAT, COMPLETIONS, TOKENIZE})
+
+    def argv(self, spec: EngineSpec) -> tuple[str, ...]:
+        """The command line.
+
+        The context given to the server is shared by its slots, so it is slots x context. Slots
+        and properties routes are closed: they show prompts of other requests.
+        """
+        place = spec.placement
+        arguments = [
+            str(self._server),
+            *("--model", str(spec.model_path), "--alias", spec.model_id),
+            *_listen(spec),
+            *("--api-key-file", str(_key_file(spec))),
+            *("--ctx-size", str(place.context * place.slots), "--parallel", str(place.slots)),
+            *("--threads", str(place.threads), "--threads-batch", str(place.threads)),
+            *("--threads-http", str(place.slots + _SPARE_HTTP_THREADS)),
+            *("--fit", "off", "--no-webui", "--no-slots", "--metrics", "--offline"),
+            # Engine logs never hold prompts: level 3 is warnings and information about loading.
+            *("--log-verbosity", "3", "--no-context-shift"),
+            # A cache in host memory beside the slots would keep prompts of other tenants around.
+            *("--cache-ram", "0"),
+        ]
+        arguments += _devices(place)
+        if spec.mode == "embed":
+            arguments += ["--embeddings", "--pooling", "mean"]
+        for adapter in spec.adapters:
+            arguments += ["--lora", str(adapter)]
+        return tuple(arguments)
+
+    def env(self, spec: EngineSpec) -> dict[str, str]:
+        """The whole environment: quiet, and only the chosen cards visible."""
+        env = {**QUIET, "PATH": "/usr/bin:/bin", "HOME": str(spec.runtime_dir)}
+        env["LLAMA_CACHE"] = str(spec.runtime_dir)
+        variable = _GPU_ENV.get(spec.placement.vendor)
+        if variable:
+            env[variable] = ",".join(map(str, spec.placement.devices))
+        return env
+
+    def files(self, spec: EngineSpec) -> Mapping[Path, str]:
+        """The key file; llama-server reads one key per line."""
+        return {_key_file(spec): spec.secret + "\n"}
+
+    def probe(self, spec: EngineSpec) -> ProbeRequest:
+        """One token, or one embedding."""
+        return one_token_probe(spec)
+
+
+def _key_file(spec: EngineSpec) -> Path:
+    return spec.runtime_dir / "engine.key"
+
+
+def _devices(place: Placement) -> list[str]:
+    """Names the cards, because a server that is only told "layers" falls back to the CPU silently.
+
+    Raises:
+        EngineUnable: llama.cpp has no back end for this vendor.
+    """
+    if place.gpu_layers == 0:
+        return ["--device", "none"]
+    backend = _BACKENDS.get(place.vendor)
+    if backend is None:
+        raise EngineUnable(engine="llama.cpp", what=place.vendor or "GPU")
+    # The visible cards are numbered anew from zero.
+    names = ",".join(f"{backend}{number}" for number in range(max(1, len(place.devices))))
+    return ["--gpu-layers", str(place.gpu_layers), "--device", names]
+
+
+def _listen(spec: EngineSpec) -> tuple[str, ...]:
+    # llama-server takes a host that ends in ".sock" for the path of a Unix socket.
+    if spec.address.uds is not None:
+        return ("--host", str(spec.address.uds))
+    return ("--host", spec.address.host, "--port", str(spec.address.port))
