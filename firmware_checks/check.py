@@ -11,6 +11,12 @@ from firmware_checks.facts import Facts, Reason, Unread
 MAX_VALUE: Final = 400
 
 
+def printable(text: str) -> str:
+    """At most 400 characters, none of which steers a terminal or breaks an encoding."""
+    head = text[:MAX_VALUE]
+    return "".join(letter if letter.isprintable() else " " for letter in head)
+
+
 class Outcome(StrEnum):
     """What a check found; "could not check" is never a pass."""
 
@@ -46,8 +52,7 @@ class Evidence:
     @classmethod
     def of(cls, source: str, value: object, *, steady: bool = True) -> "Evidence":
         """Evidence with its value as text without control characters."""
-        text = "".join(letter if letter.isprintable() else " " for letter in str(value))
-        return cls(source, text[:MAX_VALUE], steady)
+        return cls(printable(source), printable(str(value)), steady)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +134,10 @@ def undecided(zh: str, en: str, *evidence: Evidence) -> Verdict:
 def could_not_read(found: Unread) -> Verdict:
     """A fact the check needs could not be read."""
     zh, en = _REASONS[found.reason]
+    source = printable(found.source)
     return Verdict(
         Outcome.COULD_NOT_CHECK,
-        f"{found.source} {zh}。",
-        f"{found.source} {en}.",
-        (Evidence.of(found.source, f"{found.reason.value}: {found.detail}".rstrip(": ")),),
+        f"{source} {zh}。",
+        f"{source} {en}.",
+        (Evidence.of(source, f"{found.reason.value}: {found.detail}".rstrip(": ")),),
     )

@@ -25,6 +25,7 @@ from firmware_checks.eventlog.events import (
 from firmware_checks.eventlog.replay import STARTUP_LOCALITY
 
 MAX_TEXT: Final = 200
+MAX_PATH: Final = 4096
 _VARIABLE_BOOT2: Final = 0x8000000C
 _GPT2: Final = 0x8000000D
 _VARIABLES: Final = frozenset(
@@ -119,7 +120,9 @@ def _image(data: bytes) -> str:
 
 
 def _file_path(path: bytes) -> str:
-    """The file names in a UEFI device path (type 4, subtype 4), joined."""
+    """The file names in a UEFI device path (type 4, subtype 4), joined; a long one is not followed."""
+    if len(path) > MAX_PATH:
+        return f"path of {len(path)} bytes"
     cursor = Cursor(path)
     names: list[str] = []
     while cursor.left:
@@ -146,5 +149,5 @@ def _text(data: bytes) -> str:
 
 def _clean(text: str) -> str:
     """Without control characters: a log must not steer the terminal it is shown on."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text.rstrip("\0"))
-    return shown[:MAX_TEXT].strip()
+    head = text[:MAX_TEXT].rstrip("\0")
+    return "".join(letter if letter.isprintable() else " " for letter in head).strip()

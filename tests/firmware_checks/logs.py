@@ -8,6 +8,10 @@ HASHES = {0x0004: "sha1", 0x000B: "sha256", 0x000C: "sha384"}
 NAMES = {0x0004: "SHA1", 0x000B: "SHA256", 0x000C: "SHA384"}
 
 
+def digest_of(bank, data):
+    return hashlib.new(HASHES[bank], data).digest()
+
+
 def sha1_event(pcr, kind, digest, data):
     return struct.pack("<II", pcr, kind) + digest + struct.pack("<I", len(data)) + data
 

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,11 @@ from firmware_checks.catalogue import CHECKS
 from firmware_checks.check import Outcome
 from firmware_checks.facts import Facts, Reason, Unread
 from firmware_checks.posture import judge
+from firmware_checks.probes import nvml
 from firmware_checks.probes.gather import PROBES, gather
 from firmware_checks.probes.gpu import gpu
 from firmware_checks.probes.kernel import split_command_line
-from firmware_checks.probes.nvml import _answer, _ask
+from firmware_checks.probes.nvml import _answer, _ask, read_nvml
 from firmware_checks.probes.storage import encrypted
 from firmware_checks.probes.tree import Tree, number, switch
 from tests.firmware_checks.machine import sound
@@ -170,9 +172,9 @@ class NvmlDouble:
 def test_the_answer_of_nvml_becomes_facts(tmp_path):
     import json
 
-    nvml = NvmlDouble()
+    library = NvmlDouble()
     answer = {
-        **_answer_without_system(nvml),
+        **_answer_without_system(library),
         "confidential_capable": True,
         "confidential_on": True,
     }
@@ -188,24 +190,40 @@ def test_the_answer_of_nvml_becomes_facts(tmp_path):
     assert "lost" in second.uuid.detail
 
 
-def _answer_without_system(nvml):
-    nvml.nvmlSystemGetConfComputeCapabilities = _refuse(nvml)
-    nvml.nvmlSystemGetConfComputeState = _refuse(nvml)
-    return _answer(nvml)
+def _answer_without_system(library):
+    library.nvmlSystemGetConfComputeCapabilities = _refuse(library)
+    library.nvmlSystemGetConfComputeState = _refuse(library)
+    return _answer(library)
 
 
-def _refuse(nvml):
+def _refuse(library):
     def refuse():
-        raise nvml.NVMLError_NotSupported
+        raise library.NVMLError_NotSupported
 
     return refuse
 
 
+def test_every_name_asked_of_nvml_exists():
+    import re
+
+    import pynvml
+
+    source = Path(nvml.__file__).read_text(encoding="utf-8")
+    names = set(re.findall(r"\bnvml\.(nvml\w+|NVML\w+)", source))
+    assert len(names) > 12
+    assert not [name for name in names if not hasattr(pynvml, name)]
+
+
+def test_nvml_on_this_machine_answers_or_says_why():
+    answer = read_nvml()
+    assert isinstance(answer, Unread) or {"driver", "gpus"} <= set(answer)
+
+
 def test_a_refused_question_is_kept_as_such():
-    nvml = NvmlDouble()
-    assert _ask(nvml, _refuse(nvml)) == {"unread": "unsupported"}
+    library = NvmlDouble()
+    assert _ask(library, _refuse(library)) == {"unread": "unsupported"}
 
 
 def test_this_machine_answers_whatever_it_is():
-    facts = gather(Tree(os.sep), time.time)
+    facts = gather(Tree(Path(os.sep)), time.time)
     assert len(judge(facts).findings) == len(CHECKS)

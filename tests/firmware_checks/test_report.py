@@ -1,6 +1,7 @@
 """The report: posture, digest, JSON, text and a page that cannot be misled."""
 
 import json
+import os
 import re
 
 from firmware_checks.check import Check, Evidence, Impact, Outcome, Text, Verdict
@@ -85,6 +86,19 @@ def test_the_page_escapes_and_fetches_nothing():
     assert "default-src 'none'" in page
     assert not re.search(r"(src|href)\s*=\s*[\"']", page)
     assert "\x1b" not in as_text(report)
+
+
+def test_a_file_name_cannot_steer_the_terminal(tmp_path):
+    machine = sound(tmp_path)
+    flaws = tmp_path / "sys/devices/system/cpu/vulnerabilities"
+    (flaws / "a\x1b[2J<b>").write_text("Vulnerable\x1b[31m\n")
+    (flaws / os.fsdecode(b"b\xff")).write_text("")
+    machine.drop("sys/class/tpm/tpm0/tpm_version_major")
+    report = run_checks(tmp_path)
+    assert "\x1b" not in as_text(report)
+    assert "<b>" not in as_html(report)
+    as_html(report).encode()
+    json.dumps(report.as_json(), ensure_ascii=False).encode()
 
 
 def test_the_text_names_findings_and_what_is_missing():
