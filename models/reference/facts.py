@@ -44,7 +44,8 @@ from models.reference.factfields import (
 EYES = ("右眼", "左眼", "双眼")
 UNITS = ("天", "周", "个月", "年")
 NUCLEAR_GRADES = ("I级", "II级", "III级", "IV级", "V级")
-_LETTER = r"(?:[^\W\d_]|[\ue000-\uf8ff\u0300-\u036f])"
+# Names hold private-use and combining characters and variation selectors too.
+_LETTER = r"(?:[^\W\d_]|[\ue000-\uf8ff\u0300-\u036f\ufe00-\ufe0f\U000e0100-\U000e01ef])"
 NAME = rf"{_LETTER}+(?:[ ·•・'’.-]{{1,2}}{_LETTER}+)*\.?"
 
 

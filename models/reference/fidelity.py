@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from models.reference.catalogue import language as language_of
 from models.reference.cataract.values import sheet_of
 from models.reference.facts import AdmissionFacts
-from models.reference.language import EYE_WORDS, Sheet
+from models.reference.language import EYE_WORDS, NoteLanguage, Sheet
 from models.reference.placeholders import mask_sheet
-from models.reference.reading import ReadNote, read_note
+from models.reference.reading import FULL_WIDTH, ReadNote, read_note
 
 NAMES = ("patient.name", "informant.name")
 
@@ -54,21 +54,24 @@ def score_against(text: str, sheet: Sheet) -> FieldScores:
     language = language_of(sheet.language)
     _, restoration = mask_sheet(sheet)
     note = read_note(restoration.restore(text), language)
-    expected, stated = language.expected(sheet), note.values
+    stated = note.values
+    expected = {key: _as_read(each, language) for key, each in language.expected(sheet).items()}
     fields = {key: stated.get(key) == (value,) for key, value in expected.items()}
     laterality = {
-        key: _side(key, stated.get(key, ()), language.tongue)
-        == _side(key, (value,), language.tongue)
+        key: _side(stated.get(key, ()), language.tongue) == _side((value,), language.tongue)
         for key, value in expected.items()
-        if _side(key, (value,), language.tongue)
+        if _side((value,), language.tongue)
     }
     wanted = {unit.section for unit in language.units_for(sheet)}
     well_formed = note.well_formed and wanted <= set(note.headings)
     return FieldScores(fields, laterality, well_formed, _invented(note, expected))
 
 
-def _side(key: str, values: tuple[str, ...], tongue: str) -> frozenset[str]:
-    del key
+def _as_read(value: str, language: NoteLanguage) -> str:
+    return value.translate(FULL_WIDTH) if language.tongue == "zh" else value
+
+
+def _side(values: tuple[str, ...], tongue: str) -> frozenset[str]:
     words = "|".join(EYE_WORDS[tongue])
     return frozenset(side for value in values for side in re.findall(words, value))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from models.reference.cataract.values import sheet_of
 from models.reference.facts import AdmissionFacts
 from models.reference.language import Sheet
+from models.reference.masking import Masker
 
 TOKENS = {
     "patient.name": "⟦姓名⟧",
@@ -73,7 +74,34 @@ def mask(facts: AdmissionFacts, tongue: str = "zh") -> tuple[MaskedFacts, Restor
 
 
 def mask_sheet(sheet: Sheet) -> tuple[MaskedFacts, Restoration]:
-    """Any sheet without identity, and the way back."""
-    values = {key: TOKENS.get(key, value) for key, value in sheet.values.items()}
+    """Any sheet without identity, and the way back.
+
+    Whole values that identify become one placeholder each; identity that stands inside another
+    value (a name in a symptom) is swapped there too.
+    """
+    masker = Masker(_identity(sheet))
+    values = {
+        key: TOKENS[key] if key in TOKENS else masker.mask(value)
+        for key, value in sheet.values.items()
+    }
     originals = {token: sheet.values[key] for key, token in TOKENS.items() if key in sheet.values}
-    return MaskedFacts(Sheet(sheet.language, values)), Restoration(originals)
+    return MaskedFacts(Sheet(sheet.language, values)), Restoration(masker.originals | originals)
+
+
+def mask_text(text: str, facts: AdmissionFacts | None = None) -> tuple[str, Restoration]:
+    """Free text, such as a chat message, without the identity of a patient, and the way back.
+
+    Names are found whole, spaced, in parts and as surname with title; numbers in any width and
+    grouping. Citizen and mobile numbers of anybody are swapped too, also without facts.
+    """
+    masker = Masker(_identity(sheet_of(facts)) if facts else {})
+    return masker.mask(text), Restoration(masker.originals)
+
+
+def _identity(sheet: Sheet) -> dict[str, str]:
+    """What identifies, by the label of its placeholder; dates are no part of free text."""
+    return {
+        token[1:-1]: sheet.values[key]
+        for key, token in TOKENS.items()
+        if key in sheet.values and not token.endswith("日期⟧")
+    }

@@ -2,7 +2,6 @@
 
 import functools
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,8 +9,8 @@ from models.reference.language import NoteLanguage, Unit, families, patterns
 
 LONGEST_NOTE = 20_000
 LONGEST_SENTENCE = 400
-_FULL_WIDTH = str.maketrans({",": ",", ":": ":", ";": ";", "(": "(", ")": ")", "。": "。"})
-_ENDS = {"zh": re.compile(r"(?<=。)|\n"), "en": re.compile(r"(?<=[.])(?=\s)|\n")}
+FULL_WIDTH = str.maketrans({",": ",", ":": ":", ";": ";", "(": "(", ")": ")", "。": "。"})
+_ENDS = {"zh": re.compile(r"(?<=。)|\n"), "en": re.compile(r"(?<=[.])(?<!\b[A-Z][.])(?=\s)|\n")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def fold(text: str, tongue: str) -> str:
     """A sentence as it is compared: width, spaces and, in English, case do not matter."""
     if tongue == "en":
         return " ".join(text.split()).casefold()
-    return "".join(text.split()).translate(_FULL_WIDTH)
+    return "".join(text.split()).translate(FULL_WIDTH)
 
 
 @functools.lru_cache(maxsize=64)
@@ -119,7 +118,7 @@ def understand(
     sentence: str, section: str | None, language: NoteLanguage
 ) -> tuple[Unit, dict[str, str]] | None:
     """The unit and the values of one sentence; the section it stands in is tried first."""
-    bare = sentence.translate(_FULL_WIDTH) if language.tongue == "zh" else sentence
+    bare = sentence.translate(FULL_WIDTH) if language.tongue == "zh" else sentence
     if len(bare) > LONGEST_SENTENCE:
         return None
     found = None
@@ -136,7 +135,7 @@ def understand(
 
 def read_note(text: str, language: NoteLanguage) -> ReadNote:
     """What a text says: statements, what could not be read, and what is wrong with its form."""
-    text = unicodedata.normalize("NFC", text[:LONGEST_NOTE])
+    text = text[:LONGEST_NOTE]
     headings, parts = pieces(text, language)
     statements: list[Statement] = []
     unread: list[Unread] = []

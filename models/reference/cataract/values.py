@@ -39,10 +39,12 @@ def sheet_of(facts: AdmissionFacts, tongue: str = "zh") -> Sheet:
     return Sheet(LANGUAGES[tongue], {key: value for key, value in pairs if value is not None})
 
 
-def phrase(text: str) -> str:
-    """A text as one phrase: what would end or split a sentence becomes 、."""
-    found = re.sub(r"(?<![0-9])[,]|[,](?![0-9])|[,;;。]", "、", text)
-    return re.sub(r"、+", "、", found).strip("、 ") or "、"
+def phrase(text: str, tongue: str = "zh") -> str:
+    """A text as one phrase: what would end or split a sentence becomes 、 (in English, a slash)."""
+    joint, breaks = ("、", "[,,;;。]") if tongue == "zh" else (" / ", r"[,,;;。]|[.](?=\s|$)")
+    found = re.sub(r"(?<=[0-9])[,,](?=[0-9]{3})", "", text)
+    parts = [part.strip() for part in re.split(breaks, found)]
+    return joint.join(part for part in parts if part) or joint.strip()
 
 
 def _day(day: dt.date | None) -> str | None:
@@ -71,7 +73,8 @@ class _Writer:
     def _word(self, text: str | None) -> str | None:
         if text is None:
             return None
-        return english(phrase(text)) if self._tongue == "en" else phrase(text)
+        found = english(text) if self._tongue == "en" else text
+        return phrase(found, self._tongue)
 
     def _words(self, texts: Sequence[str] | None) -> str | None:
         if not texts:
@@ -103,7 +106,10 @@ class _Writer:
             )
             for key in ("id_number", "phone", "admission_no", "bed"):
                 yield f"patient.{key}", getattr(patient, key)
-            yield "patient.address", phrase(patient.address) if patient.address else None
+            yield (
+                "patient.address",
+                phrase(patient.address, self._tongue) if patient.address else None,
+            )
         if informant is not None:
             yield "informant.name", informant.name
             yield "informant.relation", self._word(informant.relation)
