@@ -20,7 +20,7 @@ from secure_compute.tiles import HEIGHT, WIDTH
 MAX_LEAF: Final = 65_536
 """Bytes of one leaf; whatever is longer is content and does not belong into the log."""
 
-_KEEP_EVERY_US: Final = 60_000_000
+_KEEP_EVERY_US: Final = 3_600_000_000
 """How often a checkpoint goes into the history, microseconds."""
 
 

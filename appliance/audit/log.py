@@ -17,6 +17,7 @@ from appliance.audit.ledger import AuditIdentity
 from appliance.audit.opening import LedgerOpener
 from appliance.audit.reading import AuditReader
 from appliance.errors import ApplianceError, AuditUnavailable
+from secure_compute.errors import SecureComputeError
 from secure_compute.note import NoteKey
 
 Outcome = Leaf | Exception
@@ -177,6 +178,17 @@ class AuditLog:
             self._wake.set()
 
     def _run(self) -> None:
+        try:
+            self._serve()
+            self._finish()
+        finally:
+            # Should this thread ever end by a fault of its own, nobody may wait for it in vain.
+            self._closing = self._closing or "fault"
+            left = [self._queue.popleft() for _ in range(len(self._queue))]
+            _deliver(left, [AuditUnavailable(reason="已关闭 closed")] * len(left))
+            self._opener.release()
+
+    def _serve(self) -> None:
         crowd = 0
         while True:
             if not self._queue:
@@ -191,7 +203,6 @@ class AuditLog:
             batch = [self._queue.popleft() for _ in range(count)]
             crowd = count
             self._settle(batch)
-        self._finish()
 
     def _sleep(self) -> None:
         self._wake.clear()
@@ -203,7 +214,7 @@ class AuditLog:
     def _settle(self, batch: list[_Waiting]) -> None:
         try:
             outcomes = self._commit([event for event, _, _ in batch])
-        except ApplianceError as error:
+        except (ApplianceError, SecureComputeError) as error:
             self._trouble.refused += len(batch)
             self._trouble.reason = error.sentence
             refusal = AuditUnavailable(reason=error.sentence)
@@ -223,11 +234,9 @@ class AuditLog:
     def _finish(self) -> None:
         try:
             self._ledger.commit([audit_stop(reason=self._closing or "")], clean=True)
-        except ApplianceError:
+        except (ApplianceError, SecureComputeError):
             # Then the next start records an unclean stop, which is the truth.
             self._trouble.refused += 1
-        finally:
-            self._opener.release()
 
 
 def _deliver(batch: list[_Waiting], outcomes: list[Outcome]) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
 
 MINIMUM_RETENTION_DAYS: Final = 183
 """Six months, rounded up: MLPS 2.0 (GB/T 22239-2019) and the Cybersecurity Law of China, art. 23."""
@@ -16,7 +17,7 @@ _BOX_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 def _told(default: object, zh: str, en: str, unit: str = "", **bounds: Any) -> Any:
     """A field that says in both languages what it means and in which unit it is given."""
-    told = {"zh": zh, "en": en, "unit": unit}
+    told: dict[str, Any] = {"zh": zh, "en": en, "unit": unit}
     return Field(default, description=f"{zh} {en}", json_schema_extra=told, **bounds)
 
 
@@ -162,11 +163,14 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
 
     @classmethod
+    @override
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  # the library's signature
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what `load` gives: the process environment is never read behind its back."""
         return (init_settings,)

@@ -13,7 +13,7 @@ from appliance.settings.errors import SettingInvalid, SettingsUnreadable, Settin
 from appliance.settings.layout import StateLayout, state_directory
 from appliance.settings.model import Settings
 
-__all__ = ["expanded", "known_keys", "load", "state_directory"]
+__all__ = ["expanded", "known_keys", "load", "sections", "state_directory"]
 
 PREFIX: Final = "WARDBOX_"
 _SEPARATOR: Final = "__"
@@ -65,11 +65,12 @@ def load(state: Path, environ: Mapping[str, str]) -> Settings:
 def known_keys() -> tuple[str, ...]:
     """Every setting as "section.key", in the order of the file."""
     return tuple(
-        f"{section}.{name}" for section, model in _sections() for name in model.model_fields
+        f"{section}.{name}" for section, model in sections() for name in model.model_fields
     )
 
 
-def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+def sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    """The tables of the settings file, each with its model."""
     for name, field in Settings.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -139,20 +140,41 @@ def _fill(values: dict[str, dict[str, Any]]) -> None:
 
 
 def _as_sentence(error: ValidationError, origins: Mapping[str, str], file: str) -> SettingInvalid:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"][:2])
     meaning = next(
         (
             model.model_fields[name].description or ""
-            for section, model in _sections()
+            for section, model in sections()
             for name in model.model_fields
             if f"{section}.{name}" == key
         ),
         "",
     )
-    return SettingInvalid(
-        key=key, reason=first["msg"], source=origins.get(key, file), meaning=meaning
-    )
+    reason = f"{_in_chinese(first['type'], first.get('ctx', {}))} {first['msg']}"
+    return SettingInvalid(key=key, reason=reason, source=origins.get(key, file), meaning=meaning)
+
+
+_CHINESE: Final = {
+    "greater_than_equal": "不得小于 {ge}",
+    "less_than_equal": "不得大于 {le}",
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "int_from_float": "应为整数",
+    "string_type": "应为文本",
+    "string_pattern_mismatch": "写法不符合要求",
+    "string_too_short": "太短",
+    "string_too_long": "太长",
+    "too_long": "项目过多",
+    "list_type": "应为列表",
+    "literal_error": "只能是 {expected}",
+    "path_type": "应为路径",
+    "model_type": "应为一个表",
+}
+
+
+def _in_chinese(kind: str, context: Mapping[str, object]) -> str:
+    return _CHINESE.get(kind, "值不可用").format(**context)
 
 
 def _printable(text: str) -> str:

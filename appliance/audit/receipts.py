@@ -1,0 +1,72 @@
+"""Receipts: from the id that an answer carries to the weights that wrote it, with its proof."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.audit.identifiers import is_identifier
+from appliance.audit.reading import AuditReader, Query
+from appliance.errors import AuditEntryUnknown
+from secure_compute.merkle import leaf_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an auditor needs to follow one answer.
+
+    Args:
+        receipt: its id.
+        model: model id.
+        model_digest: digest of the model's manifest.
+        adapter_digest: digest of the adapter's manifest, or None.
+        policy: version of the policy that was applied.
+        posture: the box's posture.
+        index: the audit entry.
+        hash: its RFC 6962 leaf hash.
+        time: microseconds since 1970 UTC.
+        proof: audit path in the tree of `checkpoint`, the leaf's sibling first.
+        checkpoint: signed checkpoint.
+    """
+
+    receipt: str
+    model: str
+    model_digest: str
+    adapter_digest: str | None
+    policy: str
+    posture: str
+    index: int
+    hash: bytes
+    time: int
+    proof: tuple[bytes, ...]
+    checkpoint: str
+
+
+def resolve(reader: AuditReader, receipt_id: str) -> Receipt:
+    """Find the entry of a receipt and prove that the log holds it.
+
+    Args:
+        reader: the log.
+        receipt_id: "rcp_" and 24 characters.
+
+    Raises:
+        AuditEntryUnknown: the log names no such receipt.
+    """
+    found = reader.search(Query(receipt=receipt_id)) if is_identifier(receipt_id) else []
+    if not found:
+        shown = receipt_id[:40] if receipt_id.isprintable() else "?"
+        raise AuditEntryUnknown(what=f"收据 {shown} receipt {shown}")
+    entry = found[-1]
+    details: dict[str, Any] = dict(entry.event.details)
+    head = reader.head()
+    return Receipt(
+        receipt=receipt_id,
+        model=details["model"],
+        model_digest=details["model_digest"],
+        adapter_digest=details["adapter_digest"],
+        policy=details["policy"],
+        posture=details["posture"],
+        index=entry.index,
+        hash=leaf_hash(entry.leaf),
+        time=entry.time,
+        proof=tuple(reader.inclusion(entry.index, head.size)),
+        checkpoint=head.note,
+    )

@@ -1,0 +1,102 @@
+"""An unlocked vault: keys by use, signing keys, the box's authority, and the mounted files."""
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import VaultLocked
+from appliance.settings.layout import StateLayout
+from appliance.vault.keyfile import write_keyring
+from secure_compute.keyring import Keyring, WrappedKey
+from secure_compute.secret import Secret
+from secure_compute.signing import SigningKey
+
+KEY_USES: Final = ("audit.db", "box.db", "files", "usage-salt")
+SIGNING_USES: Final = ("audit", "manifest", "receipt")
+_SIGNING: Final = "signing."
+
+
+class Opened:
+    """What an unlocked vault gives; everything in it ends with `close`.
+
+    Args:
+        layout: where the box keeps its state.
+        keyring: opened by the root key.
+        wrapped: the wrapped keys by use.
+    """
+
+    def __init__(
+        self, layout: StateLayout, keyring: Keyring, wrapped: dict[str, WrappedKey]
+    ) -> None:
+        self._layout = layout
+        self._keyring: Keyring | None = keyring
+        self._wrapped = wrapped
+        self._open: dict[str, Secret] = {}
+        self._signers: dict[str, SigningKey] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def mount(self) -> Path:
+        """The readable side of the encrypted files."""
+        return self._layout.files_mount
+
+    def key(self, use: str) -> bytes:
+        """The 32-byte key for a use, made and kept at its first call.
+
+        Args:
+            use: "box.db", "audit.db", "files", "usage-salt", or another lasting name.
+
+        Raises:
+            VaultLocked: the vault was locked in the meantime.
+        """
+        with self._lock:
+            return self._secret(use).reveal()
+
+    def signing_key(self, use: str) -> SigningKey:
+        """The Ed25519 key for a use: "audit", "manifest", "receipt" or another lasting name.
+
+        Raises:
+            VaultLocked: the vault was locked in the meantime.
+        """
+        with self._lock:
+            if self._keyring is None:
+                raise VaultLocked
+            if use not in self._signers:
+                seed = self._secret(_SIGNING + use)
+                self._signers[use] = SigningKey.from_seed(seed.reveal())
+            return self._signers[use]
+
+    def close(self) -> None:
+        """Overwrite every key; doing it twice is fine."""
+        with self._lock:
+            for secret in self._open.values():
+                secret.wipe()
+            for signer in self._signers.values():
+                signer.wipe()
+            self._open.clear()
+            self._signers.clear()
+            if self._keyring is not None:
+                self._keyring.wipe()
+                self._keyring = None
+
+    def _secret(self, use: str) -> Secret:
+        if self._keyring is None:
+            raise VaultLocked
+        if use not in self._open:
+            if use not in self._wrapped:
+                wrapped, secret = self._keyring.new_key(use)
+                secret.wipe()
+                self._wrapped = {**self._wrapped, use: wrapped}
+                write_keyring(self._layout, self._wrapped)
+            self._open[use] = self._keyring.unwrap(self._wrapped[use])
+        return self._open[use]
+
+
+def fresh_keys(keyring: Keyring) -> dict[str, WrappedKey]:
+    """New random keys for every use that a box has from its first day."""
+    uses = (*KEY_USES, *(_SIGNING + use for use in SIGNING_USES))
+    made: dict[str, WrappedKey] = {}
+    for use in uses:
+        made[use], secret = keyring.new_key(use)
+        secret.wipe()
+    return made

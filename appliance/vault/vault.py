@@ -1,0 +1,214 @@
+"""The vault of a box: made once, unlocked by a secret or a handed-over key, locked again."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from appliance.settings.layout import StateLayout
+from appliance.vault.backoff import Backoff
+from appliance.vault.errors import VaultDamaged, VaultExists
+from appliance.vault.handover import KeyHandover
+from appliance.vault.keyfile import (
+    read_keyring,
+    read_sealed_root,
+    write_keyring,
+    write_private,
+    write_sealed_root,
+)
+from appliance.vault.opened import Opened, fresh_keys
+from appliance.vault.outcome import BACKEND, Created, VaultStatus
+from appliance.vault.slots import Slots, judged
+from secure_compute.errors import SealBroken
+from secure_compute.keyring import Keyring, root_id
+from secure_compute.note import NoteKey
+from secure_compute.passwords import generate_password
+from secure_compute.recovery import recovery_text
+from secure_compute.sealed_root import Argon2Cost, Opener
+from secure_compute.secret import Secret
+
+
+class FilesMount(Protocol):
+    """The encrypted files: `appliance.vault.mount.GocryptfsMount`, or a double in tests."""
+
+    def check(self) -> None:
+        """Pass, or raise VaultUnsupported."""
+
+    def prepare(self, key: bytes) -> None:
+        """Make the encrypted directory, once."""
+
+    def mount(self, key: bytes) -> None:
+        """Mount it; MountFailed when it cannot be."""
+
+    def unmount(self) -> None:
+        """Unmount it, also where a killed process left it behind."""
+
+
+class Vault:
+    """Owns the state of the vault; safe to call from any thread.
+
+    Args:
+        layout: where the box keeps its state.
+        origin: name of the audit log, for its public key file.
+        files: mounts the encrypted files.
+        clock: wall time with a time zone.
+        handover: memory that the supervisor keeps over restarts, or None.
+        cost: what one guess at a passphrase costs; the recommended one when None.
+    """
+
+    def __init__(
+        self,
+        layout: StateLayout,
+        origin: str,
+        files: FilesMount,
+        clock: Callable[[], datetime],
+        *,
+        handover: KeyHandover | None = None,
+        cost: Argon2Cost | None = None,
+    ) -> None:
+        self._layout = layout
+        self._origin = origin
+        self._files = files
+        self._slots = Slots(layout, Backoff(layout.unlock_failures, clock), cost or Argon2Cost())
+        self._handover = handover
+        self._lock = threading.RLock()
+        self._opened: Opened | None = None
+
+    @property
+    def opened(self) -> Opened | None:
+        """The open vault, or None while it is locked."""
+        return self._opened
+
+    def create(self, passphrase: str | None = None) -> Created:
+        """Make the vault; it stays locked.
+
+        The sealed root is written last: an interrupted call leaves no vault and can be repeated.
+
+        Args:
+            passphrase: at least 12 characters; None lets the box make one.
+
+        Raises:
+            VaultExists: there is one already; it is not touched.
+            WeakPassphrase: the passphrase is too short.
+            VaultUnsupported: this machine cannot encrypt at rest.
+        """
+        with self._lock:
+            if self._layout.sealed_root.exists() or self._layout.box_db.exists():
+                raise VaultExists(path=self._layout.root)
+            chosen = judged(passphrase) if passphrase is not None else generate_password()
+            self._files.check()
+            with Secret.random() as root, Secret.random() as paper:
+                document = self._slots.seal(root, chosen, paper)
+                self._fill(Secret(root.reveal()))
+                write_sealed_root(self._layout, document)
+                return Created(recovery_text(paper), chosen)
+
+    def status(self) -> VaultStatus:
+        """How the vault stands, without opening anything."""
+        if not self._layout.sealed_root.exists():
+            return VaultStatus("absent", BACKEND, ())
+        slots = tuple(slot.kind for slot in read_sealed_root(self._layout).slots)
+        return VaultStatus("unlocked" if self._opened else "locked", BACKEND, slots)
+
+    def unlock(self, secret: str) -> Opened:
+        """Open the vault with the passphrase or the recovery key; an open one stays open.
+
+        Args:
+            secret: what a person typed.
+
+        Raises:
+            WrongSecret: it opens no slot; the same whatever was wrong with it.
+            VaultBackoff: too many wrong secrets; a well-formed recovery key is tried all the same.
+            VaultAbsent: there is no vault.
+            VaultDamaged: the key files are not what was written.
+            VaultUnsupported: this machine cannot encrypt at rest.
+            MountFailed: the files cannot be mounted.
+        """
+        with self._lock, self._slots.root_for(read_sealed_root(self._layout), secret) as root:
+            return self._opened or self._open(root)
+
+    def resume(self) -> Opened | None:
+        """Open the vault with the key that the supervisor kept, if it kept one."""
+        with self._lock:
+            if self._opened is not None or self._handover is None:
+                return self._opened
+            root = self._handover.read()
+            if root is None:
+                return None
+            document = read_sealed_root(self._layout)
+            if root_id(root) != document.root_id:
+                self._handover.wipe()
+                return None
+            with root:
+                return self._open(root)
+
+    def lock(self) -> None:
+        """Unmount the files and overwrite every key; locking twice is fine.
+
+        Whoever keeps databases open closes them first.
+        """
+        with self._lock:
+            if self._handover is not None:
+                self._handover.wipe()
+            opened, self._opened = self._opened, None
+            if opened is not None:
+                opened.close()
+            self._files.unmount()
+
+    def close(self) -> None:
+        """End with the process: unmount and forget, but leave the handover for the next one."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+            if opened is not None:
+                opened.close()
+                self._files.unmount()
+
+    def change_passphrase(self, secret: str, passphrase: str) -> None:
+        """Replace the passphrase slot; the recovery key stays.
+
+        Args:
+            secret: the present passphrase or the recovery key.
+            passphrase: the new one.
+
+        Raises:
+            WrongSecret: the present secret opens no slot.
+            WeakPassphrase: the new one is too short.
+        """
+        with self._lock:
+            self._slots.replace(secret, Opener.passphrase(judged(passphrase)))
+
+    def change_recovery_key(self, secret: str) -> str:
+        """Replace the recovery slot and return the new recovery key, shown once."""
+        with Secret.random() as paper:
+            with self._lock:
+                self._slots.replace(secret, Opener.recovery(Secret(paper.reveal())))
+            return recovery_text(paper)
+
+    def _fill(self, root: Secret) -> None:
+        keyring = Keyring(root)
+        wrapped = fresh_keys(keyring)
+        opened = Opened(self._layout, keyring, wrapped)
+        try:
+            self._files.prepare(opened.key("files"))
+            write_keyring(self._layout, wrapped)
+            public = NoteKey(self._origin, opened.signing_key("audit").verify_key)
+            write_private(self._layout.box_vkey, f"{public.vkey}\n".encode(), 0o644)
+        finally:
+            opened.close()
+
+    def _open(self, root: Secret) -> Opened:
+        self._files.check()
+        wrapped = read_keyring(self._layout)
+        opened = Opened(self._layout, Keyring(Secret(root.reveal())), wrapped)
+        try:
+            self._files.mount(opened.key("files"))
+        except SealBroken as error:
+            opened.close()
+            raise VaultDamaged(path=self._layout.keyring_file, reason=error.sentence) from error
+        except BaseException:
+            opened.close()
+            raise
+        if self._handover is not None:
+            self._handover.write(root)
+        self._opened = opened
+        return opened
