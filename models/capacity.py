@@ -57,6 +57,7 @@ class CapacityPlan:
         slots: Requests at once.
         decode_tokens_s: Estimated tokens a second of one stream.
         cards: Indices of the cards used; none on the CPU.
+        vendor: Vendor of the cards, "" on the CPU.
         sentence: All of it as a sentence.
     """
 
@@ -71,6 +72,7 @@ class CapacityPlan:
     slots: int
     decode_tokens_s: float
     cards: tuple[int, ...]
+    vendor: str
     sentence: Bilingual
 
 
@@ -156,6 +158,7 @@ def _fill(model: ModelSummary, wish: Wish, room: _Room) -> CapacityPlan:
         slots=slots,
         decode_tokens_s=speed,
         cards=tuple(card.index for card in room.cards),
+        vendor=room.cards[0].vendor if room.cards else "",
         sentence=_sentence(room, (total, usable), (slots, context, speed), too_long=too_long),
     )
 
@@ -228,6 +231,7 @@ def _no_card(model: ModelSummary, hardware: Hardware, wish: Wish) -> CapacityPla
         slots=slots,
         decode_tokens_s=0.0,
         cards=(),
+        vendor="",
         sentence=Bilingual(
             f"本机没有可用的加速卡。{why}", f"There is no usable accelerator here. {why}".strip()
         ),

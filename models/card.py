@@ -122,6 +122,14 @@ class ModelCard:
             evaluations=tuple(_evaluation(row) for row in reader.rows("evaluations")),
         )
 
+    def to_bytes(self) -> bytes:
+        """The file form: sorted keys, no spaces, UTF-8; one card has one such form."""
+        wire = self.to_json()
+        text = json.dumps(
+            wire, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+        )
+        return text.encode("utf-8")
+
     def to_json(self) -> dict[str, object]:
         """The card as JSON values; `from_json` gives the same card back."""
         return {

@@ -31,7 +31,6 @@ def place(model: ModelSummary, hardware: Hardware, wish: Wish) -> Placement:
         raise DoesNotFit(needed=gibibytes(made.total_bytes), free=gibibytes(made.free_bytes))
     if made.device == "cpu":
         return Placement(hardware.cpu.free_cores, made.slots, made.context)
-    vendor = next(card.vendor for card in hardware.accelerators if card.index == made.cards[0])
     return Placement(
         # With all layers on cards the CPU only feeds them.
         threads=min(hardware.cpu.free_cores, 2),
@@ -40,5 +39,5 @@ def place(model: ModelSummary, hardware: Hardware, wish: Wish) -> Placement:
         gpu_layers=ALL_LAYERS,
         devices=made.cards,
         tensor_parallel=len(made.cards),
-        vendor=vendor,
+        vendor=made.vendor,
     )

@@ -16,7 +16,7 @@ from models.formats.sniff import (
     refuse_by_content,
 )
 from models.formats.summary import ModelSummary, summarise_gguf, summarise_safetensors
-from models.formats.view import open_view
+from models.formats.view import FileView, open_view
 
 ACCEPTED_CODE = "model.accepted"
 
@@ -80,15 +80,30 @@ def inspect_file(path: Path) -> Inspection:
     with open_view(path) as view:
         kind = guess_kind(view, path.suffix)
         try:
-            if ends_as_zip(view) or kind is Kind.UNKNOWN:
-                raise refuse_by_content(view)
-            if kind is Kind.GGUF:
-                summary = summarise_gguf(parse_gguf(view))
-            else:
-                summary = summarise_safetensors(parse_safetensors(view))
+            return _accepted(_judge(view, kind), view.size)
         except FileRefused as refusal:
             return _refused(refusal, kind, view.size)
-        return _accepted(summary, view.size)
+
+
+def require_model(path: Path) -> ModelSummary:
+    """Like `inspect_file`, for callers that only want to go on with an acceptable model.
+
+    Raises:
+        FileRefused: It is not acceptable.
+        FileUnreadable: It cannot be read.
+    """
+    if path.is_dir():
+        return read_folder(path).summary
+    with open_view(path) as view:
+        return _judge(view, guess_kind(view, path.suffix))
+
+
+def _judge(view: FileView, kind: Kind) -> ModelSummary:
+    if kind is Kind.UNKNOWN or ends_as_zip(view):
+        raise refuse_by_content(view)
+    if kind is Kind.GGUF:
+        return summarise_gguf(parse_gguf(view))
+    return summarise_safetensors(parse_safetensors(view))
 
 
 def _inspect_folder(path: Path) -> Inspection:
