@@ -207,3 +207,43 @@ class CertificateRefused(SecureComputeError):
     en = "The certificate cannot be read or issued: {reason}."
     way_out_zh = "请核对主机名、IP 地址和证书文件。"
     way_out_en = "Check the host names, addresses and certificate files."
+
+
+class ExchangeRefused(SecureComputeError):
+    """A message of encrypted scoring that breaks its format, order or binding."""
+
+    code = "secure.exchange-refused"
+    zh = "密文计算的消息被拒绝:{reason}。"
+    en = "The encrypted-scoring message is refused: {reason}."
+    way_out_zh = "请核对对方的公钥与会话,必要时重新开始一次会话。"
+    way_out_en = "Check the other side's key and session; start a new session if need be."
+
+
+class InputRefused(SecureComputeError):
+    """Values that encrypted scoring cannot carry."""
+
+    code = "secure.input-refused"
+    zh = "输入不能加密计算:{reason}。"
+    en = "The input cannot be scored under encryption: {reason}."
+    way_out_zh = "请核对列名、行数,并把数值标准化到允许的范围内。"
+    way_out_en = "Check column names and row count, and standardise values into the allowed range."
+
+
+class ModelUnfit(SecureComputeError):
+    """A model that encrypted scoring cannot evaluate."""
+
+    code = "secure.model-unfit"
+    zh = "该模型不能用于密文计算:{reason}。"
+    en = "This model does not fit encrypted scoring: {reason}."
+    way_out_zh = "请使用系数有限、输出范围适中的线性或逻辑回归模型。"
+    way_out_en = "Use a linear or logistic model with finite weights and a moderate output range."
+
+
+class ScoresImplausible(SecureComputeError):
+    """Decrypted scores whose sentinels or range do not hold."""
+
+    code = "secure.scores-implausible"
+    zh = "解密结果不可信:{reason}。"
+    en = "The decrypted scores are implausible: {reason}."
+    way_out_zh = "结果已丢弃。请重新开始一次会话再试。"
+    way_out_en = "The result was discarded. Start a new session and try again."
