@@ -30,7 +30,11 @@ def run_checks(root: Path = Path("/"), clock: Callable[[], float] = time.time) -
     Raises:
         RootUnusable: `root` is no directory.
     """
-    if not root.is_dir():
+    try:
+        usable = root.is_dir()
+    except OSError:
+        usable = False
+    if not usable:
         raise RootUnusable(root=str(root))
     return judge(gather(Tree(root), clock))
 

@@ -70,9 +70,11 @@ def vulnerabilities(tree: Tree) -> Reading[dict[str, str]]:
     found: dict[str, str] = {}
     for name in names:
         line = tree.text(f"{_FLAWS}/{name}")
+        # One line that cannot be read must not hide another that says "Vulnerable".
         if isinstance(line, Unread):
-            return line
-        found[name] = " ".join(line.split())
+            found[name] = f"Unread: {line.reason.value}"
+        else:
+            found[name] = " ".join(line.split())
     if not found:
         return Unread(Reason.ABSENT, _FLAWS, "the kernel reports on no flaw")
     return found

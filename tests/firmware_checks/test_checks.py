@@ -125,6 +125,7 @@ FAILURES = {
         put(f"{FLAWS}/mds", "Vulnerable: Clear CPU buffers attempted, no microcode\n"),
         put(f"{FLAWS}/spectre_v2", "Mitigation: Enhanced IBRS; BHI: Vulnerable\n"),
         put(f"{FLAWS}/mds", "Mitigation: Clear CPU buffers; SMT vulnerable\n"),
+        both(put(f"{FLAWS}/a", ""), put(f"{FLAWS}/b", "Vulnerable\n")),
     ],
     "cpu.microcode": [
         put("proc/cpuinfo", "microcode: 0x1a\nflags: aes\n\nmicrocode: 0x1b\nflags: aes\n"),
