@@ -1,5 +1,6 @@
 """Low-rank adapters through peft: attached, saved, and merged back before export."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,10 @@ def attach(model: PreTrainedModel, adapter: Adapter, tokens: Sequence[int] = ())
         bias="none",
         **rows,
     )
-    return get_peft_model(model, config)
+    with warnings.catch_warnings():
+        # peft asks transformers for a property under its old name.
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, config)
 
 
 def save(model: PeftModel, folder: Path) -> None:

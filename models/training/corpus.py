@@ -44,12 +44,15 @@ def read_chats(path: Path) -> Iterator[Example]:
     Raises:
         CorpusMalformed: A line is not such a chat, or its last turn is not the assistant's.
     """
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if len(line) > _MAX_LINE_BYTES:
-                raise CorpusMalformed(reason=f"{path.name}:{number}: line too long")
-            if line.strip():
-                yield _read(line, f"{path.name}:{number}")
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if len(line) > _MAX_LINE_BYTES:
+                    raise CorpusMalformed(reason=f"{path.name}:{number}: line too long")
+                if line.strip():
+                    yield _read(line, f"{path.name}:{number}")
+    except OSError as fault:
+        raise CorpusMalformed(reason=f"{path.name}: {fault.strerror}") from fault
 
 
 def _read(line: bytes, where: str) -> Example:

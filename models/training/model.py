@@ -14,6 +14,7 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
+from transformers.utils import logging
 
 from models.training.errors import BaseUnusable
 from models.training.recipe import Shape
@@ -66,6 +67,8 @@ def load(folder: Path) -> PreTrainedModel:
     Raises:
         BaseUnusable: The folder holds no such model, or its shape is not one we can export.
     """
+    # Its bar on the terminal is no line of a log.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             str(folder),

@@ -1,0 +1,185 @@
+"""The reference model: trained on invented records alone, exported, examined and described."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from models.card import Bilingual, Evaluation, ModelCard
+from models.reference.corpus import Record, records
+from models.reference.vocabulary import han_characters, placeholder_tokens, template_terms
+from models.training import model as decoders
+from models.training import tokenizer as cutting
+from models.training.adapter import count_tokens, save_counts
+from models.training.corpus import Corpus, Example, chat, open_corpus, write
+from models.training.export import write_gguf
+from models.training.job import save_model
+from models.training.loop import Outcome, Surroundings, train
+from models.training.quality import Quality, share
+from models.training.recipe import Recipe, Schedule, Shape
+
+MODEL_ID = "wardbox-reference"
+VERSION = "1"
+GGUF_NAME = f"{MODEL_ID}.gguf"
+RECORDS = 11_000
+# Contradictions are refused before the model is asked, so it learns notes and copying alone.
+MIX = {"admission": 0.58, "odd": 0.14, "department": 0.10, "english": 0.04, "copy": 0.14}
+_SAMPLE, _SAMPLE_SEED_SHIFT = 600, 1_000_003
+_MOST_TERMS, _MOST_REPEATS = 1400, 400
+_WORD = re.compile(r" ?[A-Za-z]{2,}")
+
+RECIPE = Recipe(
+    MODEL_ID,
+    seed=1,
+    shape=Shape(
+        vocabulary=5632, layers=4, width=256, heads=4, kv_heads=2, head_dim=64, feed_forward=768
+    ),
+    schedule=Schedule(
+        steps=1000,
+        minutes=24,
+        tokens_per_batch=4096,
+        matrix_rate=0.005,
+        other_rate=0.004,
+        warmup=30,
+        decay=0.5,
+    ),
+    threads=2,
+    checkpoint_every=100,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a finished training left behind.
+
+    Attributes:
+        outcome: How the loop ended.
+        gguf: The model file, Q8_0.
+        parameters: Weights of the model.
+    """
+
+    outcome: Outcome
+    gguf: Path
+    parameters: int
+
+
+def recipe(*, seed: int, threads: int, minutes: float, steps: int | None = None) -> Recipe:
+    """Return the reference recipe with what a caller may choose.
+
+    Raises:
+        RecipeMalformed: A value is out of range.
+    """
+    schedule = replace(RECIPE.schedule, minutes=minutes, steps=steps or RECIPE.schedule.steps)
+    return replace(RECIPE, seed=seed, threads=threads, schedule=schedule)
+
+
+def examples(seed: int, count: int) -> Iterator[Example]:
+    """Lay out generated records as chats."""
+    return (_example(record) for record in records(seed, count, MIX))
+
+
+def _example(record: Record) -> Example:
+    return chat(record.messages, record.answer)
+
+
+def tokenizer(seed: int, size: int) -> Tokenizer:
+    """Build the tokenizer of the generator: its words weighted by how often it writes them.
+
+    Merges are learned inside words only. A value is then cut alike in the facts and in the note,
+    whatever stands around it, and can be copied token by token.
+    """
+    sample = list(records(seed + _SAMPLE_SEED_SHIFT, _SAMPLE, MIX))
+    written = "\n".join(f"{one.messages[-1]['content']}\n{one.answer}" for one in sample)
+    words = [
+        word
+        for term in template_terms()
+        for word in [term] * min(_MOST_REPEATS, 1 + written.count(term))
+    ]
+    # English words carry the space before them into their token.
+    words += _WORD.findall(written)
+    terms = cutting.learn_terms(words, _MOST_TERMS, min_frequency=1)
+    characters = "".join(han_characters()) + "⟦⟧"
+    return cutting.build(terms, placeholder_tokens(), characters=characters, size=size)
+
+
+def prepare(folder: Path, chosen: Recipe, count: int) -> tuple[Tokenizer, Corpus]:
+    """Make tokenizer and corpus under `folder`, or take those of an interrupted run."""
+    model_folder, corpus_folder = folder / "model", folder / "corpus"
+    if (corpus_folder / "answers.npy").is_file():
+        return cutting.load(model_folder), open_corpus(corpus_folder)
+    made = tokenizer(chosen.seed, chosen.shape.vocabulary)
+    cutting.save(made, model_folder)
+    source = examples(chosen.seed, count)
+    return made, write(corpus_folder, source, made, longest=chosen.shape.context)
+
+
+def make(
+    folder: Path, chosen: Recipe, surroundings: Surroundings, *, count: int = RECORDS
+) -> Made | Outcome:
+    """Train the reference model under `folder` and export it; the bare outcome when stopped."""
+    cutter, corpus = prepare(folder, chosen, count)
+    end, padding = cutting.end_and_padding(cutter)
+    model = decoders.build(chosen.shape, seed=chosen.seed, eos=end, pad=padding)
+    outcome = train(model, corpus, chosen, surroundings, padding=padding)
+    if not outcome.finished:
+        return outcome
+    model_folder = folder / "model"
+    save_model(model, model_folder)
+    save_counts(model_folder, count_tokens(corpus, chosen.shape.vocabulary))
+    path = write_gguf(model_folder, folder / GGUF_NAME, name=MODEL_ID, file_type="Q8_0")
+    return Made(outcome, path, sum(parameter.numel() for parameter in model.parameters()))
+
+
+def card(made: Made, chosen: Recipe, examined: tuple[Quality, ...], *, day: str) -> ModelCard:
+    """Describe the model: what it is for, what it saw, how good it is.
+
+    Args:
+        made: The trained model.
+        chosen: Its recipe.
+        examined: Examinations to quote.
+        day: The day of the examinations, YYYY-MM-DD.
+    """
+    seed = chosen.seed
+    return ModelCard(
+        id=MODEL_ID,
+        name=Bilingual("WardBox 参考模型", "WardBox reference model"),
+        version=VERSION,
+        architecture="qwen3",
+        parameters=made.parameters,
+        context=chosen.shape.context,
+        quantisation="Q8_0",
+        licence="Apache-2.0",
+        intended_use=Bilingual(
+            "由结构化要素起草入院记录(以白内障为主),供医生审核;用于验收和演示整机。",
+            "Drafts admission notes (cataract above all) from structured facts for a physician's "
+            "review; proves and demonstrates the whole box.",
+        ),
+        limits=Bilingual(
+            "仅学习过生成的虚构记录,不具备医学知识,不能问答、诊断或分诊。草稿必须经规则检查和医生审核。",
+            "It has seen invented records alone and knows no medicine: no questions, no diagnosis, "
+            "no triage. Drafts must pass the rule check and a physician.",
+        ),
+        training_data=Bilingual(
+            f"models.reference 生成器的虚构病历(种子 {seed},已见 {made.outcome.tokens} 词元);"
+            "无真实患者数据。",
+            f"Invented records of the generator models.reference (seed {seed}, "
+            f"{made.outcome.tokens} tokens seen); no data of real patients.",
+        ),
+        languages=("zh", "en"),
+        evaluations=tuple(row for one in examined for row in _evaluations(one, day)),
+    )
+
+
+def _evaluations(quality: Quality, day: str) -> Iterator[Evaluation]:
+    for form, tally in (("bare", quality.bare), ("checked", quality.checked)):
+        suite = f"admission note, {quality.kind} unseen patients, {form}"
+        rows = (
+            ("notes well formed", tally.well_formed, tally.notes),
+            ("fields exact", *tally.fields),
+            ("laterality right", *tally.sides),
+            ("notes with names right", tally.names, tally.notes),
+        )
+        for metric, right, whole in rows:
+            yield Evaluation(suite, metric, round(share((right, whole)), 6), whole, day)
