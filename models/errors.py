@@ -202,7 +202,7 @@ class FactsUnreadable(ModelsError):
     """Facts for a note that do not follow the schema."""
 
     code = "model.facts-unreadable"
-    zh = "病历要素不合格式:{field}:{reason_zh}。"
+    zh = "病历要素不合格式：{field}：{reason_zh}。"
     en = "The facts do not follow the schema: {field}: {reason_en}."
     way_out_zh = "请按病历要素的 JSON Schema 更正该字段。"
     way_out_en = "Correct that field as the JSON Schema of the facts says."
@@ -212,7 +212,7 @@ class FactsContradictory(ModelsError):
     """Facts that contradict each other: no note is drafted from them."""
 
     code = "model.facts-contradictory"
-    zh = "病历要素互相矛盾:{conflicts_zh}"
+    zh = "病历要素互相矛盾：{conflicts_zh}"
     en = "The facts contradict each other: {conflicts_en}"
     way_out_zh = "请核对这些字段后重新提交。"
     way_out_en = "Check these fields and submit again."
@@ -224,5 +224,5 @@ class DepartmentUnknown(ModelsError):
     code = "model.department-unknown"
     zh = "没有科室 {department} 的病历语言。"
     en = "There is no note language for the department {department}."
-    way_out_zh = "请选用列出的科室:{known}。"
+    way_out_zh = "请选用列出的科室：{known}。"
     way_out_en = "Use one of the listed departments: {known}."

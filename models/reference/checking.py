@@ -85,7 +85,7 @@ def check_against(text: str, sheet: Sheet) -> CheckedNote:
             Flag(
                 "unsupported",
                 "",
-                "草稿过长,其余部分未采用。",
+                "草稿过长，其余部分未采用。",
                 "The draft is too long; the rest was not used.",
             ),
         )
@@ -155,28 +155,28 @@ class _Judged:
                 yield Flag(
                     "repeated",
                     shown,
-                    f"重复的句子已删去:{shown}",
+                    f"重复的句子已删去：{shown}",
                     f"A repeated sentence was removed: {shown}",
                 )
             else:
                 yield Flag(
                     "unsupported",
                     shown,
-                    f"没有依据的内容已删去:{shown}",
+                    f"没有依据的内容已删去：{shown}",
                     f"A statement without support in the facts was removed: {shown}",
                 )
 
 
 def _wrong(unit: Unit, keys: tuple[str, ...], was: str, now: str) -> Repair:
     named = ", ".join(keys)
-    zh = f"与要素不符({named}),“{was[:120]}”已改为“{now}”"
+    zh = f"与要素不符（{named}），“{was[:120]}”已改为“{now}”"
     en = f'It did not agree with the facts ({named}): "{was[:120]}" became "{now}".'
     return Repair("wrong", unit.name, keys, was, now, zh, en)
 
 
 def _missing(unit: Unit, now: str) -> Repair:
     named = ", ".join(unit.keys)
-    zh = f"缺少的内容({named})已按要素补写:“{now}”"
+    zh = f"缺少的内容（{named}）已按要素补写：“{now}”"
     en = f'What was missing ({named}) was written from the facts: "{now}".'
     return Repair("missing", unit.name, unit.keys, "", now, zh, en)
 
@@ -186,7 +186,7 @@ def _placeholder_flag(unknown: tuple[str, ...]) -> Flag:
     return Flag(
         "placeholder",
         shown,
-        f"模型改动了占位符:{shown}",
+        f"模型改动了占位符：{shown}",
         f"The model changed a placeholder: {shown}",
     )
 

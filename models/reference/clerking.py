@@ -66,9 +66,9 @@ GENERAL_UNITS = (
         "identity",
         "general",
         (
-            "姓名{patient.name},性别{patient.sex},年龄{patient.age},住院号{patient.admission_no},床号{patient.bed}。",
-            "患者{patient.name},{patient.sex},{patient.age},住院号{patient.admission_no},床号{patient.bed}。",
-            "{patient.name},{patient.sex},{patient.age},床号{patient.bed},住院号{patient.admission_no}。",
+            "姓名{patient.name}，性别{patient.sex}，年龄{patient.age}，住院号{patient.admission_no}，床号{patient.bed}。",
+            "患者{patient.name}，{patient.sex}，{patient.age}，住院号{patient.admission_no}，床号{patient.bed}。",
+            "{patient.name}，{patient.sex}，{patient.age}，床号{patient.bed}，住院号{patient.admission_no}。",
         ),
     ),
     Unit("id", "general", ("身份证号{patient.id_number}。", "身份证号码为{patient.id_number}。")),
@@ -78,15 +78,15 @@ GENERAL_UNITS = (
         "informant",
         "general",
         (
-            "病史由{informant.name}代述,关系:{informant.relation}。",
-            "代述者{informant.name},与患者关系为{informant.relation}。",
+            "病史由{informant.name}代述，关系：{informant.relation}。",
+            "代述者{informant.name}，与患者关系为{informant.relation}。",
         ),
     ),
     Unit(
         "admission",
         "general",
         (
-            "入院日期{admission_date},科室{department}。",
+            "入院日期{admission_date}，科室{department}。",
             "{admission_date}收入{department}。",
             "于{admission_date}入住{department}。",
         ),
@@ -106,19 +106,19 @@ PAST_UNITS = (
             f"chronic.{place}",
             "past",
             (
-                f"{{history.chronic.{place}.disease}}病史{{history.chronic.{place}.years}},用药:{{history.chronic.{place}.drugs}}。",
-                f"患{{history.chronic.{place}.disease}}{{history.chronic.{place}.years}},用药:{{history.chronic.{place}.drugs}}。",
-                f"有{{history.chronic.{place}.disease}}{{history.chronic.{place}.years}},平素用药:{{history.chronic.{place}.drugs}}。",
+                f"{{history.chronic.{place}.disease}}病史{{history.chronic.{place}.years}}，用药：{{history.chronic.{place}.drugs}}。",
+                f"患{{history.chronic.{place}.disease}}{{history.chronic.{place}.years}}，用药：{{history.chronic.{place}.drugs}}。",
+                f"有{{history.chronic.{place}.disease}}{{history.chronic.{place}.years}}，平素用药：{{history.chronic.{place}.drugs}}。",
             ),
         )
         for place in (1, 2, 3)
     ),
     Unit("surgery.none", "past", ("否认手术史。", "既往无手术史。"), (("history.surgery", "无"),)),
     Unit("surgery.unknown", "past", ("手术史未提供。",), (("history.surgery", "未提供"),)),
-    Unit("surgery", "past", ("手术史:{history.surgery.items}。", "曾行{history.surgery.items}。")),
+    Unit("surgery", "past", ("手术史：{history.surgery.items}。", "曾行{history.surgery.items}。")),
     Unit("trauma.none", "past", ("否认外伤史。", "既往无外伤史。"), (("history.trauma", "无"),)),
     Unit("trauma.unknown", "past", ("外伤史未提供。",), (("history.trauma", "未提供"),)),
-    Unit("trauma", "past", ("外伤史:{history.trauma.items}。", "曾有{history.trauma.items}。")),
+    Unit("trauma", "past", ("外伤史：{history.trauma.items}。", "曾有{history.trauma.items}。")),
     Unit("pregnancy", "past", ("目前{history.pregnancy_weeks}。", "现{history.pregnancy_weeks}。")),
     Unit(
         "allergy.none",
@@ -130,7 +130,7 @@ PAST_UNITS = (
     Unit(
         "allergy.unnamed",
         "allergy",
-        ("有药物过敏史,具体药物未提供。",),
+        ("有药物过敏史，具体药物未提供。",),
         (("allergies.status", "有"),),
     ),
     *(
@@ -138,8 +138,8 @@ PAST_UNITS = (
             f"allergy.{place}",
             "allergy",
             (
-                f"对{{allergies.{place}.drug}}过敏,反应{{allergies.{place}.reaction}}。",
-                f"{{allergies.{place}.drug}}过敏,表现为{{allergies.{place}.reaction}}。",
+                f"对{{allergies.{place}.drug}}过敏，反应{{allergies.{place}.reaction}}。",
+                f"{{allergies.{place}.drug}}过敏，表现为{{allergies.{place}.reaction}}。",
             ),
         )
         for place in (1, 2, 3)
@@ -149,9 +149,9 @@ PAST_UNITS = (
         "personal",
         "personal",
         (
-            "{personal.smoking},{personal.drinking}。",
-            "患者{personal.smoking},{personal.drinking}。",
-            "平素{personal.smoking},{personal.drinking}。",
+            "{personal.smoking}，{personal.drinking}。",
+            "患者{personal.smoking}，{personal.drinking}。",
+            "平素{personal.smoking}，{personal.drinking}。",
         ),
     ),
 )

@@ -48,7 +48,7 @@ def _acuity_order(facts: AdmissionFacts) -> Found:
             yield Conflict(
                 "acuity-order",
                 (f"{key}.corrected_acuity", f"{key}.visual_acuity"),
-                f"{side}矫正视力低于裸眼视力,请确认。",
+                f"{side}矫正视力低于裸眼视力，请确认。",
                 f"The corrected acuity of {key} is below the uncorrected one; please confirm.",
                 "flag",
             )

@@ -13,7 +13,7 @@ def _pregnancy(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "male-pregnancy",
             ("patient.sex", "history.pregnancy_weeks"),
-            "患者性别为男,却填写了妊娠。",
+            "患者性别为男，却填写了妊娠。",
             "The patient is male, yet a pregnancy is given.",
         )
 
@@ -26,7 +26,7 @@ def _allergies(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "allergy-denied",
             ("allergies.status", "allergies.items"),
-            "过敏史填写为无,却列出了过敏药物。",
+            "过敏史填写为无，却列出了过敏药物。",
             "Allergies are denied, yet an allergy is listed.",
         )
     given = [("plan.drugs", drug) for drug in (facts.plan.drugs if facts.plan else None) or ()]
@@ -39,7 +39,7 @@ def _allergies(facts: AdmissionFacts) -> Found:
                 yield Conflict(
                     "allergy-drug",
                     (field, f"allergies.items.{n}.drug"),
-                    f"患者对{allergy.drug}过敏,用药中却有{drug}。",
+                    f"患者对{allergy.drug}过敏，用药中却有{drug}。",
                     f"The patient is allergic to {allergy.drug}, yet {drug} is among the drugs.",
                 )
 
@@ -87,7 +87,7 @@ def _identity_number(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "id-invalid",
             ("patient.id_number", "patient.id_number"),
-            "身份证号无效(日期或校验码不对)。",
+            "身份证号无效（日期或校验码不对）。",
             "The identity number is not valid (date or check digit).",
         )
         return
@@ -95,7 +95,7 @@ def _identity_number(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "id-sex",
             ("patient.sex", "patient.id_number"),
-            f"性别({patient.sex})与身份证号不符。",
+            f"性别（{patient.sex}）与身份证号不符。",
             f"The sex ({patient.sex}) does not agree with the identity number.",
         )
     born = birth_date(number)
@@ -114,7 +114,7 @@ def _identity_number(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "id-age",
             ("patient.age", "patient.id_number"),
-            f"年龄({patient.age}岁)与身份证号不符。",
+            f"年龄（{patient.age}岁）与身份证号不符。",
             f"The age ({patient.age}) does not agree with the identity number.",
         )
 

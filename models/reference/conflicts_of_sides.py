@@ -13,7 +13,7 @@ def _operated_eye(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "laterality-complaint",
             ("plan.eye", "chief_complaint.eye"),
-            f"手术眼别({joined(planned)})与主诉眼别({joined(complained)})不一致。",
+            f"手术眼别（{joined(planned)}）与主诉眼别（{joined(complained)}）不一致。",
             f"The eye to operate ({joined(planned)}) is not the eye of the complaint ({joined(complained)}).",
         )
     diagnosed = frozenset(
@@ -26,7 +26,7 @@ def _operated_eye(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "laterality-diagnosis",
             ("plan.eye", "diagnoses"),
-            f"手术眼别({joined(planned)})与诊断眼别({joined(diagnosed)})不一致。",
+            f"手术眼别（{joined(planned)}）与诊断眼别（{joined(diagnosed)}）不一致。",
             f"The eye to operate ({joined(planned)}) is not the eye diagnosed ({joined(diagnosed)}).",
         )
 
@@ -39,7 +39,7 @@ def _diagnosed_eye(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "laterality-complaint-diagnosis",
             ("chief_complaint.eye", "diagnoses"),
-            f"主诉眼别({joined(complained)})与诊断眼别({joined(diagnosed)})不一致。",
+            f"主诉眼别（{joined(complained)}）与诊断眼别（{joined(diagnosed)}）不一致。",
             f"The complaint is of {joined(complained)} but the diagnosis is of {joined(diagnosed)}.",
         )
 
@@ -62,7 +62,7 @@ def _named_eye(facts: AdmissionFacts) -> Found:
             yield Conflict(
                 "laterality-text",
                 (field, re.sub(r"[^.]+$", "eye", field)),
-                f"文字中的眼别({joined(named)})与所填眼别({eye})不一致。",
+                f"文字中的眼别（{joined(named)}）与所填眼别（{eye}）不一致。",
                 f"The text names {joined(named)} but the eye given is {eye}.",
             )
 
@@ -74,7 +74,7 @@ def _operated_lens(facts: AdmissionFacts) -> Found:
             yield Conflict(
                 "lens-removed",
                 ("plan.eye", f"{key}.lens"),
-                f"{side}已无自身晶状体({eye.lens}),却计划手术。",
+                f"{side}已无自身晶状体（{eye.lens}），却计划手术。",
                 f"The lens of {side} is already gone ({eye.lens}), yet it is to be operated on.",
             )
 
@@ -84,7 +84,7 @@ def _both_eyes(facts: AdmissionFacts) -> Found:
         yield Conflict(
             "both-eyes-one-day",
             ("plan.eye", "plan.date"),
-            "计划同日行双眼手术,请确认。",
+            "计划同日行双眼手术，请确认。",
             "Both eyes are planned for one day; please confirm.",
             "flag",
         )

@@ -85,7 +85,7 @@ def _refusal(rng: random.Random, split: str) -> Record:
     facts = _contradicted(rng, sample_facts(rng, "ordinary", split))
     conflict = next(each for each in contradictions(facts) if each.severity == "refuse")
     masked, _ = mask(facts)
-    answer = f"要素互相矛盾,不能书写:{conflict.zh}"
+    answer = f"要素互相矛盾，不能书写：{conflict.zh}"
     return Record(tuple(messages(masked)), answer, "眼科", "refusal")
 
 

@@ -18,8 +18,8 @@ def copy_drill(rng: random.Random, split: str = "train") -> tuple[str, str]:
     if rng.randrange(2):
         rng.shuffle(order)
         wanted = "、".join(label for label, _ in order)
-        return f"依次抄写{wanted}\n{asked}", ",".join(a + b for a, b in order) + "。"
-    return f"抄写\n{asked}", ",".join(a + b for a, b in order) + "。"
+        return f"依次抄写{wanted}\n{asked}", "，".join(a + b for a, b in order) + "。"
+    return f"抄写\n{asked}", "，".join(a + b for a, b in order) + "。"
 
 
 def _han(rng: random.Random, split: str) -> str:

@@ -13,6 +13,8 @@ from models.errors import FactsUnreadable
 
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\u200b-\u200f\u202a-\u202e⟦⟧<>{}]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
+# An acuity is a small number; a huge one is not even written out.
+_LARGEST = 100
 
 Check = Callable[[Any, str], Any]
 Json = dict[str, Any]
@@ -60,7 +62,7 @@ def choice(*words: str) -> Any:
     def check(value: Any, path: str) -> str:
         if not isinstance(value, str) or value not in words:
             listed = "、".join(words)
-            raise wrong(path, f"应为其中之一:{listed}", f"one of {listed} is expected")
+            raise wrong(path, f"应为其中之一：{listed}", f"one of {listed} is expected")
         return value
 
     return _field(Kind(check, {"enum": list(words)}))
@@ -84,7 +86,7 @@ def number(low: float, high: float) -> Any:
     def check(value: Any, path: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong(path, "应为数字", "a number is expected")
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise wrong(path, "应为有限的数字", "a finite number is expected")
         _bounded(value, low, high, path)
         return value
@@ -111,7 +113,8 @@ def acuity() -> Any:
     pattern = r"[0-9](?:\.[0-9]{1,2})?|数指(?:/[0-9]{1,3}cm)?|手动(?:/[0-9]{1,3}cm)?|光感|无光感"
 
     def check(value: Any, path: str) -> str:
-        found = written(value) if isinstance(value, int | float) else value
+        small = isinstance(value, int | float) and -_LARGEST < value < _LARGEST
+        found = written(value) if small else value
         if isinstance(value, bool) or not isinstance(found, str):
             raise wrong(path, "应为视力", "a visual acuity is expected")
         if not re.fullmatch(pattern, found):

@@ -136,12 +136,12 @@ _KINDS = {
     "zh": {
         "eye": "右眼|左眼|双眼|(?:眼别)?未提供",
         "span": r"[0-9.]+(?:天|周|个月|年)|(?:时间)?未提供",
-        "text": r"[^,;。]{1,60}?",
+        "text": r"[^,;，；。]{1,60}?",
     },
     "en": {
         "eye": "right eye|left eye|both eyes|(?:eye )?not provided",
         "span": r"[0-9.]+ (?:day|week|month|year)s?|not provided",
-        "text": r"[^,;]{1,80}?",
+        "text": r"[^,;，；。]{1,80}?",
     },
 }
 

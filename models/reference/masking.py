@@ -6,22 +6,25 @@ from collections.abc import Iterator, Mapping
 
 from models.reference.people import COMPOUND_SURNAMES
 
-_DOTS = "·•・‧∙.."
+_DOTS = "·•・‧∙.\uff0e"
 _TITLES = "先生|女士|小姐|同志|大爷|大妈|大叔|大姐|阿姨|奶奶|爷爷|老师|师傅|老人家|某某?"
 _GAP = r"[\s\u3000]{0,2}"
 _NUMBER_GAP = r"[\s\u3000–—-]{0,2}"
 _SHORTEST_NUMBER = 4
 _SHORTEST_PART = 2
 _LONG = 40
-_WIDE_DIGIT = "[0-90-9]"
+_WIDE_DIGIT = r"[0-9\uff10-\uff19]"
 _DIGITS = re.compile(rf"{_WIDE_DIGIT}(?:{_NUMBER_GAP}{_WIDE_DIGIT}){{3}}")
 # Any citizen number (15 or 18 characters) and any mobile number, whoever they belong to.
 _ANY_NUMBER = (
-    ("证件号", rf"(?<!{_WIDE_DIGIT}){_WIDE_DIGIT}{{17}}[0-90-9XxXx](?!{_WIDE_DIGIT})"),
+    (
+        "证件号",
+        rf"(?<!{_WIDE_DIGIT}){_WIDE_DIGIT}{{17}}[0-9\uff10-\uff19Xx\uff38\uff58](?!{_WIDE_DIGIT})",
+    ),
     ("证件号", rf"(?<!{_WIDE_DIGIT}){_WIDE_DIGIT}{{15}}(?!{_WIDE_DIGIT})"),
     (
         "电话",
-        rf"(?<!{_WIDE_DIGIT})[11][3-93-9]{_WIDE_DIGIT}(?:{_NUMBER_GAP}{_WIDE_DIGIT}){{8}}(?!{_WIDE_DIGIT})",
+        rf"(?<!{_WIDE_DIGIT})[1\uff11][3-9\uff13-\uff19]{_WIDE_DIGIT}(?:{_NUMBER_GAP}{_WIDE_DIGIT}){{8}}(?!{_WIDE_DIGIT})",
     ),
 )
 
@@ -88,7 +91,10 @@ def _known(identity: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if bed := identity.get("床号"):
         spelled = "".join(_any_width(each) for each in bed)
         yield "床号", rf"(?<![0-9A-Za-z]){spelled}(?=\s*号?病?床)"
-        yield "床号", rf"(?<=床号){spelled}(?![0-9A-Za-z])|(?<=床号[::]){spelled}(?![0-9A-Za-z])"
+        yield (
+            "床号",
+            rf"(?<=床号){spelled}(?![0-9A-Za-z])|(?<=床号[:\uff1a]){spelled}(?![0-9A-Za-z])",
+        )
 
 
 def _of_name(name: str) -> Iterator[str]:

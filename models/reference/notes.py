@@ -36,7 +36,7 @@ class Note:
     @property
     def text(self) -> str:
         """One line per section: heading, colon, sentences."""
-        colon, gap = (":", "") if self.tongue == "zh" else (": ", " ")
+        colon, gap = ("：", "") if self.tongue == "zh" else (": ", " ")
         return "\n".join(
             section.heading + colon + gap.join(each.text for each in section.sentences)
             for section in self.sections

@@ -177,6 +177,6 @@ def sample_patient(
 
 
 def _birthday(rng: random.Random, age: int, day: dt.date) -> dt.date:
-    year = day.year - age - rng.choice((0, 1))
-    born = dt.date(year, rng.randint(1, 12), rng.randint(1, 28))
-    return born if age_on(born, day) >= 0 else dt.date(day.year - 1, 1, 1)
+    """A birthday on which the age holds."""
+    latest = dt.date(day.year - age, day.month, min(day.day, 28))
+    return latest - dt.timedelta(days=rng.randrange(360))

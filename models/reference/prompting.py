@@ -14,7 +14,7 @@ SYSTEM_EN = "Write the admission note from the facts."
 def prompt(masked: MaskedFacts) -> str:
     """The user message: one line per sentence to write, its values behind their labels."""
     spoken = language(masked.sheet.language)
-    gap, comma = ("", ",") if spoken.tongue == "zh" else (" ", ", ")
+    gap, comma = ("", "，") if spoken.tongue == "zh" else (" ", ", ")
     lines, shown = [], set[str]()
     for unit in spoken.units_for(masked.sheet):
         keys = [key for key in unit.keys if key not in shown]

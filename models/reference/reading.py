@@ -9,8 +9,9 @@ from models.reference.language import NoteLanguage, Unit, families, patterns
 
 LONGEST_NOTE = 20_000
 LONGEST_SENTENCE = 400
-FULL_WIDTH = str.maketrans({",": ",", ":": ":", ";": ";", "(": "(", ")": ")", "。": "。"})
-_ENDS = {"zh": re.compile(r"(?<=。)|\n"), "en": re.compile(r"(?<=[.])(?<!\b[A-Z][.])(?=\s)|\n")}
+# To the full width forms of Chinese text: , : ; ( ) and the half width full stop.
+FULL_WIDTH = str.maketrans(",:;()\uff61", "\uff0c\uff1a\uff1b\uff08\uff09\u3002")
+_ENDS = {"zh": re.compile(r"(?<=。)|\n"), "en": re.compile(r"(?<=[.])(?<!\s[A-Z][.])(?=\s)|\n")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def fold(text: str, tongue: str) -> str:
 def _heading(language: NoteLanguage) -> re.Pattern[str]:
     words = "|".join(re.escape(heading) for _, heading in language.sections)
     flags = re.IGNORECASE if language.tongue == "en" else 0
-    return re.compile(rf"(?:^|(?<=[\n。]))[ \t【#*]*({words})[】*]*[ \t]*[::][ \t]*", flags)
+    return re.compile(rf"(?:^|(?<=[\n。]))[ \t【#*]*({words})[】*]*[ \t]*[:\uff1a][ \t]*", flags)
 
 
 def pieces(text: str, language: NoteLanguage) -> tuple[tuple[str, ...], tuple[Piece, ...]]:

@@ -23,6 +23,11 @@ def han_characters() -> tuple[str, ...]:
     return gb2312(1)
 
 
+def punctuation() -> tuple[str, ...]:
+    """The marks of notes and prompts, full width and half width, that are worth a token each."""
+    return tuple("\uff0c\u3002\uff1a\u3001\uff1b\uff08\uff09\u00b7\n,.:;()/-+^% ")
+
+
 def placeholder_tokens() -> tuple[str, ...]:
     """The placeholders, each of which should be one token."""
     return tuple(TOKENS.values())

@@ -51,9 +51,9 @@ _CHIEF_UNITS = (
         "onset",
         "present",
         (
-            f"患者{_CHIEF}{{chief_complaint.duration}},{{chief_complaint.course}}。",
-            f"患者诉{_CHIEF}已{{chief_complaint.duration}},{{chief_complaint.course}}。",
-            f"患者自述{_CHIEF}{{chief_complaint.duration}},症状{{chief_complaint.course}}。",
+            f"患者{_CHIEF}{{chief_complaint.duration}}，{{chief_complaint.course}}。",
+            f"患者诉{_CHIEF}已{{chief_complaint.duration}}，{{chief_complaint.course}}。",
+            f"患者自述{_CHIEF}{{chief_complaint.duration}}，症状{{chief_complaint.course}}。",
         ),
     ),
     Unit(
@@ -66,7 +66,7 @@ _CHIEF_UNITS = (
         "associated",
         "present",
         (
-            "伴随症状:{chief_complaint.associated.items}。",
+            "伴随症状：{chief_complaint.associated.items}。",
             "伴{chief_complaint.associated.items}。",
             "同时伴有{chief_complaint.associated.items}。",
         ),
@@ -92,7 +92,7 @@ _PLAN_UNITS = (
         Unit(
             f"diagnosis.{place}",
             "diagnosis",
-            (f"{place}.{{diagnoses.{place}}}。", f"({place}){{diagnoses.{place}}}。"),
+            (f"{place}.{{diagnoses.{place}}}。", f"（{place}）{{diagnoses.{place}}}。"),
         )
         for place in (1, 2, 3, 4)
     ),
@@ -110,19 +110,19 @@ _PLAN_UNITS = (
         "surgery.when",
         "plan",
         (
-            "麻醉方式:{plan.anaesthesia},手术日期:{plan.date}。",
-            "采用{plan.anaesthesia},手术日期{plan.date}。",
-            "手术日期{plan.date},麻醉方式为{plan.anaesthesia}。",
+            "麻醉方式：{plan.anaesthesia}，手术日期：{plan.date}。",
+            "采用{plan.anaesthesia}，手术日期{plan.date}。",
+            "手术日期{plan.date}，麻醉方式为{plan.anaesthesia}。",
         ),
     ),
     Unit(
         "lens.model",
         "plan",
-        ("人工晶状体类型:{plan.lens_model}。", "拟植入{plan.lens_model}人工晶状体。"),
+        ("人工晶状体类型：{plan.lens_model}。", "拟植入{plan.lens_model}人工晶状体。"),
     ),
-    Unit("plan.drugs", "plan", ("术前用药:{plan.drugs}。", "术前给予{plan.drugs}。")),
-    Unit("plan.measures", "plan", ("诊疗措施:{plan.measures}。", "入院后{plan.measures}。")),
-    Unit("discharge", "plan", ("预计出院日期:{discharge_date}。", "预计{discharge_date}出院。")),
+    Unit("plan.drugs", "plan", ("术前用药：{plan.drugs}。", "术前给予{plan.drugs}。")),
+    Unit("plan.measures", "plan", ("诊疗措施：{plan.measures}。", "入院后{plan.measures}。")),
+    Unit("discharge", "plan", ("预计出院日期：{discharge_date}。", "预计{discharge_date}出院。")),
 )
 
 
@@ -138,8 +138,8 @@ def _eye_fields(side: str, eye: str) -> tuple[Field, ...]:
         ("grading", "分级"),
         ("fundus", "眼底"),
         ("axial_length", "眼轴"),
-        ("k1", "K1:"),
-        ("k2", "K2:"),
+        ("k1", "K1："),
+        ("k2", "K2："),
         ("iol_power", "人工晶状体度数"),
     )
     return tuple(Field(f"{side}.{key}", eye + label) for key, label in labels)
@@ -150,35 +150,35 @@ def _eye_units(side: str, eye: str) -> tuple[Unit, ...]:
         (
             "acuity",
             (
-                "@视力{#visual_acuity},矫正视力{#corrected_acuity},眼压{#intraocular_pressure}。",
-                "@裸眼视力{#visual_acuity},矫正视力{#corrected_acuity},眼压{#intraocular_pressure}。",
-                "@视力{#visual_acuity},矫正视力为{#corrected_acuity},眼压为{#intraocular_pressure}。",
+                "@视力{#visual_acuity}，矫正视力{#corrected_acuity}，眼压{#intraocular_pressure}。",
+                "@裸眼视力{#visual_acuity}，矫正视力{#corrected_acuity}，眼压{#intraocular_pressure}。",
+                "@视力{#visual_acuity}，矫正视力为{#corrected_acuity}，眼压为{#intraocular_pressure}。",
             ),
             "corrected_acuity",
         ),
         (
             "acuity.plain",
             (
-                "@视力{#visual_acuity},眼压{#intraocular_pressure}。",
-                "@裸眼视力{#visual_acuity},眼压{#intraocular_pressure}。",
-                "@视力{#visual_acuity},眼压为{#intraocular_pressure}。",
+                "@视力{#visual_acuity}，眼压{#intraocular_pressure}。",
+                "@裸眼视力{#visual_acuity}，眼压{#intraocular_pressure}。",
+                "@视力{#visual_acuity}，眼压为{#intraocular_pressure}。",
             ),
             "-corrected_acuity",
         ),
         (
             "front",
             (
-                "@角膜{#cornea},前房{#anterior_chamber},瞳孔{#pupil}。",
-                "@查体见角膜{#cornea},前房{#anterior_chamber},瞳孔{#pupil}。",
+                "@角膜{#cornea}，前房{#anterior_chamber}，瞳孔{#pupil}。",
+                "@查体见角膜{#cornea}，前房{#anterior_chamber}，瞳孔{#pupil}。",
             ),
             "",
         ),
         (
             "lens",
             (
-                "@晶状体{#lens},分级{#grading}。",
-                "@晶状体{#lens},混浊分级为{#grading}。",
-                "@晶体{#lens},分级{#grading}。",
+                "@晶状体{#lens}，分级{#grading}。",
+                "@晶状体{#lens}，混浊分级为{#grading}。",
+                "@晶体{#lens}，分级{#grading}。",
             ),
             "grading",
         ),
@@ -186,8 +186,8 @@ def _eye_units(side: str, eye: str) -> tuple[Unit, ...]:
         ("fundus", ("@眼底{#fundus}。", "@眼底检查{#fundus}。"), ""),
     )
     bio = (
-        "@眼轴{#axial_length},K1:{#k1},K2:{#k2},人工晶状体度数{#iol_power}。",
-        "@生物测量眼轴{#axial_length},K1:{#k1},K2:{#k2},拟用人工晶状体度数{#iol_power}。",
+        "@眼轴{#axial_length}，K1：{#k1}，K2：{#k2}，人工晶状体度数{#iol_power}。",
+        "@生物测量眼轴{#axial_length}，K1：{#k1}，K2：{#k2}，拟用人工晶状体度数{#iol_power}。",
     )
 
     def sided(templates: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ _GAPS = {
 }
 _EN_UNITS = {"天": "day", "周": "week", "个月": "month", "年": "year"}
 
+_BREAKS = "[,;\uff0c\uff1b\u3002\uff61]"
+
 Pairs = Iterator[tuple[str, str | None]]
 
 
@@ -41,8 +43,8 @@ def sheet_of(facts: AdmissionFacts, tongue: str = "zh") -> Sheet:
 
 def phrase(text: str, tongue: str = "zh") -> str:
     """A text as one phrase: what would end or split a sentence becomes 、 (in English, a slash)."""
-    joint, breaks = ("、", "[,,;;。]") if tongue == "zh" else (" / ", r"[,,;;。]|[.](?=\s|$)")
-    found = re.sub(r"(?<=[0-9])[,,](?=[0-9]{3})", "", text)
+    joint, breaks = ("、", _BREAKS) if tongue == "zh" else (" / ", rf"{_BREAKS}|[.](?=\s|$)")
+    found = re.sub("(?<=[0-9])[,\uff0c](?=[0-9]{3})", "", text)
     parts = [part.strip() for part in re.split(breaks, found)]
     return joint.join(part for part in parts if part) or joint.strip()
 
@@ -193,7 +195,7 @@ class _Writer:
             parts.append("".join(f"{name}{written(v)}" for name, v in scales if v is not None))
         if eye.emery is not None:
             grade = eye.emery.removesuffix("级")
-            parts.append(f"核{eye.emery}" if self._tongue == "zh" else f"nuclear grade {grade}")
+            parts.append(f"核{eye.emery}" if self._tongue == "zh" else f"grade {grade} nucleus")
         joint = "、" if self._tongue == "zh" else " and "
         return joint.join(each for each in parts if each) or None
 

@@ -49,7 +49,7 @@ _ASSOCIATED_UNITS = (
         "present",
         (
             "伴{chief_complaint.associated.items}。",
-            "伴随症状:{chief_complaint.associated.items}。",
+            "伴随症状：{chief_complaint.associated.items}。",
             "病程中有{chief_complaint.associated.items}。",
         ),
     ),
@@ -59,21 +59,21 @@ _PLAN_UNITS = (
         "vitals",
         "exam",
         (
-            "血压{vitals.blood_pressure},脉搏{vitals.pulse}。",
-            "生命体征:脉搏{vitals.pulse},血压{vitals.blood_pressure}。",
+            "血压{vitals.blood_pressure}，脉搏{vitals.pulse}。",
+            "生命体征：脉搏{vitals.pulse}，血压{vitals.blood_pressure}。",
         ),
     ),
     *(
         Unit(
             f"diagnosis.{place}",
             "diagnosis",
-            (f"{place}.{{diagnoses.{place}}}。", f"({place}){{diagnoses.{place}}}。"),
+            (f"{place}.{{diagnoses.{place}}}。", f"（{place}）{{diagnoses.{place}}}。"),
         )
         for place in (1, 2, 3, 4)
     ),
     Unit("treatment", "plan", ("拟行{plan.treatment}。", "计划予{plan.treatment}。")),
-    Unit("plan.drugs", "plan", ("给药:{plan.drugs}。", "予{plan.drugs}治疗。")),
-    Unit("plan.measures", "plan", ("诊疗措施:{plan.measures}。", "入院后{plan.measures}。")),
+    Unit("plan.drugs", "plan", ("给药：{plan.drugs}。", "予{plan.drugs}治疗。")),
+    Unit("plan.measures", "plan", ("诊疗措施：{plan.measures}。", "入院后{plan.measures}。")),
 )
 
 
@@ -99,8 +99,8 @@ def build(department: Department) -> NoteLanguage:
             *_ASSOCIATED_UNITS,
             *PAST_UNITS,
             *_PLAN_UNITS[:1],
-            *_pairs("exam", "exam", findings, "查体:"),
-            *_pairs("tests", "tests", measures, "化验及检查:"),
+            *_pairs("exam", "exam", findings, "查体："),
+            *_pairs("tests", "tests", measures, "化验及检查："),
             *_PLAN_UNITS[1:],
         ),
     )
@@ -111,7 +111,7 @@ def _pairs(stem: str, section: str, fields: tuple[Field, ...], lead: str) -> tup
     found = []
     for start in range(0, len(fields), 2):
         pair = fields[start : start + 2]
-        plain = ",".join(f"{each.label}{{{each.key}}}" for each in pair) + "。"
-        turned = ",".join(f"{each.label}为{{{each.key}}}" for each in pair) + "。"
+        plain = "，".join(f"{each.label}{{{each.key}}}" for each in pair) + "。"
+        turned = "，".join(f"{each.label}为{{{each.key}}}" for each in pair) + "。"
         found.append(Unit(f"{stem}.{start // 2 + 1}", section, (plain, turned, lead + plain)))
     return tuple(found)

@@ -15,8 +15,8 @@ CARDIOLOGY = Department(
     courses=("休息后可缓解", "进行性加重", "反复发作", "近期发作频繁"),
     associated=("出汗", "头晕", "乏力", "肩背部放射痛", "恶心"),
     onset=(
-        f"患者{_TIME},{_TRIGGER}出现{_SYMPTOM},{_COURSE}。",
-        f"起病{_TIME},{_TRIGGER}感{_SYMPTOM},{_COURSE}。",
+        f"患者{_TIME}，{_TRIGGER}出现{_SYMPTOM}，{_COURSE}。",
+        f"起病{_TIME}，{_TRIGGER}感{_SYMPTOM}，{_COURSE}。",
     ),
     findings=(
         Finding("心律", ("齐", "不齐", "绝对不齐")),
@@ -48,8 +48,8 @@ RESPIRATORY = Department(
     courses=("逐渐加重", "反复发作", "夜间明显", "用药后稍缓解"),
     associated=("发热", "胸痛", "盗汗", "乏力", "食欲减退"),
     onset=(
-        f"患者{_TRIGGER}出现{_SYMPTOM},已{_TIME},{_COURSE}。",
-        f"{_TRIGGER}起病,表现为{_SYMPTOM},持续{_TIME},{_COURSE}。",
+        f"患者{_TRIGGER}出现{_SYMPTOM}，已{_TIME}，{_COURSE}。",
+        f"{_TRIGGER}起病，表现为{_SYMPTOM}，持续{_TIME}，{_COURSE}。",
     ),
     findings=(
         Finding("胸廓", ("对称无畸形", "桶状胸")),
@@ -82,8 +82,8 @@ GASTROENTEROLOGY = Department(
     courses=("间断发作", "逐渐加重", "进食后缓解", "夜间明显"),
     associated=("恶心", "呕吐", "食欲减退", "体重下降", "嗳气"),
     onset=(
-        f"患者{_TIME}来{_TRIGGER}反复{_SYMPTOM},{_COURSE}。",
-        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME},{_COURSE}。",
+        f"患者{_TIME}来{_TRIGGER}反复{_SYMPTOM}，{_COURSE}。",
+        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME}，{_COURSE}。",
     ),
     findings=(
         Finding("腹部", ("平软", "稍膨隆")),
@@ -116,8 +116,8 @@ NEUROLOGY = Department(
     courses=("症状持续", "逐渐加重", "阵发性发作", "较前稍好转"),
     associated=("恶心", "行走不稳", "视物旋转", "饮水呛咳", "睡眠差"),
     onset=(
-        f"患者于{_TRIGGER}突发{_SYMPTOM},至今{_TIME},{_COURSE}。",
-        f"患者{_TRIGGER}起病,{_SYMPTOM}{_TIME},{_COURSE}。",
+        f"患者于{_TRIGGER}突发{_SYMPTOM}，至今{_TIME}，{_COURSE}。",
+        f"患者{_TRIGGER}起病，{_SYMPTOM}{_TIME}，{_COURSE}。",
     ),
     findings=(
         Finding("神志", ("清楚", "嗜睡")),
@@ -143,8 +143,8 @@ ENDOCRINOLOGY = Department(
     courses=("逐渐加重", "控制不佳", "时轻时重", "无明显变化"),
     associated=("乏力", "口干", "视物模糊", "多汗", "易怒"),
     onset=(
-        f"患者{_TRIGGER}发现{_SYMPTOM}{_TIME},{_COURSE}。",
-        f"患者{_SYMPTOM}病程{_TIME},{_TRIGGER}起病,{_COURSE}。",
+        f"患者{_TRIGGER}发现{_SYMPTOM}{_TIME}，{_COURSE}。",
+        f"患者{_SYMPTOM}病程{_TIME}，{_TRIGGER}起病，{_COURSE}。",
     ),
     findings=(
         Finding("甲状腺", ("未触及肿大", "I度肿大", "II度肿大")),
@@ -177,8 +177,8 @@ NEPHROLOGY = Department(
     courses=("逐渐加重", "反复发作", "时轻时重", "晨起明显"),
     associated=("乏力", "腰酸", "食欲减退", "夜尿增多", "皮肤瘙痒"),
     onset=(
-        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME},{_COURSE}。",
-        f"{_TIME}来患者{_TRIGGER}有{_SYMPTOM},{_COURSE}。",
+        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME}，{_COURSE}。",
+        f"{_TIME}来患者{_TRIGGER}有{_SYMPTOM}，{_COURSE}。",
     ),
     findings=(
         Finding("眼睑", ("无水肿", "轻度水肿")),

@@ -15,8 +15,8 @@ GYNAECOLOGY = Department(
     courses=("间断出现", "逐渐加重", "量时多时少", "近期明显"),
     associated=("头晕", "恶心", "腰酸", "乏力"),
     onset=(
-        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME},{_COURSE}。",
-        f"患者因{_SYMPTOM}{_TIME}就诊,{_TRIGGER}起病,{_COURSE}。",
+        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME}，{_COURSE}。",
+        f"患者因{_SYMPTOM}{_TIME}就诊，{_TRIGGER}起病，{_COURSE}。",
     ),
     findings=(
         Finding("外阴", ("发育正常", "皮肤轻度红肿")),
@@ -45,8 +45,8 @@ PAEDIATRICS = Department(
     courses=("反复发热", "逐渐加重", "夜间明显", "较前减轻"),
     associated=("精神差", "食欲减退", "流涕", "尿量减少", "哭闹不安"),
     onset=(
-        f"患儿{_TRIGGER}出现{_SYMPTOM}{_TIME},{_COURSE}。",
-        f"患儿{_TIME}前{_TRIGGER}始{_SYMPTOM},{_COURSE}。",
+        f"患儿{_TRIGGER}出现{_SYMPTOM}{_TIME}，{_COURSE}。",
+        f"患儿{_TIME}前{_TRIGGER}始{_SYMPTOM}，{_COURSE}。",
     ),
     findings=(
         Finding("精神反应", ("可", "稍差", "差")),
@@ -75,8 +75,8 @@ DERMATOLOGY = Department(
     courses=("反复发作", "逐渐增多", "冬重夏轻", "瘙痒明显"),
     associated=("瘙痒", "疼痛", "低热", "关节痛"),
     onset=(
-        f"患者{_TRIGGER}起{_SYMPTOM}{_TIME},{_COURSE}。",
-        f"患者{_TIME}前{_TRIGGER}出现{_SYMPTOM},{_COURSE}。",
+        f"患者{_TRIGGER}起{_SYMPTOM}{_TIME}，{_COURSE}。",
+        f"患者{_TIME}前{_TRIGGER}出现{_SYMPTOM}，{_COURSE}。",
     ),
     findings=(
         Finding("皮损分布", ("躯干四肢", "头面部", "双下肢伸侧", "左侧肋间")),
@@ -102,8 +102,8 @@ ONCOLOGY = Department(
     courses=("进行性加重", "病情稳定", "逐渐增大", "近期加重"),
     associated=("食欲减退", "疼痛", "咳嗽", "恶心", "睡眠差"),
     onset=(
-        f"患者{_TRIGGER}发现{_SYMPTOM}{_TIME},{_COURSE}。",
-        f"{_TIME}前患者{_TRIGGER}发现{_SYMPTOM},{_COURSE}。",
+        f"患者{_TRIGGER}发现{_SYMPTOM}{_TIME}，{_COURSE}。",
+        f"{_TIME}前患者{_TRIGGER}发现{_SYMPTOM}，{_COURSE}。",
     ),
     findings=(
         Finding("体力状况评分", ("0分", "1分", "2分", "3分")),

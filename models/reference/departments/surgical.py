@@ -15,8 +15,8 @@ ORTHOPAEDICS = Department(
     courses=("活动后加重", "逐渐加重", "休息后可缓解", "夜间疼痛明显"),
     associated=("下肢麻木", "关节弹响", "活动受限", "局部肿胀"),
     onset=(
-        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME},{_COURSE}。",
-        f"患者{_TIME}前{_TRIGGER}致{_SYMPTOM},{_COURSE}。",
+        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME}，{_COURSE}。",
+        f"患者{_TIME}前{_TRIGGER}致{_SYMPTOM}，{_COURSE}。",
     ),
     findings=(
         Finding("局部", ("无红肿", "轻度肿胀", "明显肿胀伴瘀斑")),
@@ -50,8 +50,8 @@ GENERAL_SURGERY = Department(
     courses=("持续加重", "阵发性加重", "平卧后消失", "逐渐增大"),
     associated=("发热", "恶心呕吐", "腹胀", "黄疸", "食欲减退"),
     onset=(
-        f"患者{_TIME}前{_TRIGGER}出现{_SYMPTOM},{_COURSE}。",
-        f"患者{_TRIGGER}有{_SYMPTOM}{_TIME},{_COURSE}。",
+        f"患者{_TIME}前{_TRIGGER}出现{_SYMPTOM}，{_COURSE}。",
+        f"患者{_TRIGGER}有{_SYMPTOM}{_TIME}，{_COURSE}。",
     ),
     findings=(
         Finding("腹肌", ("软", "局部紧张", "板状腹")),
@@ -79,8 +79,8 @@ UROLOGY = Department(
     courses=("进行性加重", "阵发性发作", "间断出现", "反复发作"),
     associated=("尿痛", "发热", "恶心", "尿线变细"),
     onset=(
-        f"患者{_TRIGGER}出现{_SYMPTOM},病程{_TIME},{_COURSE}。",
-        f"{_TIME}前患者{_TRIGGER}始有{_SYMPTOM},{_COURSE}。",
+        f"患者{_TRIGGER}出现{_SYMPTOM}，病程{_TIME}，{_COURSE}。",
+        f"{_TIME}前患者{_TRIGGER}始有{_SYMPTOM}，{_COURSE}。",
     ),
     findings=(
         Finding("肾区叩击痛", ("阴性", "左侧阳性", "右侧阳性")),
@@ -109,8 +109,8 @@ OTOLARYNGOLOGY = Department(
     courses=("反复发作", "逐渐加重", "时轻时重", "近期加重"),
     associated=("耳鸣", "头晕", "嗅觉减退", "咽痛", "头痛"),
     onset=(
-        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME},{_COURSE}。",
-        f"患者诉{_TRIGGER}出现{_SYMPTOM},已有{_TIME},{_COURSE}。",
+        f"患者{_TRIGGER}出现{_SYMPTOM}{_TIME}，{_COURSE}。",
+        f"患者诉{_TRIGGER}出现{_SYMPTOM}，已有{_TIME}，{_COURSE}。",
     ),
     findings=(
         Finding("外耳道", ("通畅", "左侧有脓性分泌物", "右侧有脓性分泌物")),
@@ -143,8 +143,8 @@ NEUROSURGERY = Department(
     courses=("进行性加重", "持续存在", "反复发作", "稍有好转"),
     associated=("恶心", "意识障碍", "肢体无力", "耳鸣"),
     onset=(
-        f"患者{_TIME}前{_TRIGGER}出现{_SYMPTOM},{_COURSE}。",
-        f"{_TRIGGER}出现{_SYMPTOM}{_TIME},{_COURSE}。",
+        f"患者{_TIME}前{_TRIGGER}出现{_SYMPTOM}，{_COURSE}。",
+        f"{_TRIGGER}出现{_SYMPTOM}{_TIME}，{_COURSE}。",
     ),
     findings=(
         Finding("神志", ("清楚", "嗜睡", "昏睡")),
