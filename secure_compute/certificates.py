@@ -201,9 +201,13 @@ def _general_name(name: str) -> x509.GeneralName:
         pass
     labels = name.split(".")
     if len(name) > _MAX_HOST or not all(_LABEL.fullmatch(label) for label in labels):
-        raise CertificateRefused(reason=f"{name[:100]!r} is neither a host name nor an address")
+        raise CertificateRefused(
+            reason="{name} is neither a host name nor an address", name=repr(name[:100])
+        )
     if labels[-1].isdigit():
-        raise CertificateRefused(reason=f"{name!r} looks like an address but is none")
+        raise CertificateRefused(
+            reason="{name} is neither a host name nor an address", name=repr(name)
+        )
     return x509.DNSName(name.lower())
 
 

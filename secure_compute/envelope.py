@@ -117,5 +117,5 @@ def read_header(data: bytes, magic: bytes) -> tuple[str, str, int]:
 
 def _cipher(key: Secret) -> AESGCM:
     if len(key) != KEY_SIZE:
-        raise KeyMalformed(reason=f"a sealing key of {len(key)} bytes")
+        raise KeyMalformed(reason="the key has {size} bytes", size=len(key))
     return AESGCM(key.reveal())

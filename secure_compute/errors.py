@@ -1,5 +1,7 @@
 """The refusals of secure_compute: one exception per kind, each a sentence with a way out."""
 
+from secure_compute.reasons import REASONS_ZH
+
 # an error is named after what is wrong
 
 
@@ -8,7 +10,8 @@ class SecureComputeError(Exception):
 
     Attributes:
         code: Dotted name of the kind, stable across releases.
-        facts: What fills the gaps of the sentence; never a secret.
+        facts: What fills the gaps of the sentence; never a secret. Where a sentence has a `reason`, that
+            is an English phrase of `REASONS_ZH`, whose own gaps the other facts fill.
     """
 
     code = "secure"
@@ -24,12 +27,19 @@ class SecureComputeError(Exception):
     @property
     def sentence(self) -> str:
         """What went wrong, Chinese first."""
-        return f"{self.zh.format(**self.facts)} {self.en.format(**self.facts)}"
+        return f"{self._fill(self.zh, chinese=True)} {self._fill(self.en, chinese=False)}"
 
     @property
     def way_out(self) -> str:
         """What to do about it, Chinese first."""
         return f"{self.way_out_zh.format(**self.facts)} {self.way_out_en.format(**self.facts)}"
+
+    def _fill(self, text: str, *, chinese: bool) -> str:
+        facts = dict(self.facts)
+        reason = facts.get("reason")
+        if isinstance(reason, str) and reason in REASONS_ZH:
+            facts["reason"] = (REASONS_ZH[reason] if chinese else reason).format(**self.facts)
+        return text.format(**facts)
 
 
 class NotCanonical(SecureComputeError):

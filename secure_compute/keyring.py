@@ -84,7 +84,7 @@ class Keyring:
             KeyMalformed: It has another length.
         """
         if len(root) != ROOT_SIZE:
-            raise KeyMalformed(reason=f"a root key of {len(root)} bytes")
+            raise KeyMalformed(reason="the key has {size} bytes", size=len(root))
         self._root = root
         self._kek = self.derive("wrap")
         self.root_id: Final = root_id(root)

@@ -65,8 +65,10 @@ class Frontier:
     peaks: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.size < 0 or self.size.bit_count() != len(self.peaks):
-            raise TreeRangeInvalid(reason=f"{self.size} leaves cannot have {len(self.peaks)} peaks")
+        size, peaks = self.size, len(self.peaks)
+        if size < 0 or size.bit_count() != peaks:
+            reason = "{size} leaves cannot have {peaks} peaks"
+            raise TreeRangeInvalid(reason=reason, size=size, peaks=peaks)
         if any(len(peak) != HASH_SIZE for peak in self.peaks):
             raise TreeRangeInvalid(reason="a peak is not 32 bytes")
 
@@ -132,7 +134,9 @@ def inclusion_proof(nodes: NodeReader, index: int, size: int) -> list[bytes]:
         TreeRangeInvalid: The tree of this size has no such leaf.
     """
     if not 0 <= index < size:
-        raise TreeRangeInvalid(reason=f"leaf {index} of {size}")
+        raise TreeRangeInvalid(
+            reason="leaf {index} of {size} does not exist", index=index, size=size
+        )
     path: list[bytes] = []
     start, end = 0, size
     while end - start > 1:
@@ -153,7 +157,9 @@ def consistency_proof(nodes: NodeReader, old: int, new: int) -> list[bytes]:
         TreeRangeInvalid: Not 0 < old <= new; nothing needs proving about the empty tree.
     """
     if not 0 < old <= new:
-        raise TreeRangeInvalid(reason=f"from {old} to {new} leaves")
+        raise TreeRangeInvalid(
+            reason="a tree of {old} leaves cannot grow into one of {new}", old=old, new=new
+        )
     proof: list[bytes] = []
     start, end = 0, new
     while old != end:
@@ -177,7 +183,7 @@ def verify_inclusion(
     Raises:
         ProofInvalid: It does not, or the proof is malformed.
     """
-    _require(0 <= index < size, f"leaf {index} of {size} does not exist")
+    _require(0 <= index < size, "leaf {index} of {size} does not exist", index=index, size=size)
     _require_hashes((hash_of_leaf, root, *proof))
     at, last, value = index, size - 1, hash_of_leaf
     for sibling in proof:
@@ -190,7 +196,8 @@ def verify_inclusion(
             value = node_hash(value, sibling)
         at, last = at >> 1, last >> 1
     _require(last == 0, "the proof is too short")
-    _require(compare_digest(value, root), f"leaf {index} is not in the tree with this root")
+    holds = compare_digest(value, root)
+    _require(holds, "leaf {index} is not in the tree with this root", index=index)
 
 
 def verify_consistency(
@@ -201,7 +208,9 @@ def verify_consistency(
     Raises:
         ProofInvalid: It is not, the proof is malformed, or old is 0 while new is not.
     """
-    _require(0 <= old <= new, f"a tree of {old} leaves cannot grow into one of {new}")
+    _require(
+        0 <= old <= new, "a tree of {old} leaves cannot grow into one of {new}", old=old, new=new
+    )
     _require_hashes((old_root, new_root, *proof))
     if old == new:
         _require(not proof, "equal sizes need no proof")
@@ -252,7 +261,9 @@ class MemoryNodes:
         """The stored hash; TreeRangeInvalid where the subtree is not complete."""
         if 0 <= level < len(self._levels) and 0 <= index < len(self._levels[level]):
             return self._levels[level][index]
-        raise TreeRangeInvalid(reason=f"node {index} on level {level} is not complete")
+        raise TreeRangeInvalid(
+            reason="node {index} on level {level} is not complete", index=index, level=level
+        )
 
 
 def _cover(start: int, end: int) -> list[tuple[int, int]]:
@@ -283,6 +294,6 @@ def _require_hashes(values: Iterable[bytes]) -> None:
     _require(all(len(value) == HASH_SIZE for value in values), "a hash is not 32 bytes")
 
 
-def _require(holds: bool, reason: str) -> None:  # noqa: FBT001  # an assertion that cannot be switched off
+def _require(holds: bool, reason: str, **facts: int) -> None:  # noqa: FBT001  # an assertion that cannot be switched off
     if not holds:
-        raise ProofInvalid(reason=reason)
+        raise ProofInvalid(reason=reason, **facts)

@@ -66,7 +66,7 @@ class Note:
             )
         lines = tail[:-1].split("\n")
         if len(lines) > MAX_SIGNATURES:
-            raise NoteMalformed(reason=f"more than {MAX_SIGNATURES} signatures")
+            raise NoteMalformed(reason="it has more than {count} signatures", count=MAX_SIGNATURES)
         return cls(text + "\n", tuple(_parse_line(line) for line in lines))
 
 
@@ -142,7 +142,7 @@ class Cosignature:
         stamp = int.from_bytes(line.signature[:8], "big")
         if len(line.signature) != _COSIGNATURE_SIZE or stamp >= 1 << 63:
             raise NoteMalformed(
-                reason=f"the cosignature of {line.name} has the wrong length or time"
+                reason="the cosignature of {name} has the wrong length or time", name=line.name
             )
         return cls(stamp, line.signature[8:])
 
@@ -255,7 +255,9 @@ def verify_checkpoint(data: bytes, key: NoteKey) -> Checkpoint:
     checkpoint = Checkpoint.parse(note.text)
     if checkpoint.origin != key.name:
         raise SignatureInvalid(
-            reason=f"the checkpoint is of {checkpoint.origin}, not of {key.name}"
+            reason="the checkpoint is of {found}, not of {name}",
+            found=checkpoint.origin,
+            name=key.name,
         )
     return checkpoint
 

@@ -19,7 +19,7 @@ _MAX_TEXT: Final = 1000
 def recovery_text(key: Secret) -> str:
     """Write a 32-byte key as 13 groups of 5 signs, joined by dashes."""
     if len(key) != SIZE:
-        raise KeyMalformed(reason=f"a recovery key of {len(key)} bytes")
+        raise KeyMalformed(reason="the key has {size} bytes", size=len(key))
     number = int.from_bytes(key.reveal(), "big") << _SPARE_BITS
     count = GROUPS * _DATA
     signs = [(number >> (5 * (count - 1 - i))) & 31 for i in range(count)]

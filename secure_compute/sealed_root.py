@@ -175,7 +175,7 @@ def add_slot(
     if root_id(root) != document.root_id:
         raise WrongSecret
     if len(document.slots) == MAX_SLOTS:
-        raise SealedRootMalformed(reason=f"{MAX_SLOTS} slots are taken")
+        raise SealedRootMalformed(reason="all {count} slots are taken", count=MAX_SLOTS)
     salt = b64encode(urandom(_SALT_SIZE)).decode()
     kdf: dict[str, str | int] = {"algorithm": _KDF_OF[opener.kind], "salt": salt}
     if opener.kind == PASSPHRASE:
@@ -265,12 +265,16 @@ def _check_kdf(kind: str, kdf: Any) -> None:
     _require(len(b64decode(kdf["salt"], validate=True)) == _SALT_SIZE, "a salt is damaged")
     for name, (low, high) in bounds.items():
         value = kdf[name]
-        _require(type(value) is int and low <= value <= high, f"{name} is out of bounds")
+        _require(type(value) is int and low <= value <= high, "{name} is out of bounds", name=name)
+    if bounds:
+        # The least that argon2 itself accepts (RFC 9106 3.1).
+        enough = kdf["memory_kib"] >= 8 * kdf["lanes"]
+        _require(enough, "{name} is out of bounds", name="memory_kib")
 
 
 def _full_entropy(key: Secret) -> Secret:
     if len(key) != 32:  # noqa: PLR2004  # 256 bits
-        raise KeyMalformed(reason=f"an opening key of {len(key)} bytes")
+        raise KeyMalformed(reason="the key has {size} bytes", size=len(key))
     return key
 
 
@@ -280,6 +284,6 @@ def _is_hex(value: object, size: int) -> bool:
     )
 
 
-def _require(holds: bool, reason: str) -> None:  # noqa: FBT001  # an assertion that stays on
+def _require(holds: bool, reason: str, **facts: str) -> None:  # noqa: FBT001  # an assertion that stays on
     if not holds:
-        raise SealedRootMalformed(reason=reason)
+        raise SealedRootMalformed(reason=reason, **facts)

@@ -76,9 +76,7 @@ class VerifyKey:
 
     def __post_init__(self) -> None:
         if len(self.public) != _scheme(self.algorithm).public_size:
-            raise KeyMalformed(
-                reason=f"a public key of {len(self.public)} bytes for {self.algorithm}"
-            )
+            raise KeyMalformed(reason="the key has {size} bytes", size=len(self.public))
 
     @classmethod
     def from_bytes(cls, public: bytes, algorithm: str = ED25519) -> Self:
@@ -103,7 +101,7 @@ class VerifyKey:
         """
         if not _scheme(self.algorithm).verify(self.public, signature, message):
             raise SignatureInvalid(
-                reason=f"it is not by key {self.key_id}, or the content was changed"
+                reason="it is not by key {key}, or the content was changed", key=self.key_id
             )
 
 
@@ -121,7 +119,7 @@ class SigningKey:
         """
         scheme = _scheme(algorithm)
         if len(seed) != scheme.seed_size:
-            raise KeyMalformed(reason=f"a seed of {len(seed)} bytes for {algorithm}")
+            raise KeyMalformed(reason="the key has {size} bytes", size=len(seed))
         self._seed = seed
         self.algorithm: Final = algorithm
         self.verify_key: Final = VerifyKey(scheme.public_of(seed.reveal()), algorithm)

@@ -128,7 +128,7 @@ def _open_header(source: BinaryIO, key: StreamKey) -> tuple[AESGCM, bytes]:
 
 def _derive(key: StreamKey, header: bytes) -> tuple[AESGCM, bytes, bytes]:
     if len(key.key) != KEY_SIZE:
-        raise KeyMalformed(reason=f"a sealing key of {len(key.key)} bytes")
+        raise KeyMalformed(reason="the key has {size} bytes", size=len(key.key))
     info = b"wardbox/v1/stream" + len(header).to_bytes(2, "big") + header + key.aad
     hkdf = HKDF(SHA256(), KEY_SIZE + _PREFIX_SIZE + _COMMITMENT_SIZE, header[-_SALT_SIZE:], info)
     okm = hkdf.derive(key.key.reveal())

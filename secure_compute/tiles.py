@@ -77,7 +77,9 @@ class TileNodes:
             TreeRangeInvalid: The tree is too small for it, or a tile has the wrong length.
         """
         if level < 0 or index < 0 or (index + 1) << level > self._size:
-            raise TreeRangeInvalid(reason=f"node {index} on level {level} is not complete")
+            raise TreeRangeInvalid(
+                reason="node {index} on level {level} is not complete", index=index, level=level
+            )
         tile_level, up = divmod(level, HEIGHT)
         first = index << up
         tile_index, offset = divmod(first, WIDTH)
@@ -92,6 +94,8 @@ class TileNodes:
         if self._last is None or self._last[0] != tile:
             data = self._load(tile)
             if len(data) != tile.width * HASH_SIZE:
-                raise TreeRangeInvalid(reason=f"{tile.path} holds {len(data)} bytes")
+                raise TreeRangeInvalid(
+                    reason="{path} holds {size} bytes", path=tile.path, size=len(data)
+                )
             self._last = (tile, data)
         return self._last[1]

@@ -84,7 +84,7 @@ class ScoringClient:
             decimals: Digits of released scores, 0 to `MAX_DECIMALS`.
         """
         if not 0 <= decimals <= MAX_DECIMALS:
-            raise InputRefused(reason=f"scores have 0 to {MAX_DECIMALS} decimals")
+            raise InputRefused(reason="scores have 0 to {limit} decimals", limit=MAX_DECIMALS)
         self.session: Final = secrets.token_hex(16)
         self._signing_key = signing_key
         self._box = box
@@ -149,16 +149,18 @@ class ScoringClient:
 
 def _check_columns(columns: Mapping[str, Sequence[float]]) -> int:
     if not 1 <= len(columns) <= MAX_COLUMNS:
-        raise InputRefused(reason=f"there must be 1 to {MAX_COLUMNS} columns")
+        raise InputRefused(reason="there must be 1 to {limit} columns", limit=MAX_COLUMNS)
     rows = len(next(iter(columns.values())))
     if not 1 <= rows <= ROWS:
-        raise InputRefused(reason=f"there must be 1 to {ROWS} rows")
+        raise InputRefused(reason="there must be 1 to {limit} rows", limit=ROWS)
     for name, values in columns.items():
         if len(values) != rows:
-            raise InputRefused(reason=f"column {name} has another length")
+            raise InputRefused(reason="column {name} has another length", name=name)
         # Written so that a NaN fails too.
         if not all(abs(value) <= INPUT_LIMIT for value in values):
-            raise InputRefused(reason=f"column {name} leaves the range of {INPUT_LIMIT}")
+            raise InputRefused(
+                reason="column {name} holds values beyond {limit}", name=name, limit=INPUT_LIMIT
+            )
     return rows
 
 

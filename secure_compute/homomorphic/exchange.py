@@ -130,7 +130,7 @@ def _parse_header(encoded: bytes, kind: str) -> tuple[Header, list[Any]]:
     if not isinstance(value, dict) or {k: type(v) for k, v in value.items()} != _KINDS:
         raise ExchangeRefused(reason="its header has other fields")
     if (value["format"], value["kind"]) != (FORMAT, kind):
-        raise ExchangeRefused(reason=f"it is not of the kind {kind}")
+        raise ExchangeRefused(reason="it is not of the kind {kind}", kind=kind)
     if value["parameters"] != parameters_hash():
         raise ExchangeRefused(reason="the encryption parameters are others")
     columns = value["columns"]

@@ -74,7 +74,7 @@ class LinearModel:
         if max(map(abs, self.weights)) < _RESOLUTION:
             raise ModelUnfit(reason="all weights are zero")
         if self.bound > SCORE_LIMIT:
-            raise ModelUnfit(reason=f"its scores can exceed {SCORE_LIMIT}")
+            raise ModelUnfit(reason="its scores can exceed {limit}", limit=SCORE_LIMIT)
 
     @property
     def bound(self) -> int:

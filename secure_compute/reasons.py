@@ -1,0 +1,128 @@
+"""The reasons that refusals give, English to Chinese; gaps in braces are filled by the facts."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+REASONS_ZH: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # keys and sealed content
+        "an API key reads id.secret": "API 密钥写作 编号.密文",
+        "the secret was wiped": "密钥已被清除",
+        "the key has {size} bytes": "密钥长度为 {size} 字节",
+        "a key id has 1-128 letters, digits and ._:/-": "密钥编号须为 1 到 128 个字母、数字或 ._:/-",
+        "a wrapped key has the fields use, version, sealed": "封装密钥应有 use、version、sealed 三项",
+        "a wrapped key is not text": "封装密钥不是文本",
+        "a wrapped key is not base64": "封装密钥不是 base64",
+        "a use has 1-63 lower-case letters, digits, dots and dashes": (
+            "用途须为 1 到 63 个小写字母、数字、点或短横"
+        ),
+        "a key version counts from 1": "密钥版本从 1 数起",
+        "it is too short": "内容太短",
+        "it is longer than 4 PiB": "内容超过 4 PiB",
+        "it does not begin like sealed content of this version": "开头不是本版本的加密内容",
+        "its header is damaged": "头部已损坏",
+        # the sealed root
+        "it was damaged or edited": "已损坏或被编辑过",
+        "it is too large": "内容过大",
+        "its fields are others": "字段不符",
+        "its format is another": "格式不符",
+        "the root id is damaged": "根密钥编号已损坏",
+        "it has no slots": "没有开启方式,或开启方式过多",
+        "slot ids repeat": "开启方式的编号重复",
+        "all {count} slots are taken": "{count} 个开启方式已用满",
+        "a slot has other fields": "某个开启方式的字段不符",
+        "a slot is damaged": "某个开启方式已损坏",
+        "a slot has no key derivation": "某个开启方式缺少密钥派生参数",
+        "a key derivation has other fields": "密钥派生参数的字段不符",
+        "a salt is damaged": "盐值已损坏",
+        "{name} is out of bounds": "参数 {name} 超出范围",
+        # the tree
+        "{size} leaves cannot have {peaks} peaks": "{size} 片叶不会有 {peaks} 个峰",
+        "a peak is not 32 bytes": "某个峰不是 32 字节",
+        "leaf {index} of {size} does not exist": "共 {size} 片叶,没有第 {index} 片",
+        "leaf {index} is not in the tree with this root": "第 {index} 片叶不在此根的树中",
+        "a tree of {old} leaves cannot grow into one of {new}": "{old} 片叶的树不会长成 {new} 片叶的树",
+        "node {index} on level {level} is not complete": "第 {level} 层第 {index} 个节点尚不完整",
+        "{path} holds {size} bytes": "{path} 有 {size} 字节,长度不对",
+        "the proof is too long": "证明太长",
+        "the proof is too short": "证明太短",
+        "equal sizes need no proof": "大小相等时不需要证明",
+        "two roots for one tree size": "同样大小的树有两个不同的根",
+        "every tree follows from the empty one, so there is nothing to prove": (
+            "任何树都由空树长成,无需证明"
+        ),
+        "the proof does not lead to the old root": "证明推不出旧根",
+        "the proof does not lead to the new root": "证明推不出新根",
+        "a hash is not 32 bytes": "某个散列值不是 32 字节",
+        # notes and signatures
+        "it is not by key {key}, or the content was changed": "不是密钥 {key} 所签,或内容已被改动",
+        "no trusted key signed this note": "没有受信任的密钥签过",
+        "the checkpoint is of {found}, not of {name}": "检查点属于 {found},而不是 {name}",
+        "no blank line before the signatures, or no newline at the end": (
+            "签名前没有空行,或末尾没有换行"
+        ),
+        "it has more than {count} signatures": "签名多于 {count} 个",
+        "a key name is empty or holds a space or a plus sign": "密钥名为空,或含空格、加号",
+        "a verifier key reads name+hex+base64": "验证公钥写作 名称+十六进制+base64",
+        "the verifier key is not an Ed25519 key": "验证公钥不是 Ed25519",
+        "the verifier key does not match its own id": "验证公钥与其编号不符",
+        "the cosignature of {name} has the wrong length or time": "{name} 的见证签名长度或时间不对",
+        "the text must end in a newline and hold no control characters": (
+            "正文须以换行结尾且不含控制字符"
+        ),
+        "a checkpoint line is empty or holds control characters": "检查点有空行或控制字符",
+        "the checkpoint's size or root is out of range": "检查点的大小或根超出范围",
+        "a checkpoint has three lines: origin, size, root": "检查点应有三行:来源、大小、根",
+        "the tree size is not a plain decimal number": "树的大小不是普通十进制数",
+        "it is larger than 1 MiB": "大于 1 MiB",
+        "it is not UTF-8": "不是 UTF-8",
+        "it holds control characters": "含有控制字符",
+        "a signature line is not: dash, key name, base64": "签名行应为:长横、密钥名、base64",
+        "a signature is too short": "签名太短",
+        "a base64 value is malformed": "base64 不合格式",
+        "a base64 value is not in its one canonical form": "base64 不是唯一的规范写法",
+        # certificates
+        "the authority is not valid at this time": "此刻不在证书机构的有效期内",
+        "its period is impossible": "有效期不成立",
+        "a name has 1-64 printable characters": "名称须为 1 到 64 个可见字符",
+        "a certificate has 1-100 names": "证书须有 1 到 100 个名称",
+        "{name} is neither a host name nor an address": "{name} 既不是主机名也不是地址",
+        "the present time has no time zone": "当前时间没有时区",
+        "a certificate is not PEM": "证书不是 PEM",
+        "a private key is not PEM": "私钥不是 PEM",
+        "the authority's key is not ECDSA": "证书机构的密钥不是 ECDSA",
+        # encrypted scoring
+        "scores have 0 to {limit} decimals": "分数可有 0 到 {limit} 位小数",
+        "there must be 1 to {limit} columns": "须有 1 到 {limit} 列",
+        "there must be 1 to {limit} rows": "须有 1 到 {limit} 行",
+        "column {name} has another length": "列 {name} 的长度不同",
+        "column {name} holds values beyond {limit}": "列 {name} 有绝对值超过 {limit} 的数值",
+        "it answers no open request of this session": "它不对应本会话中待答的请求",
+        "it answers another question": "它回答的是另一个问题",
+        "the sentinels do not hold": "哨兵值不符",
+        "a score lies outside the model's range": "分数超出模型的范围",
+        "a ciphertext is too large": "密文过大",
+        "a ciphertext is malformed": "密文不合格式",
+        "a ciphertext has another shape than agreed": "密文的形状与约定不符",
+        "a ciphertext cannot be computed with": "密文无法参与计算",
+        "a ciphertext's size is out of range": "密文大小超出范围",
+        "a ciphertext is not the one that was signed": "密文不是当初签名的那一份",
+        "something follows the last ciphertext": "最后一份密文之后还有内容",
+        "columns and weights differ in number": "列数与系数个数不同",
+        "a column is named twice": "列名重复",
+        "a number in it is not finite": "其中有非有限数值",
+        "all weights are zero": "系数全为零",
+        "its scores can exceed {limit}": "分数可能超过 {limit}",
+        "the session or the sequence number is not the expected one": "会话或序号与预期不符",
+        "the model or its columns are others": "模型或列名不符",
+        "it does not begin like one": "开头不符",
+        "its header is too large": "头部过大",
+        "its header is malformed": "头部不合格式",
+        "its header has other fields": "头部字段不符",
+        "it is not of the kind {kind}": "种类不是 {kind}",
+        "the encryption parameters are others": "加密参数不符",
+        "a number in its header is out of range": "头部有数值超出范围",
+        "its ciphertexts do not fit its columns": "密文与列数不符",
+    }
+)
