@@ -20,7 +20,7 @@ from appliance.access.store import AccessStore, Failures, StoredSession
 
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 256
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f:/\\'\"<>\u200b-\u200f\u202a-\u202e\u2066-\u2069]{1,64}")
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f:/\\'\"<>\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]{1,64}")
 
 
 class Passwords(Protocol):
@@ -89,7 +89,9 @@ class People:
     def sign_in(self, name: str, password: str) -> SignedIn:
         """Check a password and open a session. Raises AccessRefused or LockedOut."""
         now = self._clock()
-        name, password = name[:256], password[:MAX_PASSWORD]
+        # Half a surrogate pair is no text that a database could hold.
+        name = name[:256].encode("utf-8", "replace").decode()
+        password = password[: MAX_PASSWORD + 1]
         # Counted before the password is looked at: parallel guesses cannot outrun the count.
         self._count(name, now)
         stored = self._store.user(name)

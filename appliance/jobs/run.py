@@ -12,6 +12,7 @@ from typing import Final
 from appliance.errors import ApplianceError
 from appliance.jobs.errors import WorkerDied
 from appliance.jobs.job import Fault, Job, JobKind, JobState, Json
+from appliance.jobs.ledger import Outcome
 from appliance.jobs.protocol import Complaint, Progress, Result
 from appliance.jobs.worker import EXIT_INTERRUPTED, Worker, WorkerPlan, worker_environment
 from models.errors import ModelsError
@@ -20,15 +21,6 @@ _LOG = logging.getLogger(__name__)
 _PROGRESS_EVERY_S: Final = 0.2
 _STOP_GRACE_S: Final = 30.0
 _EXIT_GRACE_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended: the state to move to, and the result or the fault that goes with it."""
-
-    state: JobState
-    result: Json | None = None
-    fault: Fault | None = None
 
 
 @dataclass(slots=True)
@@ -87,8 +79,6 @@ class Run:
 
     async def _run(self) -> Outcome:
         spec = await asyncio.to_thread(self._kind.spec, self._job, self._directory)
-        if self._asked is not None:
-            return Outcome(self._asked)
         plan = WorkerPlan(
             argv=self._kind.argv(self._job, self._directory),
             env=worker_environment(self._kind.env),
@@ -97,8 +87,7 @@ class Run:
             silence_s=self._kind.silence_s,
         )
         self._worker = await Worker.start(plan)
-        if self._asked is not None:
-            self._send_stop(self._worker)
+        self._worker_started(self._worker)
         heard = _Heard()
         await self._listen(self._worker, heard)
         status = await self._worker.wait(_EXIT_GRACE_S)
@@ -147,6 +136,10 @@ class Run:
             if self._worker is not None:
                 self._send_stop(self._worker)
 
+    def _worker_started(self, worker: Worker) -> None:
+        if self._asked is not None:  # asked to stop before there was anybody to ask
+            self._send_stop(worker)
+
     def _send_stop(self, worker: Worker) -> None:
         worker.ask_to_stop()
         self._killer = asyncio.create_task(self._kill_later(worker))
@@ -162,8 +155,7 @@ class Run:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._killer
         if self._worker is not None:
-            self._worker.kill()
-            await self._worker.wait()
+            await self._worker.close()
 
 
 def _how(status: int | None) -> str:

@@ -4,51 +4,31 @@ import asyncio
 import contextlib
 import json
 import logging
-import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Final
 
-from appliance.audit import events
-from appliance.audit.event import Event
 from appliance.db.database import Db
 from appliance.errors import ApplianceError
-from appliance.jobs.errors import (
-    JobAbandoned,
-    JobKindUnknown,
-    JobMove,
-    JobsFull,
-    JobSpecInvalid,
-)
-from appliance.jobs.job import ACTIVE, Fault, Job, JobEvent, JobKind, JobState, Json
-from appliance.jobs.run import Outcome, Run
-from appliance.jobs.store import JobStore
+from appliance.jobs.errors import JobKindUnknown, JobMove, JobSpecInvalid
+from appliance.jobs.job import ACTIVE, Job, JobEvent, JobKind, JobState, Json
+from appliance.jobs.ledger import Audit, JobLedger, Outcome
+from appliance.jobs.run import Run
 
 _LOG = logging.getLogger(__name__)
-_MAX_QUEUED: Final = 200
 _MAX_SPEC: Final = 256 * 1024
-_MAX_ATTEMPTS: Final = 5
 _PAGE: Final = 200
 _RETRY_S: Final = 2.0
-_AUDIT_TIMEOUT_S: Final = 30.0
-_Action = Literal["submit", "start", "finish", "fail", "cancel", "resume"]
-_ACTIONS: Final[dict[JobState, _Action]] = {
-    JobState.RUNNING: "start",
-    JobState.DONE: "finish",
-    JobState.FAILED: "fail",
-    JobState.CANCELLED: "cancel",
-    JobState.QUEUED: "resume",
-}
 
 
-class Audit(Protocol):
-    """The part of the audit log that jobs need."""
-
-    def append(self, event: Event) -> Future[Any]:
-        """Queue an event; the future fails when it cannot be made durable."""
-        ...
+@dataclass(frozen=True, slots=True)
+class _Running:
+    run: Run
+    task: asyncio.Task[None]
+    resource: str
 
 
 class JobService:
@@ -68,7 +48,7 @@ class JobService:
         workers: How many jobs run at once.
     """
 
-    def __init__(  # the sixth is a number with a default
+    def __init__(
         self,
         db: Db,
         audit: Audit,
@@ -78,18 +58,19 @@ class JobService:
         *,
         workers: int = 1,
     ) -> None:
-        self._store = JobStore(db)
-        self._db = db
-        self._audit = audit
+        self._ledger = JobLedger(db, audit, clock)
+        self._store = self._ledger.store
         self._kinds = dict(kinds)
         self._jobs_dir = jobs_dir
         self._clock = clock
         self._workers = workers
-        self._runs: dict[str, tuple[Run, asyncio.Task[None], str]] = {}
+        self._runs: dict[str, _Running] = {}
         self._wake = asyncio.Event()
         self._news: dict[str, asyncio.Event] = {}
         self._dispatcher: asyncio.Task[None] | None = None
         self._closing = False
+        # Held while a job changes hands, so that no job is cancelled between queue and run.
+        self._hands = asyncio.Lock()
 
     # Asking -------------------------------------------------------------------------------------
 
@@ -141,7 +122,7 @@ class JobService:
             raise JobKindUnknown(kind=kind[:64], kinds=", ".join(sorted(self._kinds)))
         if len(json.dumps(spec)) > _MAX_SPEC:
             raise JobSpecInvalid(field="spec", reason_zh="过大", reason_en="it is too large")
-        job = await asyncio.to_thread(self._submit, self._kinds[kind], spec, actor)
+        job = await asyncio.to_thread(self._ledger.submit, self._kinds[kind], spec, actor)
         self._wake.set()
         return job
 
@@ -151,12 +132,13 @@ class JobService:
         A running worker is asked to leave, and killed when it does not; the answer shows the job
         as it stands, its end is told by its events.
         """
-        running = self._runs.get(job_id)
-        if running is None:
-            job = await self._move(job_id, JobState.CANCELLED, actor)
-            self._tell(job_id)
-            return job
-        running[0].cancel()
+        async with self._hands:
+            running = self._runs.get(job_id)
+            if running is None:
+                job = await self._move(job_id, JobState.CANCELLED, actor)
+                self._tell(job_id)
+                return job
+            running.run.cancel()
         return await asyncio.to_thread(self._store.get, job_id)
 
     async def resume(self, job_id: str, actor: str) -> Job:
@@ -173,7 +155,7 @@ class JobService:
 
     async def start(self) -> None:
         """Take up what the last stop interrupted, and begin to run what is queued."""
-        await asyncio.to_thread(self._take_up)
+        await asyncio.to_thread(self._ledger.take_up, self._kinds)
         self._dispatcher = asyncio.create_task(self._dispatch(), name="jobs-dispatcher")
         self._wake.set()
 
@@ -184,9 +166,10 @@ class JobService:
             self._dispatcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._dispatcher
-        for run, _, _ in self._runs.values():
-            run.interrupt()
-        await asyncio.gather(*(task for _, task, _ in tuple(self._runs.values())))
+        running = tuple(self._runs.values())
+        for one in running:
+            one.run.interrupt()
+        await asyncio.gather(*(one.task for one in running))
         for news in self._news.values():
             news.set()
 
@@ -199,43 +182,6 @@ class JobService:
 
     # Inside -------------------------------------------------------------------------------------
 
-    def _submit(self, kind: JobKind, spec: Json, actor: str) -> Job:
-        checked = kind.check(spec)
-        if self._store.counts()[JobState.QUEUED.value] >= _MAX_QUEUED:
-            raise JobsFull(limit=_MAX_QUEUED)
-        job = Job(
-            id="job_" + secrets.token_hex(8),
-            kind=kind.name,
-            state=JobState.QUEUED,
-            actor=actor,
-            spec=checked,
-            created=self._clock(),
-            started=None,
-            finished=None,
-            progress=None,
-            result=None,
-            fault=None,
-            attempts=0,
-            resumable=kind.resumable,
-        )
-        with self._db.write():
-            self._store.add(job)
-            self._record(events.job_run("submit", actor, job_id=job.id, kind=job.kind))
-        return job
-
-    def _take_up(self) -> None:
-        now = self._clock()
-        for job in self._store.in_state(JobState.RUNNING):
-            self._store.move(job.id, JobState.INTERRUPTED, now)
-        for job in self._store.in_state(JobState.INTERRUPTED):
-            if not job.resumable or job.kind not in self._kinds:
-                gone = JobAbandoned()
-                fault = Fault(gone.code, gone.sentence, gone.way_out)
-                self._settle(job, Outcome(JobState.FAILED, fault=fault))
-            elif job.attempts < _MAX_ATTEMPTS:
-                # A job that took the box down with it five times waits for a person instead.
-                self._settle(job, Outcome(JobState.QUEUED))
-
     async def _dispatch(self) -> None:
         while True:
             await self._wake.wait()
@@ -247,20 +193,23 @@ class JobService:
         queued = await asyncio.to_thread(self._store.in_state, JobState.QUEUED)
         known = [job for job in queued if job.kind in self._kinds]
         for job in sorted(known, key=lambda job: self._kinds[job.kind].priority):
-            kind = self._kinds[job.kind]
-            busy = {resource for _, _, resource in self._runs.values()}
-            if len(self._runs) >= self._workers or kind.resource in busy:
-                continue
-            try:
-                moved = await self._move(job.id, JobState.RUNNING, job.actor)
-            except JobMove:
-                continue  # cancelled in the meantime
-            self._tell(job.id)
-            directory = self._jobs_dir / job.id
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            run = Run(moved, kind, directory, lambda data, job=moved: self._progress(job, data))
-            task = asyncio.create_task(self._own(moved, run), name=f"job-{job.id}")
-            self._runs[job.id] = (run, task, kind.resource)
+            async with self._hands:
+                await self._start_one(job, self._kinds[job.kind])
+
+    async def _start_one(self, job: Job, kind: JobKind) -> None:
+        busy = {running.resource for running in self._runs.values()}
+        if len(self._runs) >= self._workers or kind.resource in busy:
+            return
+        try:
+            moved = await self._move(job.id, JobState.RUNNING, job.actor)
+        except JobMove:
+            return  # cancelled in the meantime
+        self._tell(job.id)
+        directory = self._jobs_dir / job.id
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run = Run(moved, kind, directory, partial(self._progress, moved.id))
+        task = asyncio.create_task(self._own(moved, run), name=f"job-{job.id}")
+        self._runs[job.id] = _Running(run, task, kind.resource)
 
     async def _own(self, job: Job, run: Run) -> None:
         outcome = await run.outcome()
@@ -277,50 +226,26 @@ class JobService:
 
     async def _try_settle(self, job: Job, outcome: Outcome) -> bool:
         try:
-            await asyncio.to_thread(self._settle, job, outcome)
+            await asyncio.to_thread(self._ledger.settle, job, outcome)
+        except JobMove:
+            _LOG.exception("job outcome fits no state", extra={"job": job.id})
         except ApplianceError as error:
             _LOG.warning("job outcome not stored yet", extra={"job": job.id, "code": error.code})
             return False
         return True
 
-    def _settle(self, job: Job, outcome: Outcome, actor: str | None = None) -> Job:
-        fault = outcome.fault
-        changes: Json = {}
-        if outcome.result is not None:
-            changes["result"] = outcome.result
-        if fault is not None:
-            changes["fault"] = {
-                "code": fault.code,
-                "sentence": fault.sentence,
-                "way_out": fault.way_out,
-            }
-        with self._db.write():
-            moved = self._store.move(job.id, outcome.state, self._clock(), changes)
-            action = _ACTIONS.get(outcome.state)
-            if action is not None:
-                code = None if fault is None else fault.code
-                self._record(
-                    events.job_run(
-                        action, actor or job.actor, job_id=job.id, kind=job.kind, code=code
-                    )
-                )
-        return moved
-
     async def _move(self, job_id: str, after: JobState, actor: str) -> Job:
         job = await asyncio.to_thread(self._store.get, job_id)
-        return await asyncio.to_thread(self._settle, job, Outcome(after), actor)
+        return await asyncio.to_thread(self._ledger.settle, job, Outcome(after), actor)
 
-    async def _progress(self, job: Job, data: Json) -> None:
+    async def _progress(self, job_id: str, data: Json) -> None:
         with contextlib.suppress(
             ApplianceError
         ):  # a report lost to a full disk is no reason to fail
-            await asyncio.to_thread(self._store.progress, job.id, self._clock(), data)
-            self._tell(job.id)
+            await asyncio.to_thread(self._store.progress, job_id, self._clock(), data)
+            self._tell(job_id)
 
     def _tell(self, job_id: str) -> None:
         news = self._news.pop(job_id, None)
         if news is not None:
             news.set()
-
-    def _record(self, event: Event) -> None:
-        self._audit.append(event).result(_AUDIT_TIMEOUT_S)

@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
+import shutil
 import signal
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,10 @@ from appliance.jobs.protocol import Ear, Said
 
 _CHUNK: Final = 64 * 1024
 _PAUSE_S: Final = 0.01
-_PR_SET_PDEATHSIG: Final = 1
-_NICE: Final = 10
+_POLL_S: Final = 0.02
+_DRAIN_S: Final = 2.0
+_NICE: Final = "10"
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 EXIT_INTERRUPTED: Final = 75
 """What a worker exits with after it was asked to stop and wrote a checkpoint (EX_TEMPFAIL)."""
@@ -57,27 +58,17 @@ class Worker:
     @classmethod
     async def start(cls, plan: WorkerPlan) -> "Worker":
         """Start the process and hand it its spec. Raises WorkerUnstartable."""
-        parent = os.getpid()
-
-        def leash() -> None:
-            # The kernel kills the worker when the box dies, even by SIGKILL; the second look
-            # catches a box that died between fork and here.
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(EXIT_INTERRUPTED)
-            os.nice(_NICE)
-
         try:
             with (plan.directory / "stderr.log").open("ab") as log:
                 process = await asyncio.create_subprocess_exec(
-                    *plan.argv,
+                    *_leash(plan.argv[0]),
+                    *plan.argv[1:],
                     stdin=PIPE,
                     stdout=PIPE,
                     stderr=log,
                     cwd=plan.directory,
                     env=dict(plan.env),
                     start_new_session=True,
-                    preexec_fn=leash,
                 )
         except OSError as error:
             raise WorkerUnstartable(reason=error.strerror or type(error).__name__) from error
@@ -114,12 +105,25 @@ class Worker:
                 # A full chunk means it writes faster than anybody reads: let the pipe hold it back.
                 await asyncio.sleep(_PAUSE_S)
 
-    async def wait(self, timeout_s: float | None = None) -> int | None:
+    async def wait(self, timeout_s: float = inf) -> int | None:
         """Return the exit status (negative: the signal), or None when it still runs."""
-        try:
-            return await asyncio.wait_for(asyncio.shield(self._process.wait()), timeout_s)
-        except TimeoutError:
-            return None
+        # asyncio's own wait() also waits for the pipes, which a flood or a grandchild keeps open.
+        deadline = time.monotonic() + timeout_s
+        while self._process.returncode is None and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_S)
+        return self._process.returncode
+
+    async def close(self) -> None:
+        """End whatever is left of the worker and close its pipes."""
+        self.kill()
+        await self.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._drain(), _DRAIN_S)
+
+    async def _drain(self) -> None:
+        stdout = self._process.stdout
+        while stdout is not None and await stdout.read(_CHUNK):
+            pass
 
     def ask_to_stop(self) -> None:
         """Ask the worker to write a checkpoint and leave."""
@@ -150,3 +154,16 @@ def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
         "PYTHONPATH": str(_ROOT),
         **extra,
     }
+
+
+def _leash(program: str) -> tuple[str, ...]:
+    """Return a command line that makes the kernel kill the program when the box dies.
+
+    The same way as `models.engines.process`: a function between fork and exec could do it too, but
+    may deadlock in a process with threads.
+    """
+    found, setpriv, nice = shutil.which(program), shutil.which("setpriv"), shutil.which("nice")
+    if found is None or setpriv is None or nice is None:
+        missing = program if found is None else "setpriv, nice"
+        raise WorkerUnstartable(reason=missing)
+    return (setpriv, "--pdeathsig", "KILL", "--no-new-privs", "--", nice, "-n", _NICE, found)
