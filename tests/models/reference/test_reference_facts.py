@@ -51,9 +51,7 @@ def test_json_goes_round():
         (("right_eye", "visual_acuity"), "很好", "right_eye.visual_acuity"),
         (("right_eye", "intraocular_pressure"), float("nan"), "right_eye.intraocular_pressure"),
         (("right_eye", "intraocular_pressure"), 10**400, "right_eye.intraocular_pressure"),
-        (("right_eye", "visual_acuity"), 10**5000, "right_eye.visual_acuity"),
         (("right_eye", "visual_acuity"), float("inf"), "right_eye.visual_acuity"),
-        (("patient", "age"), 10**5000, "patient.age"),
         (("right_eye", "lens"), "混浊\u202e", "right_eye.lens"),
         (("right_eye", "lens"), "\ud800", "right_eye.lens"),
         (("diagnoses",), {"name": "x"}, "diagnoses"),
@@ -61,13 +59,20 @@ def test_json_goes_round():
         (("diagnoses",), ["白内障"], "diagnoses.0"),
         (("plan", "eye"), "上眼", "plan.eye"),
     ],
-    ids=lambda each: None if isinstance(each, int) else str(each)[:24],
 )
 def test_a_wrong_field_is_named(path, value, field):
     with pytest.raises(FactsUnreadable) as caught:
         AdmissionFacts.from_json(_changed(path, value))
     assert caught.value.facts["field"] == field
     assert field in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path", [("patient", "age"), ("right_eye", "visual_acuity"), ("right_eye", "k1")], ids="-".join
+)
+def test_a_number_too_long_to_print_is_refused(path):
+    with pytest.raises(FactsUnreadable):
+        AdmissionFacts.from_json(_changed(path, 10**5000))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, '"x"', b"\xff\xfe"])
