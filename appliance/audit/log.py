@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,7 +48,9 @@ class AuditLog:
         self._window = window_s
         self._queue: deque[_Waiting] = deque()
         self._wake = threading.Event()
+        self._batch: list[_Waiting] = []
         self._idle = False
+        self._finished = False
         self._closing: str | None = None
         self._trouble = _Trouble()
         self._ledger, head = opener.open()
@@ -176,6 +179,15 @@ class AuditLog:
         # it sees this event or this thread sees the announcement.
         if self._idle:
             self._wake.set()
+        if self._finished:
+            self._refuse_queue()
+
+    def _refuse_queue(self) -> None:
+        left: list[_Waiting] = []
+        with suppress(IndexError):
+            while True:
+                left.append(self._queue.popleft())
+        _refuse(left)
 
     def _run(self) -> None:
         try:
@@ -184,8 +196,9 @@ class AuditLog:
         finally:
             # Should this thread ever end by a fault of its own, nobody may wait for it in vain.
             self._closing = self._closing or "fault"
-            left = [self._queue.popleft() for _ in range(len(self._queue))]
-            _deliver(left, [AuditUnavailable(reason="已关闭 closed")] * len(left))
+            _refuse(self._batch)
+            self._finished = True
+            self._refuse_queue()
             self._opener.release()
 
     def _serve(self) -> None:
@@ -200,9 +213,10 @@ class AuditLog:
                 # Others were served together a moment ago and will be back in a moment.
                 time.sleep(self._window)
             count = min(len(self._queue), MAX_BATCH)
-            batch = [self._queue.popleft() for _ in range(count)]
+            self._batch = [self._queue.popleft() for _ in range(count)]
             crowd = count
-            self._settle(batch)
+            self._settle(self._batch)
+            self._batch = []
 
     def _sleep(self) -> None:
         self._wake.clear()
@@ -255,6 +269,10 @@ def _deliver(batch: list[_Waiting], outcomes: list[Outcome]) -> None:
         except RuntimeError:
             # The loop was closed in the meantime: the event is recorded, nobody waits any more.
             continue
+
+
+def _refuse(batch: list[_Waiting]) -> None:
+    _deliver(batch, [AuditUnavailable(reason="已关闭 closed")] * len(batch))
 
 
 def _call_all(calls: list[tuple[Callback, Outcome]]) -> None:

@@ -80,10 +80,12 @@ class LedgerOpener:
 
     def release(self) -> None:
         """Close the database and let other processes write."""
-        self._close_writer()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        try:
+            self._close_writer()
+        finally:
+            lock, self._lock = self._lock, None
+            if lock is not None:
+                os.close(lock)
 
     def _open_ledger(self) -> tuple[Ledger, Head | None]:
         self._writer = AuditWriter(self._path, self._key, self._clock)
@@ -92,9 +94,9 @@ class LedgerOpener:
         return Ledger(self._writer, self.identity, timekeeper, boot_id(), tree), head
 
     def _close_writer(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
     def _take_lock(self) -> None:
         # A second writer would fork the tree; the kernel drops this lock however the process ends.

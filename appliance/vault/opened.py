@@ -7,6 +7,7 @@ from typing import Final
 from appliance.errors import VaultLocked
 from appliance.settings.layout import StateLayout
 from appliance.vault.keyfile import write_keyring
+from secure_compute.certificates import Credential
 from secure_compute.keyring import Keyring, WrappedKey
 from secure_compute.secret import Secret
 from secure_compute.signing import SigningKey
@@ -14,6 +15,8 @@ from secure_compute.signing import SigningKey
 KEY_USES: Final = ("audit.db", "box.db", "files", "usage-salt")
 SIGNING_USES: Final = ("audit", "manifest", "receipt")
 _SIGNING: Final = "signing."
+_AUTHORITY: Final = "authority"
+_KEY_MARK: Final = b"-----BEGIN PRIVATE KEY-----"
 
 
 class Opened:
@@ -66,6 +69,17 @@ class Opened:
                 self._signers[use] = SigningKey.from_seed(seed.reveal())
             return self._signers[use]
 
+    def ca(self) -> Credential:
+        """The box's own certificate authority, for `secure_compute.certificates.issue_server`.
+
+        Raises:
+            VaultLocked: the vault was locked in the meantime.
+        """
+        with self._lock:
+            pem = self._secret(_AUTHORITY).reveal()
+        certificate, mark, key = pem.partition(_KEY_MARK)
+        return Credential(certificate, mark + key)
+
     def close(self) -> None:
         """Overwrite every key; doing it twice is fine."""
         with self._lock:
@@ -92,11 +106,13 @@ class Opened:
         return self._open[use]
 
 
-def fresh_keys(keyring: Keyring) -> dict[str, WrappedKey]:
-    """New random keys for every use that a box has from its first day."""
+def fresh_keys(keyring: Keyring, authority: Credential) -> dict[str, WrappedKey]:
+    """New random keys for every use that a box has from its first day, and its authority."""
     uses = (*KEY_USES, *(_SIGNING + use for use in SIGNING_USES))
     made: dict[str, WrappedKey] = {}
     for use in uses:
         made[use], secret = keyring.new_key(use)
         secret.wipe()
+    with Secret(authority.certificate_pem + authority.key_pem) as pem:
+        made[_AUTHORITY] = keyring.wrap(pem, _AUTHORITY)
     return made

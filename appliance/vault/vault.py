@@ -19,6 +19,7 @@ from appliance.vault.keyfile import (
 from appliance.vault.opened import Opened, fresh_keys
 from appliance.vault.outcome import BACKEND, Created, VaultStatus
 from appliance.vault.slots import Slots, judged
+from secure_compute.certificates import make_authority
 from secure_compute.errors import SealBroken
 from secure_compute.keyring import Keyring, root_id
 from secure_compute.note import NoteKey
@@ -69,6 +70,7 @@ class Vault:
         self._layout = layout
         self._origin = origin
         self._files = files
+        self._clock = clock
         self._slots = Slots(layout, Backoff(layout.unlock_failures, clock), cost or Argon2Cost())
         self._handover = handover
         self._lock = threading.RLock()
@@ -186,13 +188,15 @@ class Vault:
 
     def _fill(self, root: Secret) -> None:
         keyring = Keyring(root)
-        wrapped = fresh_keys(keyring)
+        authority = make_authority(f"WardBox {self._origin.rpartition('/')[2]}"[:64], self._clock())
+        wrapped = fresh_keys(keyring, authority)
         opened = Opened(self._layout, keyring, wrapped)
         try:
             self._files.prepare(opened.key("files"))
             write_keyring(self._layout, wrapped)
             public = NoteKey(self._origin, opened.signing_key("audit").verify_key)
             write_private(self._layout.box_vkey, f"{public.vkey}\n".encode(), 0o644)
+            write_private(self._layout.ca_file, authority.certificate_pem, 0o644)
         finally:
             opened.close()
 

@@ -1,0 +1,146 @@
+"""The catalogue of events: every tag with its meaning and the details it carries."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One tag.
+
+    Args:
+        tag: "source:subject:action".
+        zh: meaning in Chinese.
+        en: meaning in English.
+        details: names of its details, sorted.
+    """
+
+    tag: str
+    zh: str
+    en: str
+    details: tuple[str, ...] = ()
+
+
+_ANSWER: Final = (
+    "adapter_digest",
+    "answer_hash",
+    "completion_tokens",
+    "model",
+    "model_digest",
+    "policy",
+    "posture",
+    "prompt_hash",
+    "prompt_tokens",
+    "receipt",
+    "route",
+    "seed",
+    "status",
+    "stream",
+)
+_JOB: Final = ("code", "kind")
+_SHELF: Final = ("digest", "ok")
+_BUNDLE: Final = ("code", "version")
+
+KINDS: Final = (
+    Kind("box:audit:start", "日志已打开。", "The log was opened.", ("size", "version")),
+    Kind("box:audit:stop", "日志正常关闭。", "The log was closed in good order.", ("reason",)),
+    Kind(
+        "box:audit:unclean-stop",
+        "上一次没有正常关闭。",
+        "The log was not closed in good order the time before.",
+        ("last_boot", "last_time"),
+    ),
+    Kind(
+        "box:audit:gap",
+        "日志曾无法写入,期间拒绝了若干事件。",
+        "The log could not be written for a while and refused events.",
+        ("reason", "refused"),
+    ),
+    Kind(
+        "box:clock:step",
+        "时钟跳变(微秒)。",
+        "The wall clock jumped, in microseconds.",
+        ("step_us",),
+    ),
+    Kind("settings:box:load", "读入设置。", "The settings were read.", ("digest",)),
+    Kind(
+        "firmware:check:run",
+        "固件检查已运行。",
+        "The firmware checks ran.",
+        ("digest", "failed", "posture"),
+    ),
+    Kind("audit:log:export", "导出审计记录。", "Entries were exported.", ("first", "last", "size")),
+    Kind("audit:log:verify", "全量校验日志。", "The whole log was recomputed.", ("ok", "size")),
+    Kind("access:session:open", "人员登录。", "A person signed in.", ("role",)),
+    Kind("access:session:close", "会话结束。", "A session ended.", ("reason",)),
+    Kind("access:session:refuse", "登录被拒绝。", "A sign-in was refused.", ("reason",)),
+    Kind("access:key:create", "创建 API 密钥。", "An API key was made.", ("scopes",)),
+    Kind("access:key:revoke", "吊销 API 密钥。", "An API key was revoked."),
+    Kind(
+        "access:key:refuse",
+        "请求因密钥或权限被拒绝。",
+        "A request was refused for its key or scope.",
+        ("code",),
+    ),
+    Kind("access:user:create", "创建账号。", "A person was given an account.", ("role",)),
+    Kind("vault:root:unlock", "保险库解锁。", "The vault was unlocked.", ("slot",)),
+    Kind("vault:root:lock", "保险库锁定。", "The vault was locked.", ("slot",)),
+    Kind("vault:root:refuse", "口令或密钥错误。", "A secret was refused.", ("slot",)),
+    Kind(
+        "model:completion:accept",
+        "请求已放行,交给引擎。",
+        "A request passed all gates.",
+        ("model", "route"),
+    ),
+    Kind("model:completion:answer", "回答已生成。", "An answer was written.", _ANSWER),
+    Kind(
+        "model:completion:fail",
+        "已放行的请求没有得到回答。",
+        "An accepted request came to no answer.",
+        ("code", "model", "route"),
+    ),
+    Kind(
+        "specialist:admission-note:draft",
+        "入院记录草稿已生成并核对。",
+        "An admission note was drafted and checked.",
+        tuple(sorted((*_ANSWER, "flags", "repairs"))),
+    ),
+    Kind("model:shelf:admit", "模型上架。", "A model was put on the shelf.", _SHELF),
+    Kind("model:shelf:remove", "模型下架。", "A model was taken off the shelf.", _SHELF),
+    Kind("model:shelf:verify", "重新校验模型文件。", "A model was rehashed.", _SHELF),
+    Kind("job:run:submit", "提交任务。", "A job was submitted.", _JOB),
+    Kind("job:run:start", "任务开始。", "A job started.", _JOB),
+    Kind("job:run:finish", "任务完成。", "A job finished.", _JOB),
+    Kind("job:run:fail", "任务失败。", "A job failed.", _JOB),
+    Kind("job:run:cancel", "任务取消。", "A job was cancelled.", _JOB),
+    Kind("job:run:resume", "任务继续。", "A job was resumed.", _JOB),
+    Kind(
+        "tuning:run:finish", "训练完成。", "A training run finished.", ("base", "dataset", "result")
+    ),
+    Kind("evaluation:run:finish", "评测完成。", "An evaluation finished.", ("model", "report")),
+    Kind("update:bundle:verify", "更新包校验通过。", "An update was verified.", _BUNDLE),
+    Kind("update:bundle:refuse", "更新包被拒绝。", "An update was refused.", _BUNDLE),
+    Kind("update:bundle:apply", "更新包已应用。", "An update was applied.", _BUNDLE),
+)
+
+
+def reference_markdown() -> str:
+    """The page docs/reference/audit-events.md."""
+    lines = [
+        "# 审计事件 Audit events",
+        "",
+        "由代码生成,请勿手改。 Generated from the code; do not edit.",
+        "",
+        "每条记录是一行规范 JSON(RFC 8785),字段为 `actor`、`boot`、`details`、`request_id`、`seq`、",
+        "`subject`、`tag`、`time`(自 1970 年起的微秒,UTC,不倒退)。记录里没有提示词、回答或密钥。",
+        "Every entry is one line of canonical JSON (RFC 8785) with the fields above; `time` counts",
+        "microseconds since 1970 UTC and never runs backwards. No entry holds a prompt, an answer or a",
+        "secret.",
+        "",
+        "| 标签 tag | 含义 meaning | 细节 details |",
+        "|---|---|---|",
+    ]
+    for kind in KINDS:
+        details = ", ".join(f"`{name}`" for name in kind.details) or "-"
+        lines.append(f"| `{kind.tag}` | {kind.zh}<br>{kind.en} | {details} |")
+    return "\n".join(lines) + "\n"
