@@ -27,8 +27,13 @@ def sides(eye: str | None) -> frozenset[str]:
 
 
 def joined(sides: frozenset[str]) -> str:
-    """The word for a set of eyes."""
+    """The Chinese word for a set of eyes."""
     return "双眼" if len(sides) > 1 else next(iter(sides))
+
+
+def joined_en(sides: frozenset[str]) -> str:
+    """The English word for a set of eyes."""
+    return {"右眼": "the right eye", "左眼": "the left eye", "双眼": "both eyes"}[joined(sides)]
 
 
 def eyes(facts: AdmissionFacts) -> Iterator[tuple[str, str, EyeFindings]]:

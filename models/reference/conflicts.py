@@ -1,13 +1,23 @@
 """Contradictions between facts: every rule asked, and a note refused where two facts disagree."""
 
 from models.errors import FactsContradictory
-from models.reference import conflicts_of_measure, conflicts_of_patient, conflicts_of_sides
+from models.reference import (
+    conflicts_of_history,
+    conflicts_of_measure,
+    conflicts_of_patient,
+    conflicts_of_sides,
+)
 from models.reference.conflict import Conflict
 from models.reference.facts import AdmissionFacts
 
 __all__ = ["Conflict", "contradictions", "refuse_contradictions"]
 
-_RULES = (*conflicts_of_sides.RULES, *conflicts_of_patient.RULES, *conflicts_of_measure.RULES)
+_RULES = (
+    *conflicts_of_sides.RULES,
+    *conflicts_of_patient.RULES,
+    *conflicts_of_history.RULES,
+    *conflicts_of_measure.RULES,
+)
 
 
 def contradictions(facts: AdmissionFacts) -> tuple[Conflict, ...]:

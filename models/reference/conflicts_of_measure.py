@@ -9,6 +9,15 @@ AXIAL_LENGTH = (14, 40)
 CURVATURE = (30, 60)
 LOCS_TOP = {"cortical": 5.9, "nuclear": 6.9, "posterior": 5.9}
 
+_LABELS = {
+    "intraocular_pressure": "眼压",
+    "axial_length": "眼轴",
+    "k1": "角膜曲率 K1",
+    "k2": "角膜曲率 K2",
+    "visual_acuity": "视力",
+    "corrected_acuity": "矫正视力",
+}
+
 
 def _scales(facts: AdmissionFacts) -> Found:
     for key, side, eye in eyes(facts):
@@ -27,7 +36,7 @@ def _scales(facts: AdmissionFacts) -> Found:
                 yield Conflict(
                     "out-of-scale",
                     (f"{key}.{name}", f"{key}.{name}"),
-                    f"{side}{name}数值{value}超出可能范围 {low}-{high}。",
+                    f"{side}{_LABELS[name]}数值 {value} 超出可能范围 {low} 至 {high}。",
                     f"{key}.{name} is {value}, outside what is possible ({low} to {high}).",
                 )
         for name, top in LOCS_TOP.items():

@@ -1,10 +1,10 @@
-"""Contradictions about the patient: identity number, sex, age, allergies and dates."""
-
-import re
+"""Contradictions about the patient: identity number, sex, age and dates."""
 
 from models.reference.conflict import Conflict, Found, Rule
 from models.reference.facts import AdmissionFacts
 from models.reference.identity import age_on, birth_date, number_is_valid, sex
+
+FERTILE = (12, 55)
 
 
 def _pregnancy(facts: AdmissionFacts) -> Found:
@@ -16,32 +16,16 @@ def _pregnancy(facts: AdmissionFacts) -> Found:
             "患者性别为男，却填写了妊娠。",
             "The patient is male, yet a pregnancy is given.",
         )
-
-
-def _allergies(facts: AdmissionFacts) -> Found:
-    allergies = facts.allergies
-    if allergies is None:
-        return
-    if allergies.status == "无" and allergies.items:
-        yield Conflict(
-            "allergy-denied",
-            ("allergies.status", "allergies.items"),
-            "过敏史填写为无，却列出了过敏药物。",
-            "Allergies are denied, yet an allergy is listed.",
-        )
-    given = [("plan.drugs", drug) for drug in (facts.plan.drugs if facts.plan else None) or ()]
-    for n, each in enumerate((facts.history.chronic if facts.history else None) or (), 1):
-        given += [(f"history.chronic.{n}.drugs", drug) for drug in each.drugs or ()]
-    for n, allergy in enumerate(allergies.items or (), 1):
-        stem = re.sub("类$|药物$", "", allergy.drug or "")
-        for field, drug in given:
-            if stem and (stem in drug or drug in stem):
-                yield Conflict(
-                    "allergy-drug",
-                    (field, f"allergies.items.{n}.drug"),
-                    f"患者对{allergy.drug}过敏，用药中却有{drug}。",
-                    f"The patient is allergic to {allergy.drug}, yet {drug} is among the drugs.",
-                )
+    if patient and history and history.pregnancy_weeks is not None and patient.age is not None:
+        low, high = FERTILE
+        if not low <= patient.age <= high:
+            yield Conflict(
+                "pregnancy-age",
+                ("patient.age", "history.pregnancy_weeks"),
+                f"患者{patient.age}岁，却填写了妊娠，请确认。",
+                f"The patient is {patient.age} years old, yet a pregnancy is given; please confirm.",
+                "flag",
+            )
 
 
 def _dates(facts: AdmissionFacts) -> Found:
@@ -148,7 +132,6 @@ def _lifetimes(facts: AdmissionFacts) -> Found:
 
 RULES: tuple[Rule, ...] = (
     _pregnancy,
-    _allergies,
     _dates,
     _identity_number,
     _lifetimes,

@@ -2,8 +2,17 @@
 
 import re
 
-from models.reference.conflict import Conflict, Found, Rule, eyes, joined, sides
+from models.reference.conflict import Conflict, Found, Rule, eyes, joined, joined_en, sides
 from models.reference.facts import AdmissionFacts
+
+_WORDS = {"OD": "右眼", "OS": "左眼", "OU": "双眼"}
+
+
+def _diagnosed(facts: AdmissionFacts) -> frozenset[str]:
+    """The eyes with a cataract among the diagnoses; with any diagnosis where none is named so."""
+    sided = [each for each in facts.diagnoses or () if each.eye]
+    cataracts = [each for each in sided if "白内障" in (each.name or "")]
+    return frozenset(side for each in cataracts or sided for side in sides(each.eye))
 
 
 def _operated_eye(facts: AdmissionFacts) -> Found:
@@ -14,33 +23,27 @@ def _operated_eye(facts: AdmissionFacts) -> Found:
             "laterality-complaint",
             ("plan.eye", "chief_complaint.eye"),
             f"手术眼别（{joined(planned)}）与主诉眼别（{joined(complained)}）不一致。",
-            f"The eye to operate ({joined(planned)}) is not the eye of the complaint ({joined(complained)}).",
+            f"The eye to operate ({joined_en(planned)}) is not the eye of the complaint ({joined_en(complained)}).",
         )
-    diagnosed = frozenset(
-        side
-        for each in facts.diagnoses or ()
-        if "白内障" in (each.name or "")
-        for side in sides(each.eye)
-    )
+    diagnosed = _diagnosed(facts)
     if planned and diagnosed and not planned <= diagnosed:
         yield Conflict(
             "laterality-diagnosis",
             ("plan.eye", "diagnoses"),
             f"手术眼别（{joined(planned)}）与诊断眼别（{joined(diagnosed)}）不一致。",
-            f"The eye to operate ({joined(planned)}) is not the eye diagnosed ({joined(diagnosed)}).",
+            f"The eye to operate ({joined_en(planned)}) is not the eye diagnosed ({joined_en(diagnosed)}).",
         )
 
 
 def _diagnosed_eye(facts: AdmissionFacts) -> Found:
     complained = sides(facts.chief_complaint.eye if facts.chief_complaint else None)
-    cataracts = [each for each in facts.diagnoses or () if "白内障" in (each.name or "")]
-    diagnosed = frozenset(side for each in cataracts for side in sides(each.eye))
+    diagnosed = _diagnosed(facts)
     if complained and diagnosed and not complained & diagnosed:
         yield Conflict(
             "laterality-complaint-diagnosis",
             ("chief_complaint.eye", "diagnoses"),
             f"主诉眼别（{joined(complained)}）与诊断眼别（{joined(diagnosed)}）不一致。",
-            f"The complaint is of {joined(complained)} but the diagnosis is of {joined(diagnosed)}.",
+            f"The complaint is of {joined_en(complained)} but the diagnosis is of {joined_en(diagnosed)}.",
         )
 
 
@@ -56,14 +59,16 @@ def _named_eye(facts: AdmissionFacts) -> Found:
         texts.append(("chief_complaint.symptom", chief.symptom, chief.eye))
     for field, text, eye in texts:
         named = frozenset(
-            side for word in re.findall("右眼|左眼|双眼", text or "") for side in sides(word)
+            side
+            for word in re.findall(r"右眼|左眼|双眼|\b(?:OD|OS|OU)\b", text or "")
+            for side in sides(_WORDS.get(word, word))
         )
         if named and eye and named != sides(eye):
             yield Conflict(
                 "laterality-text",
                 (field, re.sub(r"[^.]+$", "eye", field)),
                 f"文字中的眼别（{joined(named)}）与所填眼别（{eye}）不一致。",
-                f"The text names {joined(named)} but the eye given is {eye}.",
+                f"The text names {joined_en(named)} but the eye given is {joined_en(sides(eye))}.",
             )
 
 
@@ -75,7 +80,7 @@ def _operated_lens(facts: AdmissionFacts) -> Found:
                 "lens-removed",
                 ("plan.eye", f"{key}.lens"),
                 f"{side}已无自身晶状体（{eye.lens}），却计划手术。",
-                f"The lens of {side} is already gone ({eye.lens}), yet it is to be operated on.",
+                f"The lens of {joined_en(sides(side))} is already gone ({eye.lens}), yet it is to be operated on.",
             )
 
 

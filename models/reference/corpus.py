@@ -90,7 +90,7 @@ def _refusal(rng: random.Random, split: str) -> Record:
 
 
 def _contradicted(rng: random.Random, facts: AdmissionFacts) -> AdmissionFacts:
-    """The same facts with the other eye planned, or with a denied allergy that is listed."""
+    """The same facts with the other eye planned, or with a blood pressure upside down."""
     if facts.plan is None:
         return facts
     other = "左眼" if facts.plan.eye == "右眼" else "右眼"

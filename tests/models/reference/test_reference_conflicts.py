@@ -46,6 +46,11 @@ def test_the_example_agrees_with_itself():
         ),
         ({"allergies__status": "无"}, "allergy-denied", "allergies.items"),
         ({"plan__drugs": ["青霉素钠"]}, "allergy-drug", "plan.drugs"),
+        ({"plan__drugs": ["阿莫西林"]}, "allergy-drug", "plan.drugs"),
+        ({"history__surgery": ["右眼白内障超声乳化术"]}, "operated-before", "history.surgery"),
+        ({"diagnoses": [{"name": "前列腺增生"}]}, "sex-disease", "diagnoses.1"),
+        ({"diagnoses": [{"eye": "左眼", "name": "青光眼"}]}, "laterality-diagnosis", "diagnoses"),
+        ({"plan__procedure": "OS 白内障手术"}, "laterality-text", "plan.procedure"),
         ({"plan__date": "2025-03-15"}, "date-order", "plan.date"),
         ({"discharge_date": "2025-03-10"}, "date-order", "discharge_date"),
         ({"discharge_date": "2025-03-17"}, "date-order", "plan.date"),
@@ -89,6 +94,24 @@ def test_both_eyes_on_one_day_is_flagged_and_not_refused():
 def test_a_corrected_acuity_below_the_bare_one_is_flagged():
     facts = _facts(left_eye__corrected_acuity="0.1")
     assert [each.severity for each in contradictions(facts)] == ["flag"]
+
+
+def test_a_denied_disease_that_is_diagnosed_is_flagged():
+    facts = _facts(history__chronic=[])
+    assert [(each.code, each.severity) for each in contradictions(facts)] == [
+        ("disease-denied", "flag")
+    ]
+
+
+def test_a_pregnancy_at_sixty_eight_is_flagged():
+    facts = _facts(history__pregnancy_weeks=20)
+    assert [each.code for each in refuse_contradictions(facts)] == ["pregnancy-age"]
+
+
+def test_the_english_sentence_speaks_english():
+    found = contradictions(_facts(plan__eye="左眼"))
+    assert found
+    assert not any("眼" in each.en for each in found)
 
 
 def test_a_disease_older_than_the_patient_is_refused():
