@@ -3,9 +3,21 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from appliance.contract.base import Wire
+
+
+class EntryQuery(Wire):
+    """What to look for; conditions hold together. `tag` may end in `*`; times carry a zone."""
+
+    tag: str | None = Field(default=None, max_length=100)
+    actor: str | None = Field(default=None, max_length=200)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    request_id: str | None = Field(default=None, max_length=64)
+    limit: int = Field(default=100, ge=1, le=1000)
+    before: int | None = Field(default=None, ge=0, le=2**62)
 
 
 class Entry(Wire):

@@ -9,9 +9,10 @@ Verdict = Literal["pass", "fail", "warn", "unknown", "error", "not_applicable"]
 
 
 class PostureSummary(Wire):
-    """The posture in one line: `digest` names the report inside receipts."""
+    """The posture in one line: `level` 0 to 4; `digest` names the report inside receipts."""
 
     verdict: Verdict
+    level: int
     digest: str
     checked: datetime | None
     passed: int

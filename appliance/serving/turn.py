@@ -19,9 +19,7 @@ from appliance.serving.upstream import Upstream
 class Log(Protocol):
     """The part of the audit log that the hot path needs."""
 
-    def submit_nowait(
-        self, event: Event, callback: Callable[[Leaf | Exception], None]
-    ) -> None:
+    def submit_nowait(self, event: Event, callback: Callable[[Leaf | Exception], None]) -> None:
         """Queue an event; the callback runs on this loop once it is durable or cannot be."""
         ...
 

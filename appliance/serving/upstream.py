@@ -20,6 +20,7 @@ class Upstream:
             they are the box's own, never a caller's.
         enter: counts a request in, so that draining waits for it.
         leave: counts it out.
+        count: counts an answer by its tokens, read and written.
     """
 
     model: str
@@ -30,3 +31,4 @@ class Upstream:
     tail: bytes = b""
     enter: Callable[[], object] = lambda: None
     leave: Callable[[], object] = lambda: None
+    count: Callable[[int], object] = lambda _: None

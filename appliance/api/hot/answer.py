@@ -44,7 +44,7 @@ async def answer_whole(turn: Turn, access: Gate, body: bytes, send: Send) -> Non
     if usage is not None:
         turn.prompt_tokens = usage.prompt_tokens
         turn.completion_tokens = usage.completion_tokens
-    access.meter(turn.grant, upstream.model, turn.prompt_tokens, turn.completion_tokens)
+    meter(turn, access)
     await turn.answer(turn.answer_hash(said), status)
     whole = with_receipt(raw, turn.receipt)
     headers = [_JSON, (b"content-length", b"%d" % len(whole)), *names(turn)]
@@ -107,6 +107,7 @@ def _error_event(turn: Turn, error: Exception) -> bytes:
 def meter(turn: Turn, access: Gate) -> None:
     """Count what an answer used."""
     access.meter(turn.grant, turn.upstream.model, turn.prompt_tokens, turn.completion_tokens)
+    turn.upstream.count(turn.prompt_tokens + turn.completion_tokens)
 
 
 def names(turn: Turn) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:

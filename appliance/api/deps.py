@@ -1,0 +1,87 @@
+"""What routes ask for in their signatures: the open box, who calls, and the permission to go on."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from appliance.access.grants import Grant
+from appliance.api.errors import LocalOnly
+from appliance.api.front import Front
+from appliance.api.hot.body import read_head
+from appliance.services import Services
+
+
+def front_of(request: Request) -> Front:
+    """The front of the box, open or not."""
+    front: Front = request.app.state.front
+    return front
+
+
+def services_of(request: Request) -> Services:
+    """The open box. Raises VaultLocked."""
+    return front_of(request).opened()
+
+
+def is_local(request: Request) -> bool:
+    """Whether the request came through the Unix socket, whose file mode is its lock."""
+    return bool(request.scope.get("wardbox.local"))
+
+
+def grant_of(request: Request) -> Grant:
+    """Who calls. Raises VaultLocked or AccessRefused."""
+    access = services_of(request).access
+    authorization = read_head(request.scope, front_of(request).settings.server.max_body_bytes)
+    if authorization is None and is_local(request):
+        return access.local_grant()
+    return access.authenticate(authorization)
+
+
+def permit(scope: str) -> Callable[[Request], Grant]:
+    """A dependency that lets a caller with `scope` pass and tells who it is."""
+
+    def check(request: Request) -> Grant:
+        grant = grant_of(request)
+        services_of(request).access.require(grant, scope)
+        return grant
+
+    check.__doc__ = (
+        f"A caller who holds `{scope}`. Raises VaultLocked, AccessRefused, AccessForbidden."
+    )
+    return check
+
+
+def local_only(request: Request) -> None:
+    """Pass callers on the Unix socket alone. Raises LocalOnly."""
+    if not is_local(request):
+        raise LocalOnly(what=request.scope["path"])
+
+
+def request_id_of(request: Request) -> str:
+    """The id under which this request is on record."""
+    return str(request.scope.get("wardbox.request_id", ""))
+
+
+TheFront = Annotated[Front, Depends(front_of)]
+Box = Annotated[Services, Depends(services_of)]
+Caller = Annotated[Grant, Depends(grant_of)]
+RequestId = Annotated[str, Depends(request_id_of)]
+Local = Annotated[bool, Depends(is_local)]
+LocalDoor = Annotated[None, Depends(local_only)]
+
+AuditReaderGrant = Annotated[Grant, Depends(permit("audit:read"))]
+AuditExporter = Annotated[Grant, Depends(permit("audit:export"))]
+ChatCaller = Annotated[Grant, Depends(permit("chat"))]
+EvaluationStarter = Annotated[Grant, Depends(permit("evaluation:write"))]
+JobReader = Annotated[Grant, Depends(permit("jobs:read"))]
+JobWriter = Annotated[Grant, Depends(permit("jobs:write"))]
+KeyReader = Annotated[Grant, Depends(permit("keys:read"))]
+KeyWriter = Annotated[Grant, Depends(permit("keys:write"))]
+ModelReader = Annotated[Grant, Depends(permit("models:read"))]
+ModelWriter = Annotated[Grant, Depends(permit("models:write"))]
+SpecialistCaller = Annotated[Grant, Depends(permit("specialists"))]
+SystemReader = Annotated[Grant, Depends(permit("system:read"))]
+UpdateWriter = Annotated[Grant, Depends(permit("updates:write"))]
+UserReader = Annotated[Grant, Depends(permit("users:read"))]
+UserWriter = Annotated[Grant, Depends(permit("users:write"))]
+VaultWriter = Annotated[Grant, Depends(permit("vault:write"))]

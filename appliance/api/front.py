@@ -1,0 +1,119 @@
+"""The front of the box: settings and vault always, the services only while the vault is open."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+
+from appliance.api.integrity import Integrity
+from appliance.audit.events import vault_root
+from appliance.errors import VaultLocked, WrongSecret
+from appliance.services import Services
+from appliance.settings.layout import StateLayout
+from appliance.settings.model import Settings
+from appliance.vault.opened import Opened
+from appliance.vault.outcome import VaultStatus
+from appliance.vault.vault import Vault
+
+
+class Front:
+    """Opens and closes the services with the vault; one move at a time.
+
+    Args:
+        settings: read once.
+        layout: where the state lies.
+        vault: the vault.
+        build: makes the services of an opened vault; called on the event loop.
+        clock: UTC.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        layout: StateLayout,
+        vault: Vault,
+        build: Callable[[Opened], Awaitable[Services]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.settings = settings
+        self.layout = layout
+        self.vault = vault
+        self.clock = clock
+        self.started = clock()
+        self.services: Services | None = None
+        self._build = build
+        self.integrity = Integrity(clock)
+        self.stopping = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
+        self._moving = asyncio.Lock()
+
+    def host_names(self) -> list[str]:
+        """Names by which clients may call this box."""
+        return [socket.gethostname(), *self.settings.server.names]
+
+    def opened(self) -> Services:
+        """The services. Raises VaultLocked."""
+        if self.services is None:
+            raise VaultLocked
+        return self.services
+
+    async def start(self) -> None:
+        """Come back unlocked when the supervisor kept the key; stay locked otherwise."""
+        async with self._moving:
+            opened = await asyncio.to_thread(self.vault.resume)
+            if opened is not None:
+                await self._open(opened)
+
+    async def close(self) -> None:
+        """Stop the services in good order; the key stays with the supervisor."""
+        async with self._moving:
+            await self._stop()
+            await asyncio.to_thread(self.vault.close)
+
+    async def unlock(self, secret: str, actor: str) -> VaultStatus:
+        """Open the vault and the services behind it.
+
+        Raises:
+            ApplianceError: WrongSecret, VaultBackoff, VaultAbsent, ... ; nothing is open then.
+        """
+        async with self._moving:
+            try:
+                opened = await asyncio.to_thread(self.vault.unlock, secret)
+            except WrongSecret:
+                if self.services is not None:
+                    await self.services.log.record(vault_root("refuse", actor))
+                raise
+            if self.services is None:
+                await self._open(opened)
+                await self.opened().log.record(vault_root("unlock", actor))
+            return await asyncio.to_thread(self.vault.status)
+
+    async def lock(self, actor: str) -> VaultStatus:
+        """Close the services, unmount the files and forget every key."""
+        async with self._moving:
+            if self.services is not None:
+                await self.services.log.record(vault_root("lock", actor))
+            await self._stop()
+            await asyncio.to_thread(self.vault.lock)
+            return await asyncio.to_thread(self.vault.status)
+
+    async def _open(self, opened: Opened) -> None:
+        try:
+            services = await self._build(opened)
+        except BaseException:
+            # Half a box is no box: it stays locked, and the reason reaches whoever unlocked it.
+            await asyncio.to_thread(self.vault.lock)
+            raise
+        await services.start()
+        self.services = services
+        self._watch = asyncio.create_task(self.integrity.watch(services.log), name="integrity")
+
+    async def _stop(self) -> None:
+        services, self.services = self.services, None
+        if self._watch is not None:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        if services is not None:
+            await services.close()

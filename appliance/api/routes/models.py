@@ -1,0 +1,79 @@
+"""Routes of the models: the shelf, cards, verification, and the list that OpenAI's clients read."""
+
+from datetime import datetime
+
+import orjson
+from fastapi import APIRouter
+
+from appliance.access.grants import Grant
+from appliance.api.deps import Box, ChatCaller, ModelReader, ModelWriter, TheFront
+from appliance.api.views import model_view
+from appliance.audit.events import model_shelf
+from appliance.contract.catalogue import (
+    CardView,
+    ListedModel,
+    ModelList,
+    ModelVerified,
+    ModelView,
+)
+from appliance.services import Services
+from models.registry.shelf import ShelvedModel
+
+router = APIRouter(tags=["models"])
+
+
+def _view(box: Services, model: ShelvedModel) -> ModelView:
+    states = {one.model: str(one.status.state) for one in box.serving.status()}
+    state = states.get(model.card.id, "absent")
+    return model_view(model, state, default=model.card.id == box.serving.default)
+
+
+def _listed(model: ShelvedModel) -> ListedModel:
+    created = datetime.fromisoformat(model.manifest.created)
+    return ListedModel(id=model.card.id, created=int(created.timestamp()))
+
+
+def _visible(who: Grant, model: ShelvedModel) -> bool:
+    return who.models is None or model.card.id in who.models
+
+
+@router.get("/v1/models")
+def list_models(box: Box, who: ChatCaller) -> ModelList:
+    """The models that the caller's key may use."""
+    return ModelList(data=tuple(_listed(m) for m in box.shelf.list() if _visible(who, m)))
+
+
+@router.get("/v1/models/{model_id}")
+def get_model(model_id: str, box: Box, who: ChatCaller) -> ListedModel:
+    """One model."""
+    box.access.allow(who, model_id)
+    return _listed(box.shelf.get(model_id))
+
+
+@router.get("/api/v1/models")
+def models(box: Box, _: ModelReader) -> list[ModelView]:
+    """The models on the shelf and the state of their engines."""
+    return [_view(box, model) for model in box.shelf.list()]
+
+
+@router.get("/api/v1/models/{model_id}/card")
+def card(model_id: str, box: Box, _: ModelReader) -> CardView:
+    """A model's card and signed manifest."""
+    model = box.shelf.get(model_id)
+    manifest = orjson.loads(model.manifest.to_bytes())
+    return CardView(model=_view(box, model), card=model.card.to_json(), manifest=manifest)
+
+
+@router.post("/api/v1/models/{model_id}/verify")
+def verify(model_id: str, box: Box, who: ModelWriter, front: TheFront) -> ModelVerified:
+    """Hash every byte of a model again."""
+    manifest = box.shelf.verify(model_id)
+    event = model_shelf("verify", who.actor, model=model_id, digest=manifest.digest)
+    box.log.append(event).result()
+    return ModelVerified(
+        id=model_id,
+        digest=manifest.digest,
+        files=len(manifest.files),
+        bytes=sum(file.size for file in manifest.files),
+        checked=front.clock(),
+    )

@@ -1,0 +1,21 @@
+"""Routes of the box's posture: the last report, and checking now."""
+
+from fastapi import APIRouter
+
+from appliance.api.deps import Box, SystemReader
+from appliance.api.views import posture_report
+from appliance.contract.posture import PostureReport
+
+router = APIRouter(prefix="/api/v1/posture", tags=["posture"])
+
+
+@router.get("")
+def posture(box: Box, _: SystemReader) -> PostureReport:
+    """The last report of the firmware checks."""
+    return posture_report(box.posture.current())
+
+
+@router.post("/check")
+def check(box: Box, who: SystemReader) -> PostureReport:
+    """Run the firmware checks now."""
+    return posture_report(box.posture.check(who.actor))

@@ -1,0 +1,276 @@
+"""From what services return to what the wire carries; the only place that knows both."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from appliance.access import grants
+from appliance.audit import event as audit_event
+from appliance.audit import receipts
+from appliance.contract import access, audit, catalogue, job, posture, specialist, system, update
+from appliance.contract.base import Text
+from appliance.jobs import job as jobs
+from appliance.serving.service import ServedEngine
+from appliance.serving.traffic import TrafficPicture
+from appliance.vault.outcome import VaultStatus
+from models.card import Bilingual
+from models.hardware.facts import Accelerator
+from models.registry.shelf import ShelvedModel
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(seconds: float) -> datetime:
+    """Unix seconds as a time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def maybe(seconds: float | None) -> datetime | None:
+    """Unix seconds as a time, None as None."""
+    return None if seconds is None else moment(seconds)
+
+
+def text(both: Bilingual) -> Text:
+    """A sentence in both languages."""
+    return Text(zh=both.zh, en=both.en)
+
+
+def vault_view(status: VaultStatus) -> access.VaultView:
+    """The vault."""
+    return access.VaultView(state=status.state, backend=status.backend, slots=status.slots)
+
+
+def key_view(key: grants.KeyView) -> access.KeyView:
+    """A key."""
+    return access.KeyView(
+        id=key.id,
+        name=key.name,
+        scopes=tuple(sorted(key.scopes)),
+        models=None if key.models is None else tuple(sorted(key.models)),
+        created=moment(key.created),
+        expires=maybe(key.expires),
+        revoked=maybe(key.revoked),
+        requests_per_minute=key.rpm,
+        tokens_per_minute=key.tpm,
+    )
+
+
+def key_wish(wish: access.KeyWish) -> grants.KeyWish:
+    """A wish for a key, as the access room takes it."""
+    return grants.KeyWish(
+        name=wish.name,
+        scopes=frozenset(wish.scopes),
+        models=None if wish.models is None else frozenset(wish.models),
+        expires=None if wish.expires is None else wish.expires.timestamp(),
+        rpm=wish.requests_per_minute,
+        tpm=wish.tokens_per_minute,
+    )
+
+
+def created_key(made: grants.CreatedKey, wish: access.KeyWish) -> access.CreatedKey:
+    """A new key with its secret."""
+    return access.CreatedKey(
+        id=made.id,
+        name=wish.name,
+        secret=made.secret,
+        scopes=tuple(sorted(wish.scopes)),
+        models=wish.models,
+        expires=wish.expires,
+    )
+
+
+def user_view(user: grants.UserView) -> access.UserView:
+    """A person."""
+    return access.UserView.model_validate(
+        {
+            "name": user.name,
+            "role": user.role,
+            "created": moment(user.created),
+            "locked": user.locked,
+        }
+    )
+
+
+def session_view(session: grants.Session) -> access.SessionView:
+    """A session with its token."""
+    return access.SessionView.model_validate(
+        {
+            "token": session.token,
+            "expires": moment(session.expires),
+            "role": session.role,
+            "scopes": tuple(sorted(session.scopes)),
+        }
+    )
+
+
+def job_view(one: jobs.Job) -> job.Job:
+    """A job."""
+    fault = one.fault
+    return job.Job.model_validate(
+        {
+            "id": one.id,
+            "kind": one.kind,
+            "state": one.state.value,
+            "actor": one.actor,
+            "created": moment(one.created),
+            "started": maybe(one.started),
+            "finished": maybe(one.finished),
+            "spec": one.spec,
+            "progress": one.progress,
+            "result": one.result,
+            "fault": None if fault is None else asdict(fault),
+        }
+    )
+
+
+def job_event(event: jobs.JobEvent) -> job.JobEvent:
+    """An event of a job."""
+    return job.JobEvent(
+        index=event.id,
+        job=event.job_id,
+        event=event.event,
+        time=moment(event.time),
+        data=event.data,
+    )
+
+
+def entry_view(entry: audit_event.Entry, leaf_hash: bytes) -> audit.Entry:
+    """A record of the audit log."""
+    event = entry.event
+    return audit.Entry(
+        index=entry.index,
+        time=_EPOCH + timedelta(microseconds=entry.time),
+        tag=event.tag,
+        actor=event.actor,
+        subject=event.subject,
+        request_id=event.request_id,
+        details=dict(event.details),
+        hash=leaf_hash.hex(),
+    )
+
+
+def receipt_view(receipt: receipts.Receipt) -> audit.Receipt:
+    """A receipt with its proof."""
+    return audit.Receipt(
+        receipt=receipt.receipt,
+        model=receipt.model,
+        model_digest=receipt.model_digest,
+        adapter_digest=receipt.adapter_digest,
+        policy=receipt.policy,
+        posture=receipt.posture,
+        index=receipt.index,
+        hash=receipt.hash.hex(),
+        proof=tuple(part.hex() for part in receipt.proof),
+        checkpoint=receipt.checkpoint,
+        time=_EPOCH + timedelta(microseconds=receipt.time),
+    )
+
+
+def model_view(model: ShelvedModel, engine: str, *, default: bool) -> catalogue.ModelView:
+    """A model on the shelf."""
+    card, manifest = model.card, model.manifest
+    return catalogue.ModelView.model_validate(
+        {
+            "id": card.id,
+            "name": text(card.name),
+            "version": card.version,
+            "architecture": card.architecture,
+            "parameters": card.parameters,
+            "context": card.context,
+            "quantisation": card.quantisation,
+            "bytes": sum(file.size for file in manifest.files),
+            "digest": manifest.digest,
+            "engine": engine,
+            "default": default,
+        }
+    )
+
+
+def engine_view(one: ServedEngine) -> system.EngineView:
+    """An engine."""
+    status = one.status
+    return system.EngineView.model_validate(
+        {
+            "model": one.model,
+            "engine": one.engine,
+            "state": str(status.state),
+            "since": None,
+            "progress": status.progress,
+            "restarts": status.restarts,
+            "pid": status.pid,
+            "in_flight": status.in_flight,
+            "reason": None if status.reason is None else text(status.reason),
+        }
+    )
+
+
+def accelerator_view(card: Accelerator) -> system.AcceleratorView:
+    """An accelerator."""
+    return system.AcceleratorView(
+        vendor=card.vendor,
+        index=card.index,
+        name=card.name,
+        memory_bytes=card.memory_bytes,
+        memory_free_bytes=card.memory_free_bytes,
+    )
+
+
+def traffic_view(picture: TrafficPicture) -> system.TrafficView:
+    """The counts of requests."""
+    return system.TrafficView(**asdict(picture))
+
+
+_OUTCOMES = {
+    "pass": "pass",
+    "fail": "fail",
+    "not-applicable": "not_applicable",
+    "could-not-check": "unknown",
+}
+_VERDICTS = ("pass", "fail", "unknown")
+
+
+def posture_summary(kept: Any) -> posture.PostureSummary:
+    """The posture in one line, of a report's JSON form."""
+    report, checked = kept.report, kept.checked
+    counts = report["counts"]
+    return posture.PostureSummary.model_validate(
+        {
+            "verdict": _VERDICTS[report["exit_status"]],
+            "level": report["posture"]["level"],
+            "digest": report["digest"],
+            "checked": maybe(checked),
+            "passed": counts["pass"],
+            "failed": counts["fail"],
+            "unknown": counts["could-not-check"],
+            "sentence": report["posture"]["label"],
+        }
+    )
+
+
+def posture_report(kept: Any) -> posture.PostureReport:
+    """A whole report of the checks, of its JSON form."""
+    report = kept.report
+    checks = [
+        {
+            "id": check["id"],
+            "title": check["title"],
+            "verdict": _OUTCOMES[check["outcome"]],
+            "severity": check["impact"],
+            "found": check["reason"],
+            "remedy": check["remedy"],
+        }
+        for check in report["checks"]
+    ]
+    return posture.PostureReport.model_validate(
+        {"summary": posture_summary(kept), "checks": checks}
+    )
+
+
+def draft_view(made: Any) -> specialist.Draft:
+    """A checked draft with its sources."""
+    return specialist.Draft.model_validate(made, from_attributes=True)
+
+
+def update_view(row: Any) -> update.UpdateView:
+    """A bundle that was seen."""
+    return update.UpdateView.model_validate(row, from_attributes=True)

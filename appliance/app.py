@@ -1,0 +1,135 @@
+"""The application: FastAPI for everything that is not hot, behind the door that every request passes."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+
+from appliance.api.door import Door, Hosts
+from appliance.api.errors import BodyMalformed, FieldRefused, MethodRefused, RouteUnknown
+from appliance.api.front import Front
+from appliance.api.hot.route import HotRoutes
+from appliance.api.openapi import describe
+from appliance.api.overview import VERSION
+from appliance.api.problems import body_of, headers_of, problem_of
+from appliance.api.routes import (
+    access,
+    audit,
+    docs,
+    jobs,
+    models,
+    posture,
+    specialists,
+    system,
+    updates,
+    vault,
+)
+from appliance.errors import ApplianceError
+from eval.errors import EvalError
+from firmware_checks.errors import FirmwareError
+from models.errors import ModelsError
+from secure_compute.errors import SecureComputeError
+
+_REFUSALS: Final = (ApplianceError, EvalError, FirmwareError, ModelsError, SecureComputeError)
+_ROOMS: Final = (
+    system, vault, access, models, specialists, jobs, audit, posture, updates, docs,
+)  # fmt: skip
+
+
+class BoxApi(FastAPI):
+    """FastAPI with the door before its routing."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(
+            title="WardBox",
+            version=VERSION,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            lifespan=_lifespan,
+            redirect_slashes=False,
+        )
+        self.state.front = front
+        limit = front.settings.server.max_body_bytes
+        hot = HotRoutes(lambda: front.services, limit, front.clock)
+        self._door = Door(super().__call__, hot, Hosts(front.host_names()), limit, front.clock)
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live through a lifespan."""
+        await self._door(scope, receive, send)
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, with the hot routes and problems in it."""
+        if not self.openapi_schema:
+            self.openapi_schema = describe(self)
+        return self.openapi_schema
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    front: Front = app.state.front
+    await front.start()
+    try:
+        yield
+    finally:
+        await front.close()
+
+
+def create_app(front: Front) -> BoxApi:
+    """Make the application of a box; its lifespan opens and closes the front."""
+    app = BoxApi(front)
+    for room in _ROOMS:
+        app.include_router(room.router)
+    for kind in _REFUSALS:
+        app.add_exception_handler(kind, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _refused)
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    openai = request.scope["path"].startswith("/v1/")
+    ident = str(request.scope.get("wardbox.request_id", ""))
+    problem = problem_of(error, ident, openai=openai)
+    body = body_of(problem)
+    headers = {name.decode(): value.decode() for name, value in headers_of(problem, len(body))}
+    return Response(body, problem.status, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    first: dict[str, Any] = faults[0] if faults else {"type": "", "loc": (), "msg": ""}
+    if first["type"] == "json_invalid":
+        return await _refused(request, BodyMalformed(reason=_plain(first["ctx"].get("error", ""))))
+    place = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "header"}]
+    reason = _plain(str(first["msg"]))
+    field = _plain(".".join(place)) or "$"
+    refusal = FieldRefused(field=field, reason_zh=f"不合要求({reason})", reason_en=reason)
+    return await _refused(request, refusal)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    known: dict[int, Callable[[], Exception]] = {
+        HTTPStatus.NOT_FOUND: RouteUnknown,
+        HTTPStatus.METHOD_NOT_ALLOWED: MethodRefused,
+        HTTPStatus.BAD_REQUEST: lambda: BodyMalformed(reason="body"),
+    }
+    made = known.get(status)
+    response = await _refused(request, error if made is None else made())
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:160])
