@@ -147,6 +147,34 @@ class ProcessKeeper:
         return KeptProcess(process, deque(maxlen=_KEPT_LINES), ooms)
 
 
+def run_tool(argv: Sequence[str], timeout_s: float = 10.0) -> str | None:
+    """Runs a vendor's tool for `models.hardware` and returns what it printed.
+
+    Returns:
+        Its output, or None when it is not installed.
+
+    Raises:
+        TimeoutError: It did not end in time.
+        OSError: It could not be run or failed.
+    """
+    program = shutil.which(argv[0])
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(argv[0]) from error
+    except subprocess.CalledProcessError as error:
+        raise OSError(error.returncode, argv[0]) from error
+    return done.stdout.decode("utf-8", "replace")
+
+
 def out_of_memory_kills(root: Path = Path("/")) -> int:
     """How many processes the kernel has killed for memory since boot (`/proc/vmstat`)."""
     with suppress(OSError, ValueError):
