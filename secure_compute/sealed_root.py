@@ -170,7 +170,7 @@ def add_slot(
 
     Raises:
         WrongSecret: The root key is another document's.
-        SealedRootMalformed: All slots are taken.
+        SealedRootMalformed: All slots are taken, or the cost is out of bounds.
     """
     if root_id(root) != document.root_id:
         raise WrongSecret
@@ -180,6 +180,7 @@ def add_slot(
     kdf: dict[str, str | int] = {"algorithm": _KDF_OF[opener.kind], "salt": salt}
     if opener.kind == PASSPHRASE:
         kdf |= {"memory_kib": cost.memory_kib, "passes": cost.passes, "lanes": cost.lanes}
+    _check_kdf(opener.kind, kdf)  # never write what would not be read again
     slot_id = urandom(8).hex()
     aad = _aad(document.root_id, slot_id, opener.kind, kdf)
     with _derive(opener, kdf) as key:

@@ -219,6 +219,17 @@ def test_malformed_documents(edit):
         SealedRoot.parse(_edited(edit))
 
 
+@pytest.mark.parametrize(
+    "cost", [Argon2Cost(64, 1, 16), Argon2Cost(1 << 21), Argon2Cost(64, 0), Argon2Cost(4)]
+)
+def test_a_cost_that_could_not_be_read_again_is_never_written(cost):
+    with pytest.raises(SealedRootMalformed):
+        seal_root(ROOT, Opener.passphrase("正确的马 电池 订书钉"), cost)
+    kdf = {"memory_kib": cost.memory_kib, "passes": cost.passes, "lanes": cost.lanes}
+    with pytest.raises(SealedRootMalformed):
+        SealedRoot.parse(_edited(lambda v: v["slots"][0]["kdf"].update(kdf)))
+
+
 def test_unknown_kinds_and_algorithms_say_so():
     for edit in (
         lambda v: v["slots"][0].update(kind="smile"),
