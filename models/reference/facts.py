@@ -46,7 +46,7 @@ UNITS = ("天", "周", "个月", "年")
 NUCLEAR_GRADES = ("I级", "II级", "III级", "IV级", "V级")
 # Names hold private-use and combining characters and variation selectors too.
 _LETTER = r"(?:[^\W\d_]|[\ue000-\uf8ff\u0300-\u036f\ufe00-\ufe0f\U000e0100-\U000e01ef])"
-NAME = rf"{_LETTER}+(?:[ ·•・'’.-]{{1,2}}{_LETTER}+)*\.?"
+NAME = rf"{_LETTER}(?:{_LETTER}|[0-9 ·•・‧'’.()（）×*-])*"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,11 @@ class Restoration:
 
     def restore(self, text: str) -> str:
         """The text with every known placeholder put back, in one pass; others stay as they are."""
-        return _ANY.sub(lambda found: self.originals.get(found[0], found[0]), text)
+        return _ANY.sub(lambda found: self.originals.get(_bare(found[0]), found[0]), text)
 
     def report(self, text: str) -> PlaceholderReport:
         """Which placeholders of a model's answer are absent, unknown, repeated or broken."""
-        found = _ANY.findall(text)
+        found = [_bare(each) for each in _ANY.findall(text)]
         rest = _ANY.sub("", text)
         return PlaceholderReport(
             absent=tuple(each for each in self.originals if each not in found),
@@ -66,6 +66,11 @@ class Restoration:
             mangled=rest.count("⟦") + rest.count("⟧"),
             repeated=tuple(each for each in self.originals if found.count(each) > 1),
         )
+
+
+def _bare(token: str) -> str:
+    """A placeholder as it was given: a model may have put spaces into it."""
+    return "".join(token.split())
 
 
 def mask(facts: AdmissionFacts, tongue: str = "zh") -> tuple[MaskedFacts, Restoration]:

@@ -71,6 +71,8 @@ def _drawn(rng: random.Random, difficulty: str, split: str) -> AdmissionFacts:
     ages = (50, 90) if difficulty == "ordinary" else (0, 104)
     patient = sample_patient(rng, pool, ages=ages, day=day, split=split)
     side = rng.choice(("右眼", "左眼"))
+    # Both eyes may trouble a patient; only one is operated on at a time.
+    troubled = "双眼" if chance(rng, 0.12) else side
     found: Json = {
         "patient": plain(patient),
         "department": "眼科",
@@ -81,12 +83,12 @@ def _drawn(rng: random.Random, difficulty: str, split: str) -> AdmissionFacts:
             "name": split_name(rng, pool, rng.choice("男女"), split),
             "relation": rng.choice(("儿子", "女儿", "配偶")),
         }
-    found["chief_complaint"] = _complaint(rng, side)
+    found["chief_complaint"] = _complaint(rng, troubled)
     found |= sample_history(rng, patient.age or 0) | sample_habits(rng, adult=True)
     for key, eye in (("right_eye", "右眼"), ("left_eye", "左眼")):
-        found[key] = _eye(rng, operated=eye == side)
+        found[key] = _eye(rng, operated=eye == side, clouded=troubled in {eye, "双眼"})
     found["vitals"] = _vitals(rng)
-    found["diagnoses"] = _diagnoses(rng, side, found["history"])
+    found["diagnoses"] = _diagnoses(rng, troubled, found["history"])
     found["plan"] = _plan(rng, side, day)
     if difficulty == "odd":
         _make_odd(rng, found)
@@ -139,7 +141,7 @@ def _allergies(rng: random.Random) -> Json:
     }
 
 
-def _eye(rng: random.Random, *, operated: bool) -> Json:
+def _eye(rng: random.Random, *, operated: bool, clouded: bool) -> Json:
     pools = (ACUITY, LOW_ACUITY) if operated else (GOOD_ACUITY, ACUITY)
     found: Json = {
         "visual_acuity": rng.choice(pools[chance(rng, 0.25)]),
@@ -147,7 +149,7 @@ def _eye(rng: random.Random, *, operated: bool) -> Json:
         "cornea": rng.choice(CORNEA),
         "anterior_chamber": rng.choice(CHAMBER),
         "pupil": rng.choice(PUPIL),
-        "lens": rng.choice(LENS if operated else OTHER_LENS),
+        "lens": rng.choice(LENS if clouded else OTHER_LENS),
         "fundus": rng.choice(FUNDUS if operated else FUNDUS[2:]),
     }
     if found["visual_acuity"][0].isdigit():

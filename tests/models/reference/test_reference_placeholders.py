@@ -64,6 +64,11 @@ def test_a_report_tells_what_the_model_did():
     assert report.repeated == ("⟦住院号⟧",)
 
 
+def test_spaces_inside_a_placeholder_do_no_harm():
+    _, restoration = mask(example_facts())
+    assert restoration.restore("⟦ 姓 名 ⟧") == "林秀兰"
+
+
 def test_restoring_does_not_restore_twice():
     found = example_facts().to_json()
     _, restoration = mask(AdmissionFacts.from_json(found))
