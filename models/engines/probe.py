@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MAX_ANSWER: Final = 1 << 20
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d{1,15})\r\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ async def ask(
             return await _exchange(address, _encode(secret, request))
     except TimeoutError:
         return ProbeAnswer(0, b"", f"no answer within {timeout_s:g} s")
-    except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         return ProbeAnswer(0, b"", type(error).__name__)
 
 
@@ -80,17 +82,26 @@ async def _exchange(address: Address, raw: bytes) -> ProbeAnswer:
     try:
         writer.write(raw)
         await writer.drain()
-        status = int((await reader.readline()).split()[1])
-        answer = b""
-        while len(answer) < _MAX_ANSWER:
-            part = await reader.read(_MAX_ANSWER)
-            if not part:
-                break
-            answer += part
-        return ProbeAnswer(status, answer.partition(b"\r\n\r\n")[2])
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head.split(None, 2)[1])
+        return ProbeAnswer(status, await _body(reader, head))
     except IndexError as error:
         raise ValueError("no status line") from error
     finally:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    """The body by its declared length, else everything until the end of chunks or connection."""
+    length = _LENGTH.search(head)
+    if length is not None:
+        return await reader.readexactly(min(int(length.group(1)), _MAX_ANSWER))
+    answer = b""
+    while len(answer) < _MAX_ANSWER and not answer.endswith(b"\r\n0\r\n\r\n"):
+        part = await reader.read(_MAX_ANSWER)
+        if not part:
+            break
+        answer += part
+    return answer

@@ -1,0 +1,229 @@
+"""The real llama-server under the supervisor: ready, batching, killed, orphaned, drained."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from models.engines.engine import Address, EngineSpec, Placement, ProbeRequest
+from models.engines.lifecycle import EngineSupervisor
+from models.engines.lifecycle_table import Limits, State
+from models.engines.llama_cpp import LlamaCpp
+from models.engines.openai_local import OpenAiLocal
+from models.engines.probe import ask
+from models.engines.process import ProcessKeeper, run_tool
+from models.errors import EngineDraining, EngineFailed, EngineMissing
+from tests.fakes.stub_engine import serve
+
+MARK = "机密患者张三丰MARKER"
+QUICK = Limits(load_s=30, health_s=0.2, probe_s=20, backoff_s=0.05, grace_s=5, drain_s=20)
+
+
+def spec_for(model: Path, folder: Path, *, slots: int = 4, tcp: bool = False) -> EngineSpec:
+    address = Address() if tcp else Address(uds=folder / "e.sock")
+    place = Placement(threads=1, slots=slots, context=256)
+    return EngineSpec("tiny", model, address, "sekret-bearer", folder / "run", place)
+
+
+def chat(text: str, tokens: int = 8) -> ProbeRequest:
+    body = {"model": "tiny", "prompt": text, "max_tokens": tokens, "ignore_eos": True}
+    return ProbeRequest("POST", "/v1/completions", body, "choices")
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+async def until(condition, seconds: float = 15.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def test_it_comes_up_answers_and_leaves_no_trace(llama_server, tiny_model, tmp_path) -> None:
+    spec = spec_for(tiny_model, tmp_path)
+    engine = EngineSupervisor(LlamaCpp(llama_server), spec, limits=QUICK)
+    assert engine.status().state is State.ABSENT
+    address = await engine.ensure_ready(30)
+    assert (await engine.deep_health()).ok
+    answer = await ask(address, spec.secret, chat(MARK), timeout_s=20)
+    assert json.loads(answer.body)["usage"]["completion_tokens"] == 8
+    for wrong in ("", "wrong"):
+        assert (await ask(address, wrong, chat("x"), timeout_s=20)).status == 401
+    assert MARK not in "\n".join(engine.log_tail())
+    assert spec.secret not in "\n".join(engine.log_tail())
+    pid = engine.status().pid
+    assert spec.secret.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert (spec.runtime_dir / "engine.key").stat().st_mode & 0o777 == 0o600
+    await engine.stop()
+    assert engine.status().state is State.STOPPED
+    assert gone(pid)
+    assert not (tmp_path / "e.sock").exists()
+    with pytest.raises(EngineDraining):
+        engine.enter()
+
+
+async def test_a_killed_engine_comes_back(llama_server, tiny_model, tmp_path) -> None:
+    spec = spec_for(tiny_model, tmp_path, tcp=True)
+    engine = EngineSupervisor(LlamaCpp(llama_server), spec, limits=QUICK)
+    await engine.ensure_ready(30)
+    first = engine.status().pid
+    os.kill(first, signal.SIGKILL)
+    assert await until(lambda: engine.status().restarts == 1)
+    assert "SIGKILL" in engine.status().reason.en
+    await engine.ensure_ready(30)
+    assert engine.status().pid != first
+    assert (await engine.deep_health()).ok
+    await engine.stop()
+
+
+async def test_thirty_two_clients_share_the_batch(llama_server, tiny_model, tmp_path) -> None:
+    spec = spec_for(tiny_model, tmp_path, slots=32)
+    engine = EngineSupervisor(LlamaCpp(llama_server), spec, limits=QUICK)
+    address = await engine.ensure_ready(30)
+    begun = time.monotonic()
+    await ask(address, spec.secret, chat("a", 64), timeout_s=60)
+    alone = time.monotonic() - begun
+    begun = time.monotonic()
+    answers = await asyncio.gather(
+        *(ask(address, spec.secret, chat(f"{n}", 64), timeout_s=60) for n in range(32))
+    )
+    together = time.monotonic() - begun
+    assert [answer.status for answer in answers] == [200] * 32
+    assert all(json.loads(a.body)["usage"]["completion_tokens"] == 64 for a in answers)
+    print(f"1 client {alone:.3f} s, 32 clients {together:.3f} s, one by one {32 * alone:.3f} s")
+    await engine.stop()
+
+
+async def test_draining_lets_running_requests_end(llama_server, tiny_model, tmp_path) -> None:
+    spec = spec_for(tiny_model, tmp_path)
+    engine = EngineSupervisor(LlamaCpp(llama_server), spec, limits=QUICK)
+    address = await engine.ensure_ready(30)
+    engine.enter()
+    request = asyncio.create_task(ask(address, spec.secret, chat("a", 200), timeout_s=60))
+    await asyncio.sleep(0.05)
+    draining = asyncio.create_task(engine.drain())
+    assert await until(lambda: engine.status().state is State.DRAINING)
+    with pytest.raises(EngineDraining):
+        engine.enter()
+    assert (await request).status == 200
+    engine.leave()
+    await draining
+    assert engine.status().state is State.STOPPED
+    await engine.ensure_ready(30)
+    await engine.stop()
+
+
+async def test_a_broken_model_is_explained(llama_server, tmp_path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"\0" * 64)
+    engine = EngineSupervisor(LlamaCpp(llama_server), spec_for(broken, tmp_path), limits=QUICK)
+    with pytest.raises(EngineFailed) as caught:
+        await engine.ensure_ready()
+    assert "model" in str(caught.value)
+    assert await until(lambda: engine.status().restarts >= 2)
+    await engine.stop()
+    missing = EngineSupervisor(
+        LlamaCpp(llama_server), spec_for(tmp_path / "none.gguf", tmp_path), limits=QUICK
+    )
+    with pytest.raises(EngineFailed, match="missing"):
+        await missing.ensure_ready()
+    await missing.stop()
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from models.engines.process import ProcessKeeper
+async def main():
+    kept = await ProcessKeeper().start(sys.argv[1:], {"PATH": "/usr/bin:/bin"})
+    print(kept.pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+async def test_no_orphan_outlives_a_killed_parent() -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, "sleep", "60", stdout=asyncio.subprocess.PIPE
+    )
+    child = int(await parent.stdout.readline())
+    assert not gone(child)
+    parent.kill()
+    await parent.wait()
+    assert await until(lambda: gone(child))
+
+
+async def test_a_stubborn_program_is_ended() -> None:
+    script = "import signal,time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)\n"
+    kept = await ProcessKeeper().start(
+        [sys.executable, "-c", script + "time.sleep(60)"], {"PATH": "/usr/bin"}
+    )
+    assert await until(lambda: kept.tail() == ("up",))
+    ended = await kept.stop(grace_s=0.2)
+    assert ended.code == -signal.SIGKILL
+    assert ended.asked
+
+
+async def test_logs_are_bounded_and_inert() -> None:
+    script = "print('\\x1b[2Jx' * 10); print('y' * 5_000_000); [print(n) for n in range(1000)]"
+    kept = await ProcessKeeper().start([sys.executable, "-c", script], {})
+    assert (await kept.wait()).code == 0
+    assert len(kept.tail()) == 200
+    assert kept.tail()[-1] == "999"
+    assert all(line.isprintable() and len(line) <= 400 for line in kept.tail())
+
+
+async def test_a_missing_program_is_a_sentence() -> None:
+    for argv in (["/none/llama-server"], []):
+        with pytest.raises(EngineMissing):
+            await ProcessKeeper().start(argv, {})
+    assert run_tool(["no-such-tool"]) is None
+    assert run_tool(["echo", "hi"]) == "hi\n"
+    with pytest.raises(OSError, match="false"):
+        run_tool(["false"])
+    with pytest.raises(TimeoutError):
+        run_tool(["sleep", "5"], timeout_s=0.1)
+
+
+async def test_a_declared_engine_is_watched_but_not_started(tmp_path) -> None:
+    servers, port = await serve(port=0, uds=None, tokens=2, key="k")
+    spec = EngineSpec("stub", tmp_path, Address(port=port), "k", tmp_path, Placement(1, 4, 256))
+    engine = EngineSupervisor(OpenAiLocal(), spec, limits=QUICK)
+    assert await engine.ensure_ready(10) == Address(port=port)
+    assert engine.status().pid is None
+    await engine.drain()
+    servers[0].close()
+    await servers[0].wait_closed()
+    assert (await engine.deep_health()).ok is False
+
+
+async def test_garbage_from_an_engine_is_no_health(tmp_path) -> None:
+    async def babble(_reader, writer) -> None:
+        writer.write(b"\xff\xfe not http\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(babble, tmp_path / "s.sock")
+    answer = await ask(Address(uds=tmp_path / "s.sock"), "", chat("x"), timeout_s=2)
+    assert answer.status == 0
+    server.close()
+    await server.wait_closed()
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = Address(port=silent.getsockname()[1])
+        answer = await ask(address, "", chat("x"), timeout_s=0.1)
+    assert "no answer" in answer.problem
