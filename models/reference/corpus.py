@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from models.reference.catalogue import languages
 from models.reference.conflicts import contradictions
 from models.reference.drills import copy_drill
-from models.reference.facts import AdmissionFacts
+from models.reference.facts import AdmissionFacts, Vitals
 from models.reference.placeholders import MaskedFacts, mask, mask_sheet
 from models.reference.prompting import SYSTEM, messages, reference_note
 from models.reference.sampling import sample_facts, sample_sheet
@@ -91,15 +91,15 @@ def _refusal(rng: random.Random, split: str) -> Record:
 
 def _contradicted(rng: random.Random, facts: AdmissionFacts) -> AdmissionFacts:
     """The same facts with the other eye planned, or with a blood pressure upside down."""
-    if facts.plan is None:
-        return facts
-    other = "左眼" if facts.plan.eye == "右眼" else "右眼"
-    if rng.randrange(3):
-        return dataclasses.replace(facts, plan=dataclasses.replace(facts.plan, eye=other))
-    if facts.vitals is None or facts.vitals.systolic is None:
-        return dataclasses.replace(facts, plan=dataclasses.replace(facts.plan, eye=other))
-    vitals = dataclasses.replace(facts.vitals, diastolic=facts.vitals.systolic + rng.randint(1, 30))
-    return dataclasses.replace(facts, vitals=vitals)
+    chief, plan, vitals = facts.chief_complaint, facts.plan, facts.vitals
+    if chief and plan and chief.eye != "双眼" and rng.randrange(3):
+        other = "左眼" if plan.eye == "右眼" else "右眼"
+        return dataclasses.replace(facts, plan=dataclasses.replace(plan, eye=other))
+    high = (vitals.systolic if vitals else None) or 120
+    turned = dataclasses.replace(
+        vitals or Vitals(), systolic=high, diastolic=high + rng.randint(1, 30)
+    )
+    return dataclasses.replace(facts, vitals=turned)
 
 
 def _of_facts(facts: AdmissionFacts, rng: random.Random, tongue: str, kind: str) -> Record:
