@@ -11,7 +11,7 @@ from typing import Any
 from installer.errors import AnswersInvalid
 
 MAX_BYTES = 64 * 1024
-MIN_SECRET = 10
+MIN_SECRET = 12
 TCP_PORTS = range(1, 65536)
 
 
@@ -116,7 +116,7 @@ def read_secret(path: Path) -> str:
     """The first line of a secret's file.
 
     Raises:
-        AnswersInvalid: unreadable, or shorter than ten characters.
+        AnswersInvalid: unreadable, or shorter than twelve characters.
     """
     try:
         secret = path.read_text(encoding="utf-8").split("\n", 1)[0].strip()

@@ -11,12 +11,11 @@ from installer.journal import Journal
 from installer.newborn import Newborn
 from installer.plan import Plan
 from installer.site import Site
-from installer.steps.birth import Birth
+from installer.steps.administrator import Administrator
+from installer.steps.birth import HANDED_OVER, Birth
 from installer.steps.service import Service
 from installer.steps.settings import SettingsFile
 from installer.steps.smoke import Smoke
-
-HANDED_OVER = "handover"
 
 
 def install_box(site: Site, answers: Answers, host: Host, *, rehearse: bool) -> int:
@@ -53,6 +52,7 @@ def _plan(
             SettingsFile(site, answers),
             Birth(site, answers, newborn, journal, service.undo),
             service,
+            Administrator(answers, newborn, box),
             Smoke(site, box, journal, newborn),
         ),
         journal,

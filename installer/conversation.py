@@ -1,14 +1,17 @@
 """What the installer says to the running box, over its local socket."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from appliance.client.problem import BoxUnreachable, ProblemError
 from appliance.client.session import Session
+from appliance.contract.access import UserWish
 from appliance.contract.specialist import Draft
 from installer.errors import SmokeFailed
+
+T = TypeVar("T")
 
 
 class Conversation:
@@ -45,6 +48,18 @@ class Conversation:
 
         asyncio.run(self._with(ask))
 
+    def create_user(self, name: str, password: str, role: str) -> None:
+        """Let a person in.
+
+        Raises:
+            ProblemError: the box refused; BoxUnreachable: nobody answered.
+        """
+
+        async def ask(session: Session) -> None:
+            await session.create_user(UserWish(name=name, password=password, role=role))
+
+        asyncio.run(self._with(ask))
+
     def draft(self, facts: Mapping[str, Any]) -> Draft:
         """Draft an admission note.
 
@@ -62,6 +77,6 @@ class Conversation:
                 reason=error.detail, log=self._socket.parent.parent / "logs"
             ) from None
 
-    async def _with(self, ask: Any) -> Any:
+    async def _with(self, ask: Callable[[Session], Awaitable[T]]) -> T:
         async with Session.local(self._socket) as session:
             return await ask(session)

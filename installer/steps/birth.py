@@ -1,0 +1,67 @@
+"""Step: a new box is made: vault, keys, identity and certificate."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from appliance.settings.layout import StateLayout
+from appliance.settings.reading import load
+from appliance.vault.assembly import build_vault
+from appliance.vault.authority import Authority
+from installer.answers import Answers, read_secret
+from installer.host import Host, environment
+from installer.journal import Journal
+from installer.newborn import Newborn
+from installer.site import Site
+
+HANDED_OVER = "handover"
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """Makes the box, or makes it anew if an earlier run never handed its secrets over."""
+
+    site: Site
+    answers: Answers
+    newborn: Newborn
+    journal: Journal
+    stop_service: Callable[[Host], None]
+
+    name = "birth"
+    title = "保险库、密钥、证书 vault, keys, certificate"
+
+    def needed(self) -> bool:
+        """True until a box exists whose secrets somebody holds."""
+        return self.journal.last(HANDED_OVER) != "done"
+
+    def apply(self, host: Host) -> None:
+        """Clear what an interrupted run left, then make everything in one go."""
+        layout = StateLayout(self.site.state)
+        if layout.sealed_root.exists():
+            self.stop_service(host)
+        for remains in (layout.vault, layout.keys, layout.trust, layout.tls_cert.parent):
+            host.remove(remains)
+        host.perform("建立保险库 make the vault", lambda: self._make(layout))
+
+    def undo(self, host: Host) -> None:
+        """Everything made here lies in the state directory, which goes as a whole."""
+
+    def _make(self, layout: StateLayout) -> None:
+        settings = load(self.site.state, environment())
+        vault = build_vault(layout, settings, environment(), _now)
+        given = self.answers.vault_passphrase_file
+        created = vault.create(read_secret(given) if given is not None else None)
+        vault.unlock(created.passphrase)
+        try:
+            authority = Authority(layout, _now)
+            authority.establish(f"WardBox {settings.box.name} {settings.box.id}")
+            authority.renew(self.answers.names())
+        finally:
+            vault.lock()
+        self.newborn.passphrase = created.passphrase
+        self.newborn.recovery_key = created.recovery_key
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
