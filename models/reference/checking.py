@@ -6,7 +6,7 @@ Nothing else of the draft is kept, so no wrong value can pass; what was replaced
 what was dropped is a flag that shows the dropped words.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.reference.catalogue import language as language_of
@@ -189,8 +189,3 @@ def _placeholder_flag(unknown: tuple[str, ...]) -> Flag:
         f"模型改动了占位符：{shown}",
         f"The model changed a placeholder: {shown}",
     )
-
-
-def values_of(sheet: Sheet) -> Mapping[str, str]:
-    """Every value that a note of this sheet states, by key."""
-    return language_of(sheet.language).expected(sheet)

@@ -22,6 +22,7 @@ An absent key is a missing fact; an empty list says that there is none.
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -234,9 +235,20 @@ class AdmissionFacts:
 
 def _parsed(value: str | bytes) -> Any:
     try:
-        return json.loads(value)
+        return json.loads(value, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise wrong("$", "不是合法的 JSON", "it is not JSON") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: of two values for one key neither can be trusted."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        shown = re.sub(r"[^\w.-]", "?", twice)[:40]
+        raise wrong(shown, "字段重复", "the field is given twice")
+    return found
 
 
 def schema() -> dict[str, Any]:

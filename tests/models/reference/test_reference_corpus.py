@@ -14,7 +14,12 @@ from models.reference.conflicts import contradictions
 from models.reference.corpus import MIX, records
 from models.reference.people import is_unseen, name
 from models.reference.sampling import sample_facts, sample_patient, sample_sheet
-from models.reference.vocabulary import han_characters, placeholder_tokens, template_terms
+from models.reference.vocabulary import (
+    han_characters,
+    placeholder_tokens,
+    punctuation,
+    template_terms,
+)
 
 
 def test_the_same_seed_gives_the_same_records():
@@ -104,6 +109,7 @@ def test_characters_and_terms():
     assert len(set(terms)) == len(terms)
     assert {"眼压", "白内障超声乳化摘除联合人工晶状体植入术", "未提供", "mmHg"} <= set(terms)
     assert len(placeholder_tokens()) == 10
+    assert {"\uff0c", "。", "\uff1a", "、"} <= set(punctuation())
 
 
 def test_the_room_is_cheap_to_import():

@@ -81,6 +81,11 @@ def test_what_is_no_object_is_refused(text):
         AdmissionFacts.from_json(text)
 
 
+def test_a_field_given_twice_is_refused():
+    with pytest.raises(FactsUnreadable, match="twice"):
+        AdmissionFacts.from_json('{"patient": {"name": "林秀兰", "name": "林秀蓝"}}')
+
+
 def test_a_name_is_required():
     with pytest.raises(FactsUnreadable):
         AdmissionFacts.from_json({"patient": {"age": 3}})
