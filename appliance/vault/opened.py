@@ -6,8 +6,10 @@ from typing import Final
 
 from appliance.errors import VaultLocked
 from appliance.settings.layout import StateLayout
+from appliance.vault.errors import VaultDamaged
 from appliance.vault.keyfile import write_keyring
 from secure_compute.certificates import Credential
+from secure_compute.errors import SecureComputeError
 from secure_compute.keyring import Keyring, WrappedKey
 from secure_compute.secret import Secret
 from secure_compute.signing import SigningKey
@@ -42,6 +44,20 @@ class Opened:
     def mount(self) -> Path:
         """The readable side of the encrypted files."""
         return self._layout.files_mount
+
+    def check(self) -> None:
+        """Open every wrapped key once, so that damage shows now and not in the middle of work.
+
+        Raises:
+            VaultDamaged: a key was altered or belongs to another box.
+        """
+        with self._lock:
+            for use in self._wrapped:
+                try:
+                    self._secret(use)
+                except SecureComputeError as error:
+                    path = self._layout.keyring_file
+                    raise VaultDamaged(path=path, reason=error.sentence) from error
 
     def key(self, use: str) -> bytes:
         """The 32-byte key for a use, made and kept at its first call.

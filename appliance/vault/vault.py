@@ -7,7 +7,7 @@ from typing import Protocol
 
 from appliance.settings.layout import StateLayout
 from appliance.vault.backoff import Backoff
-from appliance.vault.errors import VaultDamaged, VaultExists
+from appliance.vault.errors import VaultExists
 from appliance.vault.handover import KeyHandover
 from appliance.vault.keyfile import (
     read_keyring,
@@ -20,7 +20,6 @@ from appliance.vault.opened import Opened, fresh_keys
 from appliance.vault.outcome import BACKEND, Created, VaultStatus
 from appliance.vault.slots import Slots, judged
 from secure_compute.certificates import make_authority
-from secure_compute.errors import SealBroken
 from secure_compute.keyring import Keyring, root_id
 from secure_compute.note import NoteKey
 from secure_compute.passwords import generate_password
@@ -205,10 +204,8 @@ class Vault:
         wrapped = read_keyring(self._layout)
         opened = Opened(self._layout, Keyring(Secret(root.reveal())), wrapped)
         try:
+            opened.check()
             self._files.mount(opened.key("files"))
-        except SealBroken as error:
-            opened.close()
-            raise VaultDamaged(path=self._layout.keyring_file, reason=error.sentence) from error
         except BaseException:
             opened.close()
             raise
