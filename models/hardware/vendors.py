@@ -31,7 +31,7 @@ class Vendor:
             return ()
         try:
             return self.parse(text)[:_MOST_CARDS]
-        except (OutputUnknown, ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             return Unreadable(self.name, f"{self.argv[0]}: {error}")
 
 
@@ -92,9 +92,10 @@ def parse_hy_smi(text: str) -> tuple[Accelerator, ...]:
     "vram Total Used Memory (MiB)" and "DCU use (%)", as in the ROCm tool it descends from.
     """
     found = []
-    for key, row in sorted(json.loads(text).items()):
+    document = json.loads(text)
+    for key, row in sorted(document.items()) if isinstance(document, dict) else ():
         match = re.fullmatch(r"card(\d+)", key)
-        if match is None:
+        if match is None or not isinstance(row, dict):
             continue
         folded = {name.lower(): str(value) for name, value in row.items()}
         total = _field(folded, "vram total memory")

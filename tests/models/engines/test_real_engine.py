@@ -44,6 +44,10 @@ def gone(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 async def until(condition, seconds: float = 15.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -66,7 +70,7 @@ async def test_it_comes_up_answers_and_leaves_no_trace(llama_server, tiny_model,
     assert MARK not in "\n".join(engine.log_tail())
     assert spec.secret not in "\n".join(engine.log_tail())
     pid = engine.status().pid
-    assert spec.secret.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert spec.secret.encode() not in command_line(pid)
     assert (spec.runtime_dir / "engine.key").stat().st_mode & 0o777 == 0o600
     await engine.stop()
     assert engine.status().state is State.STOPPED

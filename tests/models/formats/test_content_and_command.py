@@ -99,7 +99,11 @@ def test_rules_speak_both_languages() -> None:
 
 def run(*arguments: str) -> tuple[int, dict]:
     done = subprocess.run(
-        [sys.executable, "-m", "models", *arguments], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-m", "models", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
     )
     return done.returncode, json.loads(done.stdout)
 
@@ -154,5 +158,7 @@ def test_help_is_light() -> None:
         "except SystemExit: pass\n"
         "print([m for m in ('torch','jinja2','numpy','gguf','models.training') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.stdout.strip().endswith("[]")

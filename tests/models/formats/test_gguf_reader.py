@@ -14,7 +14,20 @@ from models.formats.gguf import read_gguf
 from models.formats.inspect import inspect_file
 from models.formats.refusals import FileRefused, FileUnreadable
 from tests.models.formats.build import (
-    ARCHITECTURE, ARR, BOOL, F32, I32, STR, U8, U32, U64, gguf_bytes, gguf_file, pair, tensor, text,
+    ARCHITECTURE,
+    ARR,
+    BOOL,
+    F32,
+    I32,
+    STR,
+    U8,
+    U32,
+    U64,
+    gguf_bytes,
+    gguf_file,
+    pair,
+    tensor,
+    text,
 )  # fmt: skip
 
 FLOATS = b"\0" * 64
