@@ -8,11 +8,11 @@ from installer.closing import next_page, secrets_page
 from installer.conversation import Conversation
 from installer.host import Host
 from installer.journal import Journal
-from installer.newborn import Newborn
+from installer.newborn import HANDED_OVER, Newborn
 from installer.plan import Plan
 from installer.site import Site
 from installer.steps.administrator import Administrator
-from installer.steps.birth import HANDED_OVER, Birth
+from installer.steps.birth import Birth
 from installer.steps.service import Service
 from installer.steps.settings import SettingsFile
 from installer.steps.smoke import Smoke
@@ -52,7 +52,7 @@ def _plan(
             SettingsFile(site, answers),
             Birth(site, answers, newborn, journal, service.undo),
             service,
-            Administrator(answers, newborn, box),
+            Administrator(answers, newborn, box, journal),
             Smoke(site, box, journal, newborn),
         ),
         journal,

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+HANDED_OVER = "handover"
+"""The journal's word for: somebody holds the secrets of this box."""
+
 
 @dataclass(slots=True)
 class Newborn:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from installer.answers import Answers, read_secret
 from installer.conversation import Conversation
 from installer.host import Host
-from installer.newborn import Newborn
+from installer.journal import Journal
+from installer.newborn import HANDED_OVER, Newborn
 from secure_compute.passwords import generate_password
 
 
@@ -16,13 +17,14 @@ class Administrator:
     answers: Answers
     newborn: Newborn
     box: Conversation
+    journal: Journal
 
     name = "administrator"
     title = "第一位管理员 first administrator"
 
     def needed(self) -> bool:
         """True for a box that this run made, until its administrator exists."""
-        return self.newborn.waiting and self.newborn.password is None
+        return self.journal.last(HANDED_OVER) != "done" and self.newborn.password is None
 
     def apply(self, host: Host) -> None:
         """Make the account through the box's own API, so that it is on the record."""

@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 from appliance.settings.layout import StateLayout
 from appliance.settings.reading import load
 from appliance.vault.assembly import build_vault
-from appliance.vault.authority import Authority
+from appliance.vault.authority import renew_certificate
 from installer.answers import Answers, read_secret
 from installer.host import Host, environment
 from installer.journal import Journal
-from installer.newborn import Newborn
+from installer.newborn import HANDED_OVER, Newborn
 from installer.site import Site
-
-HANDED_OVER = "handover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,9 @@ class Birth:
         vault = build_vault(layout, settings, environment(), _now)
         given = self.answers.vault_passphrase_file
         created = vault.create(read_secret(given) if given is not None else None)
-        vault.unlock(created.passphrase)
+        opened = vault.unlock(created.passphrase)
         try:
-            authority = Authority(layout, _now)
-            authority.establish(f"WardBox {settings.box.name} {settings.box.id}")
-            authority.renew(self.answers.names())
+            renew_certificate(layout, opened, self.answers.names(), _now)
         finally:
             vault.lock()
         self.newborn.passphrase = created.passphrase
