@@ -5,6 +5,15 @@ from typing import Final, Literal
 
 BACKEND: Final = "embedded"
 
+LOST_ZH: Final = (
+    "与 LUKS2 加 TPM 相比:目录结构、文件大小与修改时间可见,重启后须输入口令,"
+    "交换分区与临时文件不在加密范围内。"
+)
+LOST_EN: Final = (
+    "Against LUKS2 with a TPM: the shape of directories, file sizes and times can be seen, a restart "
+    "of the machine asks for the passphrase, and swap and temporary files are not covered."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -34,11 +43,5 @@ class VaultStatus:
     state: Literal["absent", "locked", "unlocked"]
     backend: str
     slots: tuple[str, ...]
-    lost_zh: str = (
-        "与 LUKS2 加 TPM 相比:目录结构、文件大小与修改时间可见,重启后须输入口令,"
-        "交换分区与临时文件不在加密范围内。"
-    )
-    lost_en: str = (
-        "Against LUKS2 with a TPM: the shape of directories, file sizes and times can be seen, a "
-        "restart of the machine asks for the passphrase, and swap and temporary files are not covered."
-    )
+    lost_zh: str = LOST_ZH
+    lost_en: str = LOST_EN

@@ -1,0 +1,34 @@
+"""The commands of the box, by name; each module has `add_parser` and `run`."""
+
+import argparse
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from appliance.commands import audit, draft, key, serve, status, supervise, user, vault
+
+
+class Command(Protocol):
+    """One module of this room."""
+
+    def add_parser(
+        self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]", /
+    ) -> None:
+        """Add the command to the command line; imports nothing heavy."""
+
+    def run(self, args: argparse.Namespace, /) -> int:
+        """Run it; the exit status."""
+
+
+COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
+    {
+        "serve": serve,
+        "supervise": supervise,
+        "status": status,
+        "vault": vault,
+        "audit": audit,
+        "draft": draft,
+        "key": key,
+        "user": user,
+    }
+)
