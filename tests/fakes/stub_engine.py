@@ -91,6 +91,7 @@ class StubProtocol(asyncio.Protocol):
         self._transport = None
         self._timer = None
         self._authorised = not key
+        self._closing = False
 
     def connection_made(self, transport) -> None:
         self._transport = transport
@@ -122,22 +123,23 @@ class StubProtocol(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
+        self._closing = not self._parser.should_keep_alive()
         path = self._url.partition(b"?")[0]
         canned = self._canned
         if path == b"/health":
-            self._transport.write(canned.health)
+            self._end(canned.health)
         elif not self._authorised:
-            self._transport.write(canned.refused)
+            self._end(canned.refused)
         elif path == b"/v1/chat/completions":
             self._generate(canned.chat)
         elif path == b"/v1/completions":
             self._later(canned.completion)
         elif path == b"/v1/models":
-            self._transport.write(canned.models)
+            self._end(canned.models)
         elif path == b"/v1/embeddings":
-            self._transport.write(canned.embedding)
+            self._end(canned.embedding)
         else:
-            self._transport.write(canned.missing)
+            self._end(canned.missing)
 
     def _generate(self, whole: bytes) -> None:
         compact = self._body.replace(b" ", b"")
@@ -148,23 +150,28 @@ class StubProtocol(asyncio.Protocol):
         if self._token_s:
             self._timer = asyncio.get_running_loop().call_later(self._token_s, self._token, 0)
         else:
-            self._transport.write(b"".join(self._canned.events) + self._canned.last)
+            self._end(b"".join(self._canned.events) + self._canned.last)
 
     def _later(self, whole: bytes) -> None:
         if not self._token_s:
-            self._transport.write(whole)
+            self._end(whole)
             return
         delay = self._token_s * self._canned.tokens
-        self._timer = asyncio.get_running_loop().call_later(delay, self._write, whole)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._end, whole)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
 
+    def _end(self, data: bytes) -> None:
+        self._write(data)
+        if self._closing and self._transport is not None:
+            self._transport.close()
+
     def _token(self, number: int) -> None:
         self._write(self._canned.events[number])
         if number + 1 == self._canned.tokens:
-            self._write(self._canned.last)
+            self._end(self._canned.last)
             return
         self._timer = asyncio.get_running_loop().call_later(self._token_s, self._token, number + 1)
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from models.engines.engine import Address, EngineSpec, Placement, ProbeRequest
 from models.engines.lifecycle import EngineSupervisor
@@ -18,7 +19,7 @@ from models.engines.llama_cpp import LlamaCpp
 from models.engines.openai_local import OpenAiLocal
 from models.engines.probe import ask
 from models.engines.process import ProcessKeeper, run_tool
-from models.errors import EngineDraining, EngineFailed, EngineMissing
+from models.errors import EngineDraining, EngineFailed, EngineLoading, EngineMissing
 from tests.fakes.stub_engine import serve
 
 MARK = "机密患者张三丰MARKER"
@@ -231,3 +232,46 @@ async def test_garbage_from_an_engine_is_no_health(tmp_path) -> None:
         address = Address(port=silent.getsockname()[1])
         answer = await ask(address, "", chat("x"), timeout_s=0.1)
     assert "no answer" in answer.problem
+
+
+def test_uvloop_carries_it_too(llama_server, tiny_model, tmp_path) -> None:
+    async def life() -> bool:
+        spec = spec_for(tiny_model, tmp_path)
+        engine = EngineSupervisor(LlamaCpp(llama_server), spec, limits=QUICK)
+        await engine.ensure_ready(30)
+        os.kill(engine.status().pid, signal.SIGKILL)
+        assert await until(lambda: engine.status().restarts == 1)
+        await engine.ensure_ready(30)
+        fine = (await engine.deep_health()).ok
+        await engine.drain()
+        return fine
+
+    assert uvloop.run(life())
+
+
+async def test_failing_engines_are_not_hammered(llama_server, tmp_path) -> None:
+    limits = Limits(backoff_s=0.5, poll_s=0.01)
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF")
+    engine = EngineSupervisor(LlamaCpp(llama_server), spec_for(broken, tmp_path), limits=limits)
+    for _ in range(20):
+        with pytest.raises((EngineFailed, EngineLoading)):
+            await engine.ensure_ready(0.02)
+    assert engine.status().restarts <= 1
+    assert engine.status().retry_after_s >= 1
+    await engine.stop()
+    assert engine.status().state is State.STOPPED
+
+
+async def test_the_stub_serves_streams_and_sockets(tmp_path) -> None:
+    servers, port = await serve(port=0, uds=tmp_path / "s.sock", token_ms=1, tokens=3)
+    body = {"model": "stub", "messages": [], "stream": True}
+    stream = ProbeRequest("POST", "/v1/chat/completions", body, "[DONE]")
+    for address in (Address(port=port), Address(uds=tmp_path / "s.sock")):
+        answer = await ask(address, "", stream, timeout_s=5)
+        assert answer.status == 200
+        assert answer.body.count(b"chat.completion.chunk") == 4
+        assert b"[DONE]" in answer.body
+    for server in servers:
+        server.close()
+        await server.wait_closed()
