@@ -9,8 +9,8 @@ from installer.conversation import Conversation
 from installer.host import Host
 from installer.journal import Journal
 from installer.newborn import HANDED_OVER, Newborn
+from installer.places import Site
 from installer.plan import Plan
-from installer.site import Site
 from installer.steps.administrator import Administrator
 from installer.steps.birth import Birth
 from installer.steps.service import Service

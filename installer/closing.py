@@ -4,7 +4,7 @@ from pathlib import Path
 
 from installer.answers import Answers
 from installer.newborn import Newborn
-from installer.site import Site
+from installer.places import Site
 
 RULE = "─" * 78
 

@@ -14,9 +14,9 @@ from installer.answers import Answers, read_answers
 from installer.errors import AlreadyRunning, NotConfirmed
 from installer.host import Host, Machine, Rehearsal, environment, replace_process
 from installer.journal import Journal
+from installer.places import Site
 from installer.plan import Plan
 from installer.preflight import require_fit
-from installer.site import Site
 from installer.steps.engine import EngineBuild
 from installer.steps.environment import Environment
 from installer.steps.packages import SystemPackages

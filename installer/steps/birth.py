@@ -13,7 +13,7 @@ from installer.answers import Answers, read_secret
 from installer.host import Host, environment
 from installer.journal import Journal
 from installer.newborn import HANDED_OVER, Newborn
-from installer.site import Site
+from installer.places import Site
 
 
 @dataclass(frozen=True, slots=True)

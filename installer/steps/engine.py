@@ -8,7 +8,7 @@ from pathlib import Path
 
 from installer.errors import SourceChanged
 from installer.host import Command, Host
-from installer.site import ENGINE_VERSION, Site
+from installer.places import ENGINE_VERSION, Site
 
 SDIST = f"llama_cpp_python-{ENGINE_VERSION}.tar.gz"
 SDIST_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"

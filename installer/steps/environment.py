@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installer.host import Command, Host
-from installer.site import Site
+from installer.places import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from installer.conversation import Conversation
 from installer.errors import ServiceSilent
 from installer.host import Command, Host
 from installer.newborn import Newborn
-from installer.site import Site
+from installer.places import Site
 
 UNIT = """\
 # Written by the WardBox installer; a re-run replaces it.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from appliance.settings.layout import StateLayout
 from installer.answers import Answers
 from installer.host import Host
-from installer.site import Site
+from installer.places import Site
 
 
 @dataclass(frozen=True, slots=True)

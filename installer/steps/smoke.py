@@ -7,7 +7,7 @@ from installer.errors import SmokeFailed
 from installer.host import Host
 from installer.journal import Journal
 from installer.newborn import Newborn
-from installer.site import Site
+from installer.places import Site
 from models.reference.example import example_facts
 
 

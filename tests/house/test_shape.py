@@ -69,7 +69,7 @@ def test_nothing_has_a_generic_name() -> None:
 
 
 def test_no_module_is_named_like_one_of_the_standard_library() -> None:
-    allowed = {"__main__", "statistics", "platform"}
+    allowed = {"__main__", "statistics"}
     top = {path.stem for path in MODULES if path.parent.parent == ROOT}
     assert top & set(sys.stdlib_module_names) - allowed == set()
 
@@ -81,32 +81,38 @@ def test_light_stays_light(light: str) -> None:
     assert heavy.strip() == "[]"
 
 
-WALLS: set[str] = set()
+WALLS = {
+    "appliance/api/door.py",
+    "appliance/api/events.py",
+    "appliance/api/hot/answer.py",
+    "appliance/api/hot/route.py",
+    "appliance/jobs/run.py",
+    "models/engines/lifecycle.py",
+    "models/training/worker.py",
+}
 """Where a failure of any kind is turned into an answer: API handler, job worker, engine task."""
 
 
-def _catches_everything(node: ast.AST) -> bool:
-    return isinstance(node, ast.ExceptHandler) and (
-        node.type is None
-        or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
-    )
+def _swallows_everything(node: ast.AST) -> bool:
+    """True for a handler of every exception that does not raise it on after cleaning up."""
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+    names = {"Exception", "BaseException"}
+    everything = node.type is None or (isinstance(node.type, ast.Name) and node.type.id in names)
+    last = node.body[-1]
+    return everything and not (isinstance(last, ast.Raise) and last.exc is None)
 
 
 def test_except_exception_stands_at_the_walls_only() -> None:
     found = {
         str(path.relative_to(ROOT))
         for path in MODULES
-        if any(map(_catches_everything, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+        if any(map(_swallows_everything, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
     }
     assert found == WALLS
 
 
-def test_no_secret_marks_of_this_machine_are_tracked() -> None:
+def test_no_private_key_is_tracked() -> None:
     listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")
-    texts = {
-        name: (ROOT / name).read_text(encoding="utf-8", errors="ignore")
-        for name in listed
-        if name.endswith((".py", ".md", ".toml", ".sh", ".txt", ".json"))
-    }
-    private_key = "BEGIN " + "PRIVATE KEY"
-    assert [name for name, text in texts.items() if private_key in text] == []
+    key = re.compile(rb"BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}")
+    assert [name for name in listed if name and key.search((ROOT / name).read_bytes())] == []

@@ -9,8 +9,8 @@ import pytest
 from installer.answers import Answers
 from installer.errors import NotFit, PackagesMissing, SourceChanged
 from installer.host import Rehearsal
+from installer.places import Site
 from installer.preflight import Ground, judge, require_fit, survey
-from installer.site import Site
 from installer.steps import engine
 from installer.steps.engine import EngineBuild
 from installer.steps.environment import Environment
@@ -103,9 +103,7 @@ def test_the_environment_is_named_after_its_pins(site, tmp_path):
 
 
 def test_every_named_package_is_pinned(site):
-    pins = {
-        line.split("==")[0].lower().replace("_", "-") for line in site.pins.read_text().splitlines()
-    }
+    pins = {line.split("==")[0].lower() for line in site.pins.read_text().splitlines()}
     for group in ("run", "dev"):
         names = Environment(site, group)._names()
         assert {name.lower() for name in names} <= pins
