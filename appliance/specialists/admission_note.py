@@ -1,0 +1,236 @@
+"""The admission-note specialist: facts in, a checked note out, identity never shown to the model."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from appliance.audit import events
+from appliance.audit.event import Event
+from appliance.audit.identifiers import receipt_id
+from appliance.errors import ApplianceError
+from appliance.specialists.author import Ask, Author, Message, Written
+from appliance.specialists.draft import Draft, Flag, Repair, flags_of, repairs_of, sections_of
+from appliance.specialists.errors import DraftCut, DraftEmpty
+from appliance.specialists.restoring import StreamRestorer
+from models.errors import ModelsError
+from models.reference.checking import check_note
+from models.reference.conflicts import Conflict, refuse_contradictions
+from models.reference.facts import AdmissionFacts, schema
+from models.reference.placeholders import Restoration, mask
+from models.reference.prompting import messages
+
+ROUTE: Final = "/api/v1/specialists/admission-note"
+_MAX_CHARS: Final = 32_000
+
+
+class Audit(Protocol):
+    """The part of the audit log that a specialist needs."""
+
+    async def record(self, event: Event) -> Any:
+        """Make an event durable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What every receipt names, and how hashes are salted.
+
+    Attributes:
+        salt: 32 secret bytes of this box.
+        posture: Returns the digest of the box's posture; cheap.
+        policy: The version of the policy in force.
+        clock: The wall clock, UTC.
+    """
+
+    salt: bytes
+    posture: Callable[[], str]
+    policy: str
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, for the record."""
+
+    actor: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Unchecked text as it is written, identity put back; it may still change."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The check is through: what was put right and what to look at."""
+
+    repairs: tuple[Repair, ...]
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The draft that counts; its record is durable."""
+
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    facts: AdmissionFacts
+    conflicts: tuple[Conflict, ...]
+    prompt: Sequence[Message]
+    restoration: Restoration
+    tongue: str
+    began: float
+
+
+class AdmissionNoteWriter:
+    """Drafts admission notes.
+
+    Facts are read strictly, contradictions refused with both fields named, identity swapped for
+    placeholders, the model asked, identity put back, every sentence held against the facts, and
+    the draft recorded before it leaves. When the engine is down the refusal says so: a note that
+    no model wrote is never passed off as one, although the check could assemble it.
+
+    Args:
+        author: The model.
+        audit: The audit log.
+        provenance: What receipts name.
+    """
+
+    def __init__(self, author: Author, audit: Audit, provenance: Provenance) -> None:
+        self._author = author
+        self._audit = audit
+        self._provenance = provenance
+
+    @staticmethod
+    def schema() -> dict[str, Any]:
+        """Return the JSON Schema of the facts."""
+        return schema()
+
+    async def draft(
+        self,
+        facts: Mapping[str, Any],
+        caller: Caller,
+        *,
+        tongue: str = "zh",
+        model: str | None = None,
+    ) -> Draft:
+        """Draft a note and return it checked and recorded.
+
+        Raises:
+            FactsUnreadable: The facts do not follow the schema.
+            FactsContradictory: Two facts disagree; both are named.
+            DraftEmpty: The model wrote nothing.
+            DraftCut: The engine broke off.
+        """
+        async with aclosing(self.stream(facts, caller, tongue=tongue, model=model)) as told:
+            async for event in told:
+                if isinstance(event, Done):
+                    return event.draft
+        raise DraftCut
+
+    async def stream(
+        self,
+        facts: Mapping[str, Any],
+        caller: Caller,
+        *,
+        tongue: str = "zh",
+        model: str | None = None,
+    ) -> AsyncGenerator[Delta | Checked | Done, None]:
+        """Draft a note and tell it as it is written; refuses like `draft`."""
+        order = self._order(facts, tongue)
+        receipt = receipt_id(self._provenance.clock)
+        name = model or "default"
+        await self._audit.record(
+            events.completion_accept(caller.actor, caller.request_id, route=ROUTE, model=name)
+        )
+        try:
+            restorer = StreamRestorer(order.restoration)
+            pieces: list[str] = []
+            written: Written | None = None
+            async with aclosing(self._author.write(Ask(order.prompt, model))) as writing:
+                async for piece in writing:
+                    if isinstance(piece, Written):
+                        written = piece
+                        break
+                    pieces.append(piece)
+                    if shown := restorer.feed(piece):
+                        yield Delta(shown)
+                    if sum(map(len, pieces)) > _MAX_CHARS:
+                        raise DraftCut
+            if shown := restorer.finish():
+                yield Delta(shown)
+            draft, event = self._finish(order, "".join(pieces), written, receipt, caller)
+        except (ApplianceError, ModelsError) as error:
+            await self._audit.record(
+                events.completion_fail(
+                    caller.actor, caller.request_id, route=ROUTE, model=name, code=error.code
+                )
+            )
+            raise
+        await self._audit.record(event)
+        yield Checked(draft.repairs, draft.flags)
+        yield Done(draft)
+
+    @staticmethod
+    def _order(facts: Mapping[str, Any], tongue: str) -> _Order:
+        began = time.monotonic()
+        read = AdmissionFacts.from_json(facts)
+        conflicts = refuse_contradictions(read)
+        masked, restoration = mask(read, tongue)
+        return _Order(read, conflicts, messages(masked), restoration, tongue, began)
+
+    def _finish(
+        self, order: _Order, raw: str, written: Written | None, receipt: str, caller: Caller
+    ) -> tuple[Draft, Event]:
+        if written is None:
+            raise DraftCut
+        if not raw.strip():
+            raise DraftEmpty
+        checked = check_note(raw, order.facts, order.tongue)
+        draft = Draft(
+            sections=sections_of(checked),
+            text=checked.text,
+            repairs=repairs_of(checked),
+            flags=flags_of(checked, order.conflicts),
+            receipt=receipt,
+            model=written.model,
+            seconds=round(time.monotonic() - order.began, 3),
+        )
+        salt = hmac.digest(self._provenance.salt, receipt.encode(), "sha256")
+        prompt = json.dumps(list(order.prompt), ensure_ascii=False).encode()
+        completion = events.Completion(
+            receipt=receipt,
+            route=ROUTE,
+            model=written.model,
+            model_digest=written.model_digest,
+            adapter_digest=written.adapter_digest,
+            prompt_hash=hashlib.sha256(salt + prompt).hexdigest(),
+            answer_hash=hashlib.sha256(salt + draft.text.encode()).hexdigest(),
+            prompt_tokens=written.prompt_tokens,
+            completion_tokens=written.completion_tokens,
+            seed=0,
+            stream=True,
+            status="complete",
+            posture=self._provenance.posture(),
+            policy=self._provenance.policy,
+        )
+        event = events.admission_note_draft(
+            caller.actor,
+            caller.request_id,
+            completion,
+            repairs=len(draft.repairs),
+            flags=len(draft.flags),
+        )
+        return draft, event
