@@ -25,7 +25,7 @@ _INT64_MAX: Final = (1 << 63) - 1
 _MAX_DIMS: Final = 4
 # ggml keeps names in 64 bytes with the NUL.
 _MAX_NAME_BYTES: Final = 63
-_MAX_TENSORS: Final = 65_536
+_MAX_TENSORS: Final = 50_000
 _DEFAULT_ALIGNMENT: Final = 32
 _MAX_ALIGNMENT: Final = 65_536
 _VERSIONS: Final = (2, 3)
@@ -219,13 +219,12 @@ def _check_layout(
 
 
 def _check_place(tensor: GgufTensor, expected: int, alignment: int) -> None:
-    name = quoted(tensor.name)
+    if tensor.offset == expected:
+        return
+    rule = "tensor-overlap" if tensor.offset < expected else "tensor-hole"
     if tensor.offset % alignment:
-        raise GgufMalformed.by("tensor-unaligned", name=name)
-    if tensor.offset < expected:
-        raise GgufMalformed.by("tensor-overlap", name=name)
-    if tensor.offset > expected:
-        raise GgufMalformed.by("tensor-hole", name=name)
+        rule = "tensor-unaligned"
+    raise GgufMalformed.by(rule, name=quoted(tensor.name))
 
 
 def _check_padding(view: FileView, begin: int, end: int, where: str) -> None:

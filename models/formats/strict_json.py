@@ -2,11 +2,9 @@
 
 import json
 import math
-from typing import Any, Final
+from typing import Any
 
 from models.formats.refusals import FileRefused, quoted
-
-_MAX_DIGITS: Final = 20
 
 
 def parse_json(raw: bytes, where: str, refusal: type[FileRefused]) -> Any:
@@ -35,12 +33,14 @@ def parse_json(raw: bytes, where: str, refusal: type[FileRefused]) -> Any:
             text,
             object_pairs_hook=reader.pairs,
             parse_constant=reader.constant,
-            parse_int=reader.whole,
             parse_float=reader.fraction,
         )
     except json.JSONDecodeError as error:
         why = f"{error.msg} ({error.pos})"
         raise refusal.by("json", where=where, why=why) from error
+    except ValueError as error:
+        # The interpreter itself refuses whole numbers of more than 4,300 digits.
+        raise refusal.by("json-number", where=where) from error
     except RecursionError as error:
         # The standard scanner gives up at the interpreter's recursion limit.
         raise refusal.by("json-depth", where=where) from error
@@ -65,11 +65,6 @@ class _Reader:
 
     def constant(self, _name: str) -> float:
         raise self._refusal.by("json-number", where=self._where)
-
-    def whole(self, digits: str) -> int:
-        if len(digits) > _MAX_DIGITS:
-            raise self._refusal.by("json-number", where=self._where)
-        return int(digits)
 
     def fraction(self, digits: str) -> float:
         number = float(digits)

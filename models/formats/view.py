@@ -117,15 +117,15 @@ class Cursor:
             GgufMalformed: The file ends before, a length is impossible or the text is not UTF-8.
         """
         window, place = b"", 0
+        unpack = _LENGTH.unpack_from
         for _ in range(count):
             if place + 8 > len(window):
                 window, place = self._refill(place, 8, where), 0
-            (length,) = _LENGTH.unpack_from(window, place)
-            if length > limit or length > self.remaining:
-                raise GgufMalformed.by("string-length", where=where, count=length)
-            if place + 8 + length > len(window):
-                window, place = self._refill(place, 8 + length, where), 0
-            end = place + 8 + length
+            end = place + 8 + unpack(window, place)[0]
+            if end > len(window):
+                if end - place - 8 > limit:
+                    raise GgufMalformed.by("string-length", where=where, count=end - place - 8)
+                window, place, end = self._refill(place, end - place, where), 0, end - place
             try:
                 str(window[place + 8 : end], "utf-8")
             except UnicodeDecodeError as error:
