@@ -23,7 +23,7 @@ from models.training.recipe import Recipe, Schedule, Shape
 MODEL_ID = "wardbox-reference"
 VERSION = "1"
 GGUF_NAME = f"{MODEL_ID}.gguf"
-RECORDS = 11_000
+RECORDS = 9_000
 # Contradictions are refused before the model is asked, so it learns notes and copying alone.
 MIX = {"admission": 0.58, "odd": 0.14, "department": 0.10, "english": 0.04, "copy": 0.14}
 _SAMPLE, _SAMPLE_SEED_SHIFT = 600, 1_000_003
