@@ -1,13 +1,14 @@
 """The ledger: events into leaves, leaves into the tree, tree and signed head into one commit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.audit.errors import AuditTampered, EventTooLarge
 from appliance.audit.event import Event, Leaf
 from appliance.audit.events import clock_step
 from appliance.audit.store import AuditRows, AuditWriter, Change, Head, Row
+from appliance.audit.summary import Name, fold
 from appliance.audit.timekeeper import Timekeeper
 from appliance.audit.tree import GrowingTree
 from secure_compute.canonical import canonical_bytes
@@ -50,7 +51,7 @@ class Ledger:
         identity: who signs.
         timekeeper: stamps entries; its floor is the stored head's time.
         boot: boot id of this machine.
-        tree: the stored tree, already checked by `restore`.
+        stored: the stored tree and its unfinished tile's names, already checked by `restore`.
     """
 
     def __init__(
@@ -59,13 +60,14 @@ class Ledger:
         identity: AuditIdentity,
         timekeeper: Timekeeper,
         boot: str,
-        tree: GrowingTree,
+        stored: "Stored",
     ) -> None:
         self._writer = writer
         self._identity = identity
         self._timekeeper = timekeeper
         self._boot = boot
-        self._tree = tree
+        self._tree = stored.tree
+        self._names = stored.names
         self._kept = 0
 
     @property
@@ -133,13 +135,30 @@ class Ledger:
         note = checkpoint.sign(self._identity.signing_key).to_bytes().decode()
         head = Head(tree.size, tree.frontier.peaks, note, self._boot, time, clean)
         keep = clean or time - self._kept >= _KEEP_EVERY_US
-        self._writer.write(Change(rows, tiles, head, keep))
-        self._tree = tree
+        fresh = [(row[2], row[3]) for row in rows]
+        names, summaries = fold(self._names, fresh, self._tree.size)
+        self._writer.write(Change(rows, tiles, summaries, head, keep))
+        self._tree, self._names = tree, names
         if keep:
             self._kept = time
 
 
-def restore(rows: AuditRows, key: NoteKey) -> tuple[Head | None, GrowingTree]:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a log holds when it is opened.
+
+    Args:
+        head: the stored head, None for a new log.
+        tree: the tree, ready to grow.
+        names: tags and actors of the entries in the unfinished tile.
+    """
+
+    head: Head | None = None
+    tree: GrowingTree = field(default_factory=GrowingTree)
+    names: tuple[Name, ...] = ()
+
+
+def restore(rows: AuditRows, key: NoteKey) -> Stored:
     """Read the stored tree back and hold it against its own signed checkpoint.
 
     The newest leaves are hashed again; older ones stand in finished tiles, which `verify` recomputes.
@@ -149,7 +168,7 @@ def restore(rows: AuditRows, key: NoteKey) -> tuple[Head | None, GrowingTree]:
         key: the log's public key.
 
     Returns:
-        The stored head and the tree, ready to grow; None and the empty tree for a new log.
+        What the log holds; nothing for a new one.
 
     Raises:
         AuditTampered: signature, size, frontier or newest leaves do not agree.
@@ -158,7 +177,7 @@ def restore(rows: AuditRows, key: NoteKey) -> tuple[Head | None, GrowingTree]:
     if head is None:
         if last >= 0:
             raise AuditTampered(reason="有记录而没有检查点 there are entries but no checkpoint")
-        return None, GrowingTree()
+        return Stored()
     try:
         signed = verify_checkpoint(head.note.encode(), key)
         frontier = Frontier(head.size, head.peaks)
@@ -174,7 +193,8 @@ def restore(rows: AuditRows, key: NoteKey) -> tuple[Head | None, GrowingTree]:
         )
     tree = GrowingTree(frontier, _unfinished_rows(rows, head.size))
     _check_edge(tree)
-    return head, tree
+    edge = rows.rows(head.size - head.size % WIDTH, head.size)
+    return Stored(head, tree, tuple((row[2], row[3]) for row in edge))
 
 
 def _unfinished_rows(rows: AuditRows, size: int) -> tuple[tuple[bytes, ...], ...]:

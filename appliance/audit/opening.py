@@ -89,9 +89,10 @@ class LedgerOpener:
 
     def _open_ledger(self) -> tuple[Ledger, Head | None]:
         self._writer = AuditWriter(self._path, self._key, self._clock)
-        head, tree = restore(self._writer.rows, self.identity.note_key)
+        stored = restore(self._writer.rows, self.identity.note_key)
+        head = stored.head
         timekeeper = Timekeeper(self._clock, self._monotonic, head.time if head else 0)
-        return Ledger(self._writer, self.identity, timekeeper, boot_id(), tree), head
+        return Ledger(self._writer, self.identity, timekeeper, boot_id(), stored), head
 
     def _close_writer(self) -> None:
         writer, self._writer = self._writer, None

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import orjson
 
 from appliance.audit.event import Entry, Event
 from appliance.audit.store import AuditRows, Head, Row
+from appliance.audit.summary import needle
 from appliance.db.connection import open_connection
 from appliance.errors import AuditEntryUnknown
 from secure_compute.errors import TreeRangeInvalid
@@ -120,6 +122,11 @@ class AuditReader:
         with self._lock:
             return self._rows.tile(level, index)
 
+    def summary(self, tile: int) -> str | None:
+        """The stored words of a full tile."""
+        with self._lock:
+            return self._rows.summary(tile)
+
     def checkpoints(self) -> list[tuple[int, int, str]]:
         """The history of signed checkpoints: size, time, note."""
         with self._lock:
@@ -210,22 +217,27 @@ class AuditReader:
         return low
 
     def _candidates(self, query: Query, high: int) -> Iterator[Row]:
-        """Rows below an index, newest first, through the index that leaves the fewest."""
-        exact = query.tag is not None and not query.tag.endswith(_PREFIX)
-        choices = (
-            ("request", query.request_id),
-            ("receipt", query.receipt),
-            ("tag", query.tag if exact else None),
-            ("actor", query.actor),
-        )
-        column, value = next(((c, v) for c, v in choices if v is not None), (None, None))
-        while high > 0:
-            if column is not None and value is not None:
-                rows = list(self._rows.latest(column, value, high, _SCAN))
-            else:
-                rows = list(self._rows.newest(high, _SCAN))
+        """Rows below an index, newest first, by the shortest way to those that can meet a query."""
+        for column, value in (("request", query.request_id), ("receipt", query.receipt)):
+            if value is not None:
+                yield from self._paged(high, partial(self._rows.latest, column, value))
+                return
+        if query.tag is None and query.actor is None:
+            yield from self._paged(high, self._rows.newest)
+            return
+        # What stands behind the last full tile has no summary yet.
+        full = high // WIDTH
+        yield from reversed(self._rows.rows(full * WIDTH, high))
+        words = needle(tag=query.tag, actor=query.actor)
+        while tiles := self._rows.tiles_naming(words, full, _SCAN):
+            for tile in tiles:
+                yield from reversed(self._rows.rows(tile * WIDTH, (tile + 1) * WIDTH))
+            full = tiles[-1]
+
+    def _paged(self, high: int, read: Callable[[int, int], Iterator[Row]]) -> Iterator[Row]:
+        while rows := list(read(high, _SCAN)):
             yield from rows
-            high = rows[-1][0] if rows else 0
+            high = rows[-1][0]
 
 
 def as_entry(row: Row) -> Entry:

@@ -18,9 +18,7 @@ _TABLES: Final = (
         leaf BLOB NOT NULL
     ) STRICT
     """,
-    # The row id closes each index entry, so one tag's entries lie in the order of the log.
-    "CREATE INDEX entries_tag ON entries (tag)",
-    "CREATE INDEX entries_actor ON entries (actor)",
+    # Both ids are ordered by time, so these indexes only grow at their right edge.
     "CREATE INDEX entries_request ON entries (request) WHERE request IS NOT NULL",
     "CREATE INDEX entries_receipt ON entries (receipt) WHERE receipt IS NOT NULL",
     """
@@ -28,6 +26,14 @@ _TABLES: Final = (
         id INTEGER PRIMARY KEY,
         root BLOB NOT NULL,
         hashes BLOB NOT NULL
+    ) STRICT
+    """,
+    # Which tags and actors the 256 entries of a tile name: an index over tags or actors would
+    # touch one page for each of them in every commit, which costs more than the entries do.
+    """
+    CREATE TABLE summaries (
+        tile INTEGER PRIMARY KEY,
+        words TEXT NOT NULL
     ) STRICT
     """,
     """

@@ -48,12 +48,14 @@ class Change:
     Args:
         rows: the new entries.
         tiles: the tiles that became full.
+        summaries: tile and words of the entry tiles among them.
         head: the new head.
         keep_checkpoint: whether the checkpoint also goes into the history.
     """
 
     rows: Sequence[Row]
     tiles: Sequence[FullTile]
+    summaries: Sequence[tuple[int, str]]
     head: Head
     keep_checkpoint: bool
 
@@ -62,6 +64,9 @@ def create(path: Path, key: bytes, clock: Callable[[], datetime]) -> Connection:
     """Open the log's database for writing, with its tables in their newest shape."""
     path.touch(mode=0o600, exist_ok=True)
     connection = open_connection(path, key)
+    # A commit that folds the write-ahead log in waits for the disk twice more: do it seldom.
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA cache_size = -8000")
     try:
         with told(path):
             migrate(Database(connection, execute_plugins=False), MIGRATIONS, path, clock)
@@ -99,6 +104,8 @@ class AuditWriter:
                     "INSERT INTO tiles (id, root, hashes) VALUES (?, ?, ?)",
                     (tile.level << _LEVEL_SHIFT | tile.index, tile.root, tile.hashes),
                 )
+            for summary in change.summaries:
+                connection.execute("INSERT INTO summaries (tile, words) VALUES (?, ?)", summary)
             head = change.head
             connection.execute(
                 "INSERT OR REPLACE INTO head (id, size, peaks, note, boot, time, clean)"
@@ -167,14 +174,6 @@ class AuditRows:
         peaks = tuple(joined[i : i + HASH_SIZE] for i in range(0, len(joined), HASH_SIZE))
         return Head(size, peaks, note, boot, time, bool(clean))
 
-    def bounds(self) -> tuple[int, int]:
-        """The number of entries and one more than the largest index."""
-        with told(self._path):
-            count, largest = self._connection.execute(
-                "SELECT count(*), coalesce(max(idx), -1) FROM entries"
-            ).fetchone()
-        return int(count), int(largest) + 1
-
     def last_index(self) -> int:
         """The largest index, -1 in an empty log."""
         with told(self._path):
@@ -238,6 +237,24 @@ class AuditRows:
         with told(self._path):
             yield from self._connection.execute(_BY_COLUMN[column], (value, before, limit))
 
+    def summary(self, tile: int) -> str | None:
+        """The words of a full tile, or None while it is not full."""
+        with told(self._path):
+            row = self._connection.execute(
+                "SELECT words FROM summaries WHERE tile = ?", (tile,)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def tiles_naming(self, words: tuple[str, str], before: int, limit: int) -> list[int]:
+        """The newest full tiles below a tile whose words hold both texts, newest first."""
+        with told(self._path):
+            rows = self._connection.execute(
+                "SELECT tile FROM summaries WHERE tile < ? AND instr(words, ?) AND instr(words, ?)"
+                " ORDER BY tile DESC LIMIT ?",
+                (before, *words, limit),
+            ).fetchall()
+        return [row[0] for row in rows]
+
     def newest(self, before: int, limit: int) -> Iterator[Row]:
         """The newest entries below an index, newest first."""
         with told(self._path):
@@ -247,8 +264,6 @@ class AuditRows:
 _SELECT: Final = "SELECT idx, time, tag, actor, request, receipt, leaf FROM entries "
 _NEWEST: Final = _SELECT + "WHERE idx < ? ORDER BY idx DESC LIMIT ?"
 _BY_COLUMN: Final = {
-    "tag": _SELECT + "WHERE tag = ? AND idx < ? ORDER BY idx DESC LIMIT ?",
-    "actor": _SELECT + "WHERE actor = ? AND idx < ? ORDER BY idx DESC LIMIT ?",
     "request": _SELECT + "WHERE request = ? AND idx < ? ORDER BY idx DESC LIMIT ?",
     "receipt": _SELECT + "WHERE receipt = ? AND idx < ? ORDER BY idx DESC LIMIT ?",
 }

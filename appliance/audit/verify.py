@@ -8,12 +8,14 @@ from typing import Final
 
 from appliance.audit.reading import AuditReader
 from appliance.audit.store import Head, Row
+from appliance.audit.summary import words_of
 from appliance.audit.tree import GrowingTree
 from appliance.db.errors import DbError
 from secure_compute.canonical import canonical_bytes
 from secure_compute.errors import SecureComputeError
 from secure_compute.merkle import Frontier
 from secure_compute.note import Checkpoint, verify_checkpoint
+from secure_compute.tiles import WIDTH
 
 CHUNK: Final = 4096
 """Entries read at a time: sixteen tiles, about 2 MB."""
@@ -93,6 +95,7 @@ def _recompute(reader: AuditReader, size: int) -> GrowingTree:
                 f"第 {first} 条之后缺少记录。", f"Entries are missing after {first}.", first
             )
         floor = _check_rows(rows, first, floor)
+        _check_summaries(reader, rows, first)
         tree, tiles = tree.grow([sha256(b"\x00" + row[6]).digest() for row in rows])
         for tile in tiles:
             if reader.tile(tile.level, tile.index) != tile.hashes:
@@ -103,6 +106,19 @@ def _recompute(reader: AuditReader, size: int) -> GrowingTree:
                     bad,
                 )
     return tree
+
+
+def _check_summaries(reader: AuditReader, rows: Sequence[Row], first: int) -> None:
+    for start in range(0, len(rows) - WIDTH + 1, WIDTH):
+        tile = (first + start) // WIDTH
+        words = words_of((row[2], row[3]) for row in rows[start : start + WIDTH])
+        if reader.summary(tile) != words:
+            bad = first + start
+            raise _Disagreement(
+                f"从第 {bad} 条起的检索摘要与记录不同。",
+                f"The search summary from entry {bad} on differs from the entries.",
+                bad,
+            )
 
 
 def _check_rows(rows: Sequence[Row], first: int, floor: int) -> int:
