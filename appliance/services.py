@@ -1,39 +1,72 @@
-"""The services of an open box, and the order in which they start and stop."""
+"""The composition root: every service of an open box, made by constructor calls, started in order."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 
-from appliance.access.grants import Grant
+import models
+from appliance.access.migrations import MIGRATIONS as ACCESS
 from appliance.access.service import AccessService
+from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.catalogue.service import CatalogueService
 from appliance.db.database import Db
+from appliance.jobs.migrations import MIGRATIONS as JOBS
+from appliance.jobs.schedule import Schedules
 from appliance.jobs.service import JobService
+from appliance.posture.migrations import MIGRATIONS as POSTURE
+from appliance.posture.service import PostureService
+from appliance.serving.engine_maker import EngineMaker
 from appliance.serving.service import ServingService
 from appliance.serving.turn import Notary
+from appliance.settings.layout import StateLayout
+from appliance.settings.model import Settings
+from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
+from appliance.specialists.author import Ask, Written
+from appliance.vault.opened import Opened
+from models.capacity import Wish
+from models.engines.llama_cpp import find_llama_server
+from models.engines.process import ProcessKeeper
+from models.hardware.detect import detect_hardware
 from models.hardware.facts import Hardware
 from models.registry.shelf import Shelf
 
-OnText = Callable[[str], Awaitable[None]]
+VERSION: Final = "0.1.0"
+POLICY: Final = "1"
+"""Version of the rules that an answer passed; receipts name it."""
+NIGHTLY: Final = "30 3 * * *"
+MIGRATIONS: Final = (*ACCESS, *JOBS, *POSTURE)
+REFERENCE: Final = Path(models.__path__[0]) / "reference_model"
 
 
-class NoteWriter(Protocol):
-    """The admission-note specialist."""
+class EngineAuthor:
+    """Lets a specialist write through the serving room; the two rooms do not know each other."""
 
-    async def draft(
-        self,
-        facts: Mapping[str, Any],
-        grant: Grant,
-        request_id: str,
-        on_text: OnText | None = None,
-    ) -> Any:
-        """Draft, check and record a note."""
-        ...
+    def __init__(self, serving: ServingService) -> None:
+        self._serving = serving
 
-    def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the facts."""
-        ...
+    async def write(self, ask: Ask) -> AsyncGenerator[str | Written, None]:
+        """Yield text as it is written, then the account of the answer."""
+        writing = self._serving.write(
+            ask.model, ask.messages, max_tokens=ask.max_tokens, seed=ask.seed
+        )
+        async with aclosing(writing) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    yield piece
+                    continue
+                yield Written(
+                    piece.model,
+                    piece.model_digest,
+                    piece.adapter_digest,
+                    piece.prompt_tokens,
+                    piece.completion_tokens,
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +77,119 @@ class Services:
     log: AuditLog
     access: AccessService
     notary: Notary
-    shelf: Shelf
+    catalogue: CatalogueService
     serving: ServingService
     jobs: JobService
-    specialist: NoteWriter
-    posture: Any
+    specialist: AdmissionNoteWriter
+    posture: PostureService
     updates: Any
+    schedules: Schedules
     hardware: Callable[[], Hardware]
 
     async def start(self) -> None:
-        """Begin to serve: engines load, jobs go on."""
+        """Begin to serve: engines load, jobs go on, checks run and run again every night."""
+        await asyncio.to_thread(self.catalogue.place_reference, REFERENCE)
         await self.serving.start()
         await self.jobs.start()
+        self.schedules.cron("posture", NIGHTLY, self.posture.check)
+        self.schedules.start()
 
     async def close(self) -> None:
         """Stop in good order: no work without a record, no record after the log is closed."""
+        self.schedules.close()
         await self.jobs.close()
         await self.serving.close()
         await asyncio.to_thread(self.access.close)
         await asyncio.to_thread(self.log.close)
         await asyncio.to_thread(self.db.close)
+
+
+async def build(
+    settings: Settings, layout: StateLayout, opened: Opened, clock: Callable[[], datetime]
+) -> Services:
+    """Make the services of an opened vault.
+
+    Raises:
+        ApplianceError, ModelsError: what cannot be opened; nothing stays open then.
+    """
+    async with AsyncExitStack() as undo:
+        log = await asyncio.to_thread(_open_log, settings, layout, opened, clock)
+        undo.push_async_callback(asyncio.to_thread, log.close)
+        db = await asyncio.to_thread(Db, layout.box_db, opened.key("box.db"), MIGRATIONS, clock)
+        undo.push_async_callback(asyncio.to_thread, db.close)
+        access = await asyncio.to_thread(AccessService, db, log, time.time)
+        undo.push_async_callback(asyncio.to_thread, access.close)
+        hardware = await asyncio.to_thread(detect_hardware)
+        services = _assemble(settings, layout, opened, clock, _Ground(db, log, access, hardware))
+        undo.pop_all()
+        return services
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    db: Db
+    log: AuditLog
+    access: AccessService
+    hardware: Hardware
+
+
+def _open_log(
+    settings: Settings, layout: StateLayout, opened: Opened, clock: Callable[[], datetime]
+) -> AuditLog:
+    return AuditLog.open(
+        layout.audit_db,
+        opened.key("audit.db"),
+        AuditIdentity(opened.signing_key("audit"), settings.audit.origin),
+        clock=clock,
+        window_ms=settings.audit.window_ms,
+        version=VERSION,
+    )
+
+
+def _assemble(
+    settings: Settings,
+    layout: StateLayout,
+    opened: Opened,
+    clock: Callable[[], datetime],
+    ground: _Ground,
+) -> Services:
+    signer, salt = opened.signing_key("manifest"), opened.key("usage-salt")
+    shelf = Shelf(layout.shelf, clock=clock, trusted={signer.key_id: signer.verify_key})
+    catalogue = CatalogueService(shelf, signer, ground.log, settings.model.default)
+    posture = PostureService(ground.db, ground.log, time.time)
+    maker = EngineMaker(
+        server=find_llama_server((settings.engines.directory,)),
+        runtime=layout.run / "engines",
+        hardware=ground.hardware,
+        wish=Wish(context=settings.engines.context, slots=settings.engines.slots),
+        threads=settings.engines.threads,
+        keeper=ProcessKeeper(),
+    )
+    serving = ServingService(
+        catalogue,
+        maker,
+        default=settings.model.default,
+        idle_unload_s=settings.engines.idle_unload_s,
+    )
+    provenance = Provenance(salt, posture.digest, POLICY, clock)
+    return Services(
+        db=ground.db,
+        log=ground.log,
+        access=ground.access,
+        notary=Notary(ground.log, salt, posture.digest, POLICY, clock),
+        catalogue=catalogue,
+        serving=serving,
+        jobs=JobService(
+            ground.db,
+            ground.log,
+            {},
+            layout.jobs_dir,
+            time.time,
+            workers=settings.jobs.workers,
+        ),
+        specialist=AdmissionNoteWriter(EngineAuthor(serving), ground.log, provenance),
+        posture=posture,
+        updates=None,
+        schedules=Schedules(),
+        hardware=detect_hardware,
+    )

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from appliance.contract.base import Wire
 from appliance.contract.completion import (
     ChatCompletionRequest,
     CompletionRequest,
@@ -15,7 +15,7 @@ from appliance.contract.completion import (
 from appliance.contract.problem import PROBLEM_TYPE, Problem
 
 _REF: Final = "#/components/schemas/{model}"
-_HOT: Final = {
+_HOT: Final[dict[str, tuple[type[Wire], str]]] = {
     "/v1/chat/completions": (ChatCompletionRequest, "Chat; streamed with `stream: true`."),
     "/v1/completions": (CompletionRequest, "Continue a text."),
     "/v1/embeddings": (EmbeddingRequest, "Vectors of texts."),
@@ -25,7 +25,8 @@ _HOT: Final = {
 def describe(app: FastAPI) -> dict[str, Any]:
     """The whole document, in the form of OpenAPI 3.1."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    kinds: list[type[BaseModel]] = [Problem, *(model for model, _ in _HOT.values())]
+    kinds: list[type[Wire]] = [Problem]
+    kinds += [model for model, _ in _HOT.values()]
     _, schemas = models_json_schema([(kind, "validation") for kind in kinds], ref_template=_REF)
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas["$defs"])

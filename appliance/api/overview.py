@@ -10,10 +10,9 @@ import psutil
 from appliance.api.front import Front
 from appliance.api.views import job_view
 from appliance.contract.system import DeepHealth, Health, HostView, Info, JobsView
-from appliance.services import Services
+from appliance.services import VERSION, Services
 from appliance.settings.layout import StateLayout
 
-VERSION: Final = "0.1.0"
 _LATEST_JOBS: Final = 8
 
 

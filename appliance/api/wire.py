@@ -1,6 +1,6 @@
 """Uvicorn's HTTP protocol with the limits it lacks: head size, head time, and our own words."""
 
-import asyncio
+import asyncio  # noqa: TC003  # annotates an attribute
 import re
 from typing import Any, ClassVar, Final
 

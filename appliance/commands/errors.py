@@ -73,3 +73,13 @@ class FileUnreadable(ApplianceError):
     en = "The file {path} cannot be used: {reason}."
     way_out_zh = "请检查路径;文件应为 UTF-8 编码的 JSON 对象。"
     way_out_en = "Check the path; the file holds one JSON object in UTF-8."
+
+
+class ArgumentRefused(ApplianceError):
+    """Something on the command line that the box would not take."""
+
+    code = "command.argument-refused"
+    zh = "参数 {field} 不合要求:{reason}。"
+    en = "The argument {field} is refused: {reason}."
+    way_out_zh = "请运行同一命令加 --help 查看说明。"
+    way_out_en = "Run the same command with --help."

@@ -21,12 +21,14 @@ from typing_extensions import override
 from appliance.commands.errors import AlreadyRunning, CertificateMissing, PortTaken, SocketRefused
 from appliance.errors import ApplianceError
 from appliance.settings.layout import StateLayout, state_directory
-from appliance.settings.model import Settings
 
 if TYPE_CHECKING:
     import uvicorn
 
     from appliance.api.front import Front
+    from appliance.services import Services
+    from appliance.settings.model import Settings
+    from appliance.vault.opened import Opened
 
 BAD_CONFIGURATION: Final = 78
 """Exit status of sysexits.h: starting again would not help."""
@@ -71,7 +73,7 @@ def _tell(error: ApplianceError, status: int) -> int:
     return status
 
 
-def _serve(layout: StateLayout, settings: Settings, environ: Mapping[str, str]) -> int:
+def _serve(layout: StateLayout, settings: "Settings", environ: Mapping[str, str]) -> int:
     import uvloop  # noqa: PLC0415  # keeps --help light
 
     _more_files()
@@ -87,7 +89,7 @@ def _serve(layout: StateLayout, settings: Settings, environ: Mapping[str, str]) 
 
 async def _live(
     layout: StateLayout,
-    settings: Settings,
+    settings: "Settings",
     environ: Mapping[str, str],
     tcp: socket.socket,
     uds: socket.socket,
@@ -101,8 +103,11 @@ async def _live(
     def clock() -> datetime:
         return datetime.now(UTC)  # noqa: TID251  # the process's one clock; everything takes it
 
+    async def open_services(opened: "Opened") -> "Services":
+        return await build(settings, layout, opened, clock)
+
     vault = build_vault(layout, settings, environ, clock)
-    front = Front(settings, layout, vault, lambda opened: build(settings, layout, opened), clock)
+    front = Front(settings, layout, vault, open_services, clock)
     app = create_app(front)
     await _resume(front)
     # What start-up made stays: the collector need not look at it again (5 to 30 % more requests).
@@ -136,7 +141,7 @@ def _stop(front: "Front", servers: "list[uvicorn.Server]") -> None:
         server.should_exit = True
 
 
-def _server(app: object, settings: Settings, tls: tuple[Path, Path] | None) -> "uvicorn.Server":
+def _server(app: object, settings: "Settings", tls: tuple[Path, Path] | None) -> "uvicorn.Server":
     import uvicorn  # noqa: PLC0415  # keeps --help light
 
     from appliance.api.wire import BoxProtocol  # noqa: PLC0415

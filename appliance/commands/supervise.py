@@ -84,7 +84,7 @@ class Supervisor:
         while not self._asked:
             began = time.monotonic()
             status = self._live()
-            if self._asked or status == BAD_CONFIGURATION:
+            if status == BAD_CONFIGURATION:
                 break
             steady = time.monotonic() - began > _STEADY_S
             pause = _FIRST_PAUSE_S if steady else pause

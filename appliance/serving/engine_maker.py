@@ -2,7 +2,7 @@
 
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -56,12 +56,15 @@ class EngineMaker:
         directory.mkdir(mode=0o700, parents=True)
         uds = directory / "engine.sock"
         short = len(str(uds).encode()) <= _LONGEST_SOCKET
+        placement = place(inspection.summary, self.hardware, self.wish)
         spec = EngineSpec(
             model_id=model.card.id,
             model_path=model.path,
             address=Address(uds=uds) if short else Address(),
             secret=secrets.token_urlsafe(32),
             runtime_dir=directory,
-            placement=place(inspection.summary, self.hardware, self.wish),
+            placement=placement
+            if self.threads is None
+            else replace(placement, threads=self.threads),
         )
         return EngineSupervisor(LlamaCpp(self.server), spec, keeper=self.keeper)

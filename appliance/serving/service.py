@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -154,28 +154,31 @@ class ServingService:
         *,
         max_tokens: int,
         seed: int = 0,
-        on_text: Callable[[str], Awaitable[None]] | None = None,
-    ) -> Written:
-        """Have a model write an answer, greedily, for a service of the box itself.
+    ) -> AsyncGenerator[str | Written, None]:
+        """Have a model write greedily for a service of the box itself.
 
         Args:
             model: model id, or None for the default one.
             messages: turns with `role` and `content`.
             max_tokens: the longest answer.
             seed: sampling seed, recorded with the answer.
-            on_text: called with each piece of text as it is written.
+
+        Yields:
+            Text as it is written, then one `Written`.
 
         Raises:
-            ApplianceError, ModelsError: no answer came.
+            ApplianceError, ModelsError: no answer came, or it broke off.
         """
         upstream = self.ready(model) or await self.upstream(model)
         upstream.enter()
         try:
-            written = await write(upstream, messages, max_tokens, seed, on_text)
+            async with aclosing(write(upstream, messages, max_tokens, seed)) as writing:
+                async for piece in writing:
+                    if isinstance(piece, Written):
+                        self.traffic.answered(piece.prompt_tokens + piece.completion_tokens)
+                    yield piece
         finally:
             upstream.leave()
-        self.traffic.answered(written.prompt_tokens + written.completion_tokens)
-        return written
 
     def status(self) -> list[ServedEngine]:
         """Every engine that was asked for."""

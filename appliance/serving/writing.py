@@ -1,7 +1,7 @@
 """Has an engine write for a service of the box itself: greedy, with text as it comes."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,9 +18,8 @@ _DATA: Final = b"data: "
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a model wrote; `finish` is "stop" or "length", `seconds` the wall time it took."""
+    """The account of an answer; `finish` is "stop" or "length", `seconds` the wall time it took."""
 
-    text: str
     finish: str
     prompt_tokens: int
     completion_tokens: int
@@ -34,7 +33,6 @@ class _Parts:
     """An answer as it grows."""
 
     def __init__(self) -> None:
-        self.text: list[str] = []
         self.finish = ""
         self.prompt_tokens = 0
         self.completion_tokens = 0
@@ -53,18 +51,15 @@ class _Parts:
             piece = choices[0]["delta"].get("content") or ""
         except (msgspec.DecodeError, AttributeError, KeyError, TypeError, ValueError):
             raise EngineFaulty(reason="SSE") from None
-        self.text.append(piece)
         return str(piece)
 
 
 async def write(
-    upstream: Upstream,
-    messages: Sequence[Mapping[str, str]],
-    max_tokens: int,
-    seed: int,
-    on_text: Callable[[str], Awaitable[None]] | None,
-) -> Written:
-    """Ask for one greedy answer and return it whole.
+    upstream: Upstream, messages: Sequence[Mapping[str, str]], max_tokens: int, seed: int
+) -> AsyncGenerator[str | Written, None]:
+    """Ask for one greedy answer: yield its text as it is written, then the account of it.
+
+    Closing the generator early makes the engine stop.
 
     Raises:
         EngineGone, EngineSilent, EngineBusy, EngineRefused, EngineFaulty, ModelLoading.
@@ -85,11 +80,11 @@ async def write(
     try:
         if exchange.status != HTTPStatus.OK:
             raise await _refusal(exchange, upstream)
-        await _follow(exchange, parts, on_text)
+        async for text in _follow(exchange, parts):
+            yield text
     finally:
         exchange.abort()
-    return Written(
-        "".join(parts.text),
+    yield Written(
         parts.finish,
         parts.prompt_tokens,
         parts.completion_tokens,
@@ -100,9 +95,7 @@ async def write(
     )
 
 
-async def _follow(
-    exchange: Exchange, parts: _Parts, on_text: Callable[[str], Awaitable[None]] | None
-) -> None:
+async def _follow(exchange: Exchange, parts: _Parts) -> AsyncGenerator[str, None]:
     half = b""
     while data := await exchange.more():
         *events, half = (half + data).split(b"\n\n")
@@ -110,8 +103,8 @@ async def _follow(
             if event == b"data: [DONE]":
                 return
             text = parts.take(event[len(_DATA) :]) if event.startswith(_DATA) else ""
-            if text and on_text is not None:
-                await on_text(text)
+            if text:
+                yield text
     raise EngineGone(reason="stream ended early")
 
 

@@ -14,13 +14,13 @@ from msgspec import Meta, Struct
 from appliance.api.errors import BodyMalformed, FieldRefused
 
 Short = Annotated[str, Meta(max_length=256)]
-ModelId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+ModelId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 Stop = Annotated[str, Meta(min_length=1, max_length=128)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Tokens = Annotated[int, Meta(ge=1, le=32_768)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-DataUrl = Annotated[str, Meta(pattern=r"^data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+$")]
+DataUrl = Annotated[str, Meta(pattern=r"^data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+\Z")]
 
 
 class Strict(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True, gc=False):

@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from appliance.access.grants import Grant
 from appliance.api.deps import Box, ChatCaller, ModelReader, ModelWriter, TheFront
 from appliance.api.views import model_view
-from appliance.audit.events import model_shelf
 from appliance.contract.catalogue import (
     CardView,
     ListedModel,
@@ -40,26 +39,26 @@ def _visible(who: Grant, model: ShelvedModel) -> bool:
 @router.get("/v1/models")
 def list_models(box: Box, who: ChatCaller) -> ModelList:
     """The models that the caller's key may use."""
-    return ModelList(data=tuple(_listed(m) for m in box.shelf.list() if _visible(who, m)))
+    return ModelList(data=tuple(_listed(m) for m in box.catalogue.models() if _visible(who, m)))
 
 
 @router.get("/v1/models/{model_id}")
 def get_model(model_id: str, box: Box, who: ChatCaller) -> ListedModel:
     """One model."""
     box.access.allow(who, model_id)
-    return _listed(box.shelf.get(model_id))
+    return _listed(box.catalogue.get(model_id))
 
 
 @router.get("/api/v1/models")
 def models(box: Box, _: ModelReader) -> list[ModelView]:
     """The models on the shelf and the state of their engines."""
-    return [_view(box, model) for model in box.shelf.list()]
+    return [_view(box, model) for model in box.catalogue.models()]
 
 
 @router.get("/api/v1/models/{model_id}/card")
 def card(model_id: str, box: Box, _: ModelReader) -> CardView:
     """A model's card and signed manifest."""
-    model = box.shelf.get(model_id)
+    model = box.catalogue.get(model_id)
     manifest = orjson.loads(model.manifest.to_bytes())
     return CardView(model=_view(box, model), card=model.card.to_json(), manifest=manifest)
 
@@ -67,9 +66,7 @@ def card(model_id: str, box: Box, _: ModelReader) -> CardView:
 @router.post("/api/v1/models/{model_id}/verify")
 def verify(model_id: str, box: Box, who: ModelWriter, front: TheFront) -> ModelVerified:
     """Hash every byte of a model again."""
-    manifest = box.shelf.verify(model_id)
-    event = model_shelf("verify", who.actor, model=model_id, digest=manifest.digest)
-    box.log.append(event).result()
+    manifest = box.catalogue.verify(model_id, who.actor)
     return ModelVerified(
         id=model_id,
         digest=manifest.digest,

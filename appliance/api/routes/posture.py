@@ -12,10 +12,10 @@ router = APIRouter(prefix="/api/v1/posture", tags=["posture"])
 @router.get("")
 def posture(box: Box, _: SystemReader) -> PostureReport:
     """The last report of the firmware checks."""
-    return posture_report(box.posture.current())
+    return posture_report(box.posture.last())
 
 
 @router.post("/check")
-def check(box: Box, who: SystemReader) -> PostureReport:
+async def check(box: Box, who: SystemReader) -> PostureReport:
     """Run the firmware checks now."""
-    return posture_report(box.posture.check(who.actor))
+    return posture_report(await box.posture.check(who.actor))

@@ -1,20 +1,19 @@
 """Routes of the specialists: the admission note, drafted whole or before the reader's eyes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from appliance.access.grants import Grant
 from appliance.api.deps import Box, RequestId, SpecialistCaller, TheFront
 from appliance.api.events import Told, event_stream
-from appliance.api.views import draft_view
-from appliance.contract.specialist import Draft, DraftEvent, DraftWish
-from appliance.services import Services
+from appliance.api.views import draft_event, draft_view
+from appliance.contract.specialist import Draft, DraftWish
+from appliance.specialists.admission_note import Caller, Checked, Delta, Done
 
 router = APIRouter(prefix="/api/v1/specialists", tags=["specialists"])
+Step = Delta | Checked | Done
 
 
 @router.post("/admission-note", response_model=Draft)
@@ -22,9 +21,12 @@ async def draft(
     wish: DraftWish, front: TheFront, box: Box, who: SpecialistCaller, request_id: RequestId
 ) -> Draft | StreamingResponse:
     """Draft a note from key facts; `stream` shows the unchecked text as it is written (SSE)."""
-    if wish.stream:
-        return event_stream(_told(box, wish, who, request_id), request_id, front.stopping)
-    return draft_view(await box.specialist.draft(wish.facts, who, request_id))
+    caller = Caller(who.actor, request_id)
+    if not wish.stream:
+        return draft_view(await box.specialist.draft(wish.facts, caller))
+    telling = box.specialist.stream(wish.facts, caller)
+    # The first event is awaited here: what is refused at once is refused with its own status.
+    return event_stream(_told(await anext(telling), telling), request_id, front.stopping)
 
 
 @router.get("/admission-note/schema")
@@ -33,24 +35,7 @@ def schema(box: Box, _: SpecialistCaller) -> dict[str, Any]:
     return box.specialist.schema()
 
 
-async def _told(box: Services, wish: DraftWish, who: Grant, request_id: str) -> AsyncIterator[Told]:
-    written: asyncio.Queue[str | None] = asyncio.Queue()
-
-    async def draft_it() -> Draft:
-        try:
-            made = await box.specialist.draft(wish.facts, who, request_id, written.put)
-            return draft_view(made)
-        finally:
-            await written.put(None)
-
-    task = asyncio.create_task(draft_it(), name="draft")
-    try:
-        while (text := await written.get()) is not None:
-            yield Told("delta", DraftEvent(event="delta", text=text))
-        made = await task
-    finally:
-        # Who hangs up needs no note: the engine stops writing it.
-        task.cancel()
-    checked = DraftEvent(event="checked", repairs=made.repairs, flags=made.flags)
-    yield Told("checked", checked)
-    yield Told("done", DraftEvent(event="done", draft=made))
+async def _told(first: Step, rest: AsyncIterator[Step]) -> AsyncIterator[Told]:
+    yield Told(*draft_event(first))
+    async for step in rest:
+        yield Told(*draft_event(step))

@@ -40,7 +40,7 @@ def overview(front: TheFront, box: Box, _: SystemReader) -> Overview:
         uptime_s=(now - front.started).total_seconds(),
         info=info_of(front, box),
         health=health_of(front),
-        posture=posture_summary(box.posture.current()),
+        posture=posture_summary(box.posture.last()),
         engines=tuple(engine_view(one) for one in box.serving.status()),
         accelerators=tuple(accelerator_view(card) for card in box.hardware().accelerators),
         host=host_of(front.layout),

@@ -1,0 +1,272 @@
+"""A box for tests: real audit log, database, access and HTTP servers, with a stub for the engine."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+
+from appliance.access.grants import KeyWish
+from appliance.access.service import AccessService
+from appliance.api.door import local_door
+from appliance.api.front import Front
+from appliance.api.wire import BoxProtocol
+from appliance.app import BoxApi, create_app
+from appliance.audit.ledger import AuditIdentity
+from appliance.audit.log import AuditLog
+from appliance.db.database import Db
+from appliance.errors import WrongSecret
+from appliance.jobs.service import JobService
+from appliance.posture.service import PostureService
+from appliance.services import MIGRATIONS, Services
+from appliance.serving.errors import ModelLoading
+from appliance.serving.traffic import Traffic
+from appliance.serving.turn import Notary
+from appliance.serving.upstream import Upstream
+from appliance.serving.upstream_client import Endpoint, UpstreamPool
+from appliance.settings.layout import StateLayout
+from appliance.settings.model import Settings
+from appliance.vault.outcome import VaultStatus
+from models.engines.lifecycle_table import Health
+from models.errors import ModelUnknown
+from models.hardware.detect import detect_hardware
+from secure_compute.signing import SigningKey
+from tests.fakes.stub_engine import serve as serve_stub
+
+MODEL = "wardbox-reference"
+PASSPHRASE = "a long passphrase of ours"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class TestVault:
+    """A vault that opens by one passphrase."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    def status(self) -> VaultStatus:
+        return VaultStatus("unlocked" if self.is_open else "locked", "embedded", ("passphrase",))
+
+    def resume(self) -> object | None:
+        return self if self.is_open else None
+
+    def unlock(self, secret: str) -> object:
+        if secret != PASSPHRASE:
+            raise WrongSecret
+        self.is_open = True
+        return self
+
+    def lock(self) -> None:
+        self.is_open = False
+
+    def close(self) -> None:
+        pass
+
+
+class StubServing:
+    """One model behind a stub engine; tests break it in their own ways."""
+
+    def __init__(self, upstream: Upstream | None) -> None:
+        self.default = MODEL
+        self.traffic = Traffic()
+        self.one = upstream
+        self.loading = False
+
+    def ready(self, model: str | None) -> Upstream | None:
+        if self.loading or (model or MODEL) != MODEL:
+            return None
+        return self.one
+
+    async def upstream(self, model: str | None) -> Upstream:
+        if (model or MODEL) != MODEL:
+            raise ModelUnknown(model_id=model, name=model)
+        if self.loading or self.one is None:
+            raise ModelLoading(model=MODEL, percent=40, progress=0.4, retry_after_s=3)
+        return self.one
+
+    def status(self) -> list[Any]:
+        return []
+
+    def default_state(self) -> str:
+        return "loading" if self.loading else "ready"
+
+    async def deep_health(self, model: str | None = None) -> Health:
+        return Health(ok=True, latency_ms=1.5)
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        if self.one is not None:
+            self.one.pool.close()
+
+
+class NoCatalogue:
+    def models(self) -> tuple[()]:
+        return ()
+
+    def get(self, model_id: str) -> Any:
+        raise ModelUnknown(model_id=model_id, name=model_id)
+
+    verify = get
+
+    def place_reference(self, folder: Path) -> None:
+        pass
+
+
+class NoSchedules:
+    def cron(self, *args: object) -> None:
+        pass
+
+    every = cron
+
+    def start(self) -> None:
+        pass
+
+    close = start
+
+
+@dataclass
+class LiveBox:
+    front: Front
+    app: BoxApi
+    services: Services
+    serving: StubServing
+    key: str
+    port: int
+    socket: Path
+    http: aiohttp.ClientSession
+    local: aiohttp.ClientSession
+    log: AuditLog
+    vault: TestVault
+    engine_servers: list[asyncio.Server] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def make_key(self, *scopes: str, **more: Any) -> dict[str, str]:
+        made = self.services.access.create_key(KeyWish("t", frozenset(scopes), **more))
+        return {"Authorization": f"Bearer {made.secret}"}
+
+    def tags(self) -> list[str]:
+        from appliance.audit.reading import Query
+
+        return [e.event.tag for e in reversed(self.log.reader.search(Query(limit=1000)))]
+
+    def entries(self, tag: str) -> list[Any]:
+        from appliance.audit.reading import Query
+
+        return [e.event for e in self.log.reader.search(Query(tag=tag, limit=1000))]
+
+
+async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = "") -> Services:
+    db = Db(state / "box.db", secrets.token_bytes(32), MIGRATIONS)
+    access = AccessService(db, log, time.time)
+    abilities = frozenset({"chat", "completions", "embeddings"})
+    pool = UpstreamPool(Endpoint(uds, "", 0, secret, silence_s=5.0))
+    serving = StubServing(None)
+    serving.one = Upstream(MODEL, "ab" * 32, None, abilities, pool, count=serving.traffic.answered)
+    (state / "jobs").mkdir()
+    return Services(
+        db=db,
+        log=log,
+        access=access,
+        notary=Notary(log, b"s" * 32, lambda: "unchecked", "1", now),
+        catalogue=NoCatalogue(),  # type: ignore[arg-type]
+        serving=serving,  # type: ignore[arg-type]
+        jobs=JobService(db, log, {}, state / "jobs", time.time),
+        specialist=None,  # type: ignore[arg-type]
+        posture=PostureService(db, log, time.time),
+        updates=None,
+        schedules=NoSchedules(),  # type: ignore[arg-type]
+        hardware=detect_hardware,
+    )
+
+
+@contextlib.asynccontextmanager
+async def live_box(
+    tmp: Path, *, token_ms: float = 0.0, tokens: int = 8, **server: Any
+) -> AsyncIterator[LiveBox]:
+    """A box on loopback and on a Unix socket, unlocked, with a key for everything."""
+    state = tmp / "state"
+    state.mkdir()
+    stub = tmp / "engine.sock"
+    engines, _ = await serve_stub(port=None, uds=stub, token_ms=token_ms, tokens=tokens)
+    layout = StateLayout(state)
+    settings = Settings.model_validate({"server": {"names": ["box.hospital.cn"], **server}})
+    signing = SigningKey.generate()
+    log = AuditLog.open(
+        tmp / "audit.db", b"k" * 32, AuditIdentity(signing, "wardbox/test"), clock=now
+    )
+    services = await build_services(state, stub, log)
+
+    async def build(_: Any) -> Services:
+        return services
+
+    vault = TestVault()
+    front = Front(settings, layout, vault, build, now)  # type: ignore[arg-type]
+    app = create_app(front)
+    vault.is_open = True
+    await front.start()
+    scopes = services.access.local_grant().scopes
+    key = services.access.create_key(KeyWish("all", scopes)).secret
+    tcp = socket.socket()
+    tcp.bind(("127.0.0.1", 0))
+    uds = socket.socket(socket.AF_UNIX)
+    path = tmp / "box.sock"
+    uds.bind(str(path))
+    servers = [_server(app, tcp), _server(local_door(app), uds)]
+    tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]
+    while not all(one.started for one, _ in servers):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    async with (
+        aiohttp.ClientSession() as http,
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as local,
+    ):
+        box = LiveBox(
+            front, app, services, services.serving, key, tcp.getsockname()[1], path,  # type: ignore[arg-type]
+            http, local, log, vault, engines,
+        )  # fmt: skip
+        try:
+            yield box
+        finally:
+            front.stopping.set()
+            for one, _ in servers:
+                one.should_exit = True
+                one.force_exit = True
+            await asyncio.gather(*tasks)
+            await front.close()
+            log.close()
+            for engine in engines:
+                engine.close()
+
+
+def _server(app: Any, sock: socket.socket) -> tuple[uvicorn.Server, socket.socket]:
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self):
+            yield
+
+    config = uvicorn.Config(
+        app, http=BoxProtocol, loop="asyncio", lifespan="off", log_config=None, ws="none",
+        access_log=False, server_header=False,
+    )  # fmt: skip
+    return Server(config), sock

@@ -1,0 +1,29 @@
+"""The box that the API's tests speak to."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.appliance.api.box import LiveBox, live_box
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[LiveBox]:
+    async with live_box(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+async def slow_box(tmp_path: Path) -> AsyncIterator[LiveBox]:
+    """A box whose engine takes 30 ms for a token and writes 100."""
+    async with live_box(tmp_path, token_ms=30, tokens=100) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_box(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveBox]:
+    """One box for tests that leave nothing behind."""
+    async with live_box(tmp_path_factory.mktemp("shared")) as one:
+        yield one
