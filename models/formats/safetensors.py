@@ -40,7 +40,7 @@ DTYPES: Final[dict[str, int]] = {
     "U64": 64,
 }
 # The format allows 100 MB; a header of fifty thousand tensors, more than any real file has, needs 6.
-MAX_HEADER_BYTES: Final = 8 << 20
+MAX_HEADER_BYTES: Final = 6 << 20
 _MAX_TENSORS: Final = 50_000
 _MAX_DIMS: Final = 16
 _MAX_NAME: Final = 512
@@ -103,6 +103,11 @@ def read_safetensors(path: Path) -> SafetensorsHeader:
 def parse_safetensors(view: FileView) -> SafetensorsHeader:
     """Reads and checks the header of an open safetensors file; see `read_safetensors`."""
     raw = _header_bytes(view)
+    # Three brackets a tensor; far more of them only cost time and memory.
+    brackets = raw.count(b"{") + raw.count(b"[")
+    if brackets > 4 * _MAX_TENSORS:
+        limit = 4 * _MAX_TENSORS
+        raise SafetensorsMalformed.by("limit", what="brackets", count=brackets, limit=limit)
     document = parse_json(raw, _WHERE, SafetensorsMalformed)
     if not isinstance(document, dict):
         raise SafetensorsMalformed.by("json", where=_WHERE, why="object expected")

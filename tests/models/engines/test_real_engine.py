@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,18 @@ async def test_garbage_from_an_engine_is_no_health(tmp_path) -> None:
         address = Address(port=silent.getsockname()[1])
         answer = await ask(address, "", chat("x"), timeout_s=0.1)
     assert "no answer" in answer.problem
+
+
+async def test_an_embedding_engine_gives_vectors(llama_server, tiny_model, tmp_path) -> None:
+    spec = replace(spec_for(tiny_model, tmp_path), mode="embed")
+    engine = EngineSupervisor(LlamaCpp(llama_server), spec, limits=QUICK)
+    address = await engine.ensure_ready(30)
+    assert "embeddings" in engine.capabilities
+    request = ProbeRequest("POST", "/v1/embeddings", {"model": "tiny", "input": ["一", "b"]}, "")
+    answer = await ask(address, spec.secret, request, timeout_s=20)
+    rows = json.loads(answer.body)["data"]
+    assert [len(row["embedding"]) for row in rows] == [32, 32]
+    await engine.stop()
 
 
 def test_uvloop_carries_it_too(llama_server, tiny_model, tmp_path) -> None:

@@ -69,6 +69,7 @@ BAD = {
     "1e999": (raw('{"a":{"dtype":"F32","shape":[1e999],"data_offsets":[0,64]}}'), "json-number"),
     "5000 digits": (raw('{"a":{"dtype":"F32","shape":[' + "9" * 5000 + "]}}"), "json-number"),
     "depth bomb": (raw('{"a":' + "[" * 100_000 + "]" * 100_000 + "}"), "json-depth"),
+    "many objects": (raw('{"a":[' + "{}," * 200_001 + "1]}"), "limit"),
     "dtype": (safetensors_file(entry(dtype="Q4"), DATA), "tensor-type"),
     "dtype lower": (safetensors_file(entry(dtype="f32"), DATA), "tensor-type"),
     "dtype list": (safetensors_file(entry(dtype=["F32"]), DATA), "tensor-type"),
