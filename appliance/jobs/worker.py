@@ -109,7 +109,7 @@ class Worker:
         """Return the exit status (negative: the signal), or None when it still runs."""
         # asyncio's own wait() also waits for the pipes, which a flood or a grandchild keeps open.
         deadline = time.monotonic() + timeout_s
-        while self._process.returncode is None and time.monotonic() < deadline:
+        while self._process.returncode is None and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)
         return self._process.returncode
 

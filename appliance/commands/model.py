@@ -1,0 +1,75 @@
+"""`wardbox model`: list the shelf, verify a model, show its card, inspect a file."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.commands.conversation import converse
+from appliance.commands.jobs import plain
+
+if TYPE_CHECKING:
+    from appliance.client.session import Session
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `model` to the command line."""
+    parser = commands.add_parser("model", help="模型 list, verify or inspect models")
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    what.add_parser("list", help="货架上的模型 models on the shelf")
+    for name, text in (("verify", "重新校验 hash a model again"), ("card", "模型卡 show its card")):
+        one = what.add_parser(name, help=text)
+        one.add_argument("id", help="模型标识 a model id")
+    inspect = what.add_parser("inspect", help="检查模型文件,不经过设备 judge a file, without a box")
+    inspect.add_argument("file", type=Path, help="GGUF、safetensors 文件或文件夹 a file or folder")
+    inspect.add_argument("--json", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked.
+
+    Returns:
+        0 done or acceptable, 1 refused or not acceptable, 3 no box answers.
+    """
+    if args.what == "inspect":
+        return _inspect(args)
+    actions = {"list": _list, "verify": _verify, "card": _card}
+    return converse(args, lambda session: actions[args.what](session, args))
+
+
+async def _list(session: "Session", _: argparse.Namespace) -> int:
+    for model in await session.models():
+        default = "*" if model.default else " "
+        line = (
+            f"{default} {model.id}  {model.version}  {model.architecture}  {model.quantisation}"
+            f"  {model.bytes / 1e6:.1f} MB  {model.engine}  {model.digest[:16]}"
+        )
+        print(plain(line))
+    return 0
+
+
+async def _verify(session: "Session", args: argparse.Namespace) -> int:
+    found = await session.verify_model(args.id)
+    print(plain(f"{found.id}: {found.files} 个文件 files, {found.bytes} B, 无误 sound"))
+    print(plain(found.digest))
+    return 0
+
+
+async def _card(session: "Session", args: argparse.Namespace) -> int:
+    print((await session.card(args.id)).model_dump_json(indent=2))
+    return 0
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    from models.formats.inspect import inspect_file  # noqa: PLC0415  # keeps --help light
+
+    found = inspect_file(args.file)
+    if args.json:
+        print(json.dumps(found.to_json(str(args.file)), ensure_ascii=False, indent=2))
+    else:
+        stream = sys.stdout if found.accepted else sys.stderr
+        print(plain(f"{found.code}: {found.reason.zh} {found.reason.en}"), file=stream)
+        if not found.accepted:
+            print(plain(f"→ {found.way_out.zh} {found.way_out.en}"), file=stream)
+    return 0 if found.accepted else 1

@@ -1,0 +1,70 @@
+"""Times: what runs every so often or at an hour of the night, on APScheduler's asyncio scheduler."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta, timezone, tzinfo
+from typing import Final
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+_LOG = logging.getLogger(__name__)
+_GRACE_S: Final = 3600
+
+
+def local_zone() -> tzinfo:
+    """Return the machine's offset from UTC as of now; a hospital's night is a local one."""
+    return timezone(timedelta(seconds=time.localtime().tm_gmtoff))
+
+
+class Schedules:
+    """Recurring work of the box. One run of each at a time; missed ones are run once, not many times.
+
+    Args:
+        zone: Time zone of cron times; the machine's when left out.
+    """
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone or local_zone()
+        self._scheduler = AsyncIOScheduler(timezone=self._zone)
+
+    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        """Run `work` every `seconds` seconds, the first time after that long."""
+        trigger = IntervalTrigger(seconds=seconds, timezone=self._zone)
+        self._add(name, trigger, work)
+
+    def cron(self, name: str, when: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Run `work` at cron times ("30 3 * * *": half past three every night)."""
+        self._add(name, CronTrigger.from_crontab(when, timezone=self._zone), work)
+
+    def names(self) -> list[str]:
+        """Return what is scheduled."""
+        return [job.id for job in self._scheduler.get_jobs()]
+
+    def start(self) -> None:
+        """Begin; called on the event loop that the work runs on."""
+        self._scheduler.start()
+
+    def close(self) -> None:
+        """Stop; work under way goes on to its end."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def _add(self, name: str, trigger: object, work: Callable[[], Awaitable[object]]) -> None:
+        async def told() -> None:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001  # one of the three walls: a task of the box's own
+                _LOG.exception("scheduled work failed", extra={"job": name})
+
+        self._scheduler.add_job(
+            told,
+            trigger,
+            id=name,
+            replace_existing=True,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=_GRACE_S,
+        )

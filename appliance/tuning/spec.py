@@ -1,0 +1,96 @@
+"""What a training job may ask for: known keys in known bounds, and never a path."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+from appliance.jobs.errors import JobSpecInvalid
+from appliance.jobs.job import Json
+
+RECIPES: Final = ("reference",)
+"""Recipes by name; "reference" is a small decoder taught by the record generator alone."""
+_MODEL_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class TuningSpec:
+    """A training job.
+
+    Attributes:
+        recipe: One of `RECIPES`.
+        name: Model id of the result; free on the shelf.
+        version: Its version.
+        seed: Seed of the generator and of the weights.
+        records: How many records the generator invents.
+        minutes: Longest training in minutes.
+        steps: Most steps.
+        threads: Threads of the worker.
+    """
+
+    name: str
+    recipe: str = "reference"
+    version: str = "1"
+    seed: int = 1
+    records: int = 9_000
+    minutes: float = 24.0
+    steps: int = 1_000
+    threads: int = 1
+
+    def to_json(self) -> Json:
+        """Return it as plain JSON values."""
+        return asdict(self)
+
+
+_BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "seed": (0, 2**32 - 1),
+    "records": (32, 200_000),
+    "minutes": (0.0, 7 * 24 * 60.0),
+    "steps": (1, 10_000_000),
+    "threads": (1, 256),
+}
+
+
+def read_spec(value: Json, taken: Callable[[str], bool]) -> TuningSpec:
+    """Judge a submitted spec.
+
+    Args:
+        value: The JSON object.
+        taken: Tells whether a model id is on the shelf already.
+
+    Raises:
+        JobSpecInvalid: A key is unknown, missing, of a wrong type or out of bounds.
+    """
+    known = {each.name for each in fields(TuningSpec)}
+    unknown = sorted(set(value) - known)
+    if unknown:
+        raise _invalid(unknown[0], "未知的键", "unknown key")
+    if value.get("recipe", "reference") not in RECIPES:
+        raise _invalid("recipe", f"可用 {', '.join(RECIPES)}", f"one of {', '.join(RECIPES)}")
+    _text(value, "name", _MODEL_ID)
+    if "version" in value:
+        _text(value, "version", _VERSION)
+    for field, (low, high) in _BOUNDS.items():
+        if field in value:
+            _number(value[field], field, low, high)
+    spec = TuningSpec(**value)
+    if taken(spec.name):
+        raise _invalid("name", "货架上已有此模型", "the shelf already holds it")
+    return spec
+
+
+def _text(value: Json, field: str, pattern: re.Pattern[str]) -> None:
+    given = value.get(field)
+    if not isinstance(given, str) or not pattern.fullmatch(given):
+        raise _invalid(field, "须为小写字母、数字、点、横线", "letters, digits, dot, hyphen")
+
+
+def _number(given: Any, field: str, low: float, high: float) -> None:
+    kinds = (int, float) if field == "minutes" else (int,)
+    if isinstance(given, bool) or not isinstance(given, kinds) or not low <= given <= high:
+        raise _invalid(field, f"须在 {low:g} 至 {high:g} 之间", f"must lie in {low:g}..{high:g}")
+
+
+def _invalid(field: str, zh: str, en: str) -> JobSpecInvalid:
+    return JobSpecInvalid(field=ascii(field[:64]).strip("'"), reason_zh=zh, reason_en=en)
