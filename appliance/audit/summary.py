@@ -12,10 +12,8 @@ _MARK = "\n"
 
 def words_of(names: Iterable[Name]) -> str:
     """The distinct tags and actors of a tile, each between line feeds, sorted."""
-    found: set[str] = set()
-    for tag, actor in names:
-        found.add(f"t {tag}")
-        found.add(f"a {actor}")
+    pairs = set(names)
+    found = {f"t {tag}" for tag, _ in pairs} | {f"a {actor}" for _, actor in pairs}
     return _MARK + _MARK.join(sorted(found)) + _MARK
 
 
