@@ -1,0 +1,54 @@
+"""The help page: keys, signs and what each screen is for."""
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+ROWS = (
+    ("", "到处可用 everywhere"),
+    ("F1–F5 / 1–5", "总览 overview · 病历 note · 任务 jobs · 审计 audit · 门禁 door"),
+    ("Tab / Shift+Tab", "下一处 / 上一处 next / previous field"),
+    ("Ctrl+R", "立即重试 try the box again now"),
+    ("Ctrl+P", "命令与配色 commands and colours"),
+    ("Esc", "离开输入框;关闭对话框 leave a field; close a dialog"),
+    ("q / Ctrl+Q", "退出 quit (Ctrl+Q 在输入框内也可用 works inside a field too)"),
+    ("", "病历 note"),
+    ("F6 / F7", "填入示例 example / 起草 draft"),
+    ("F8", "窄屏切换要素与病历 facts or note on a narrow screen"),
+    ("↑ ↓", "逐句选择,看出处 choose a sentence, see its sources"),
+    ("", "任务 jobs"),
+    ("n / e", "新训练 train / 新评测 evaluate"),
+    ("c / u", "取消 cancel / 续跑 resume"),
+    ("", "审计 audit"),
+    ("v / x / p", "核验 verify / 导出 export / 存在证明 inclusion proof"),
+    ("/ · Space", "筛选 filter · 暂停或继续 pause or follow"),
+    ("", "符号 signs"),
+    ("✔ ▲ ✖ ?", "正常 good · 注意 attention · 有问题 bad · 未知 unknown"),
+)
+
+
+class GuideDialog(ModalScreen[None]):
+    """One page of keys."""
+
+    CSS_PATH = "dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "dismiss", "关闭 close"),
+    ]
+
+    @override
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog") as page:
+            for key, meaning in ROWS:
+                if key:
+                    yield Static(Content.assemble((f"{key:<16} ", "bold"), meaning))
+                else:
+                    yield Static(Content.assemble((meaning, "bold $primary")), classes="head")
+        page.border_title = "帮助 Help"
+        page.border_subtitle = "Esc 关闭 close"

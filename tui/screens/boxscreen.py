@@ -1,0 +1,136 @@
+"""What every screen of the console shares: first line, banner, and questions asked by workers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+from typing_extensions import override
+
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer
+from textual.worker import WorkerState
+
+from appliance.client.problem import BoxUnreachable, ProblemError
+from appliance.client.session import Session
+from tui.line import Fault, Line
+from tui.messages import Failed, LineChanged
+from tui.widgets.banner import Banner
+from tui.widgets.topbar import TopBar
+
+T = TypeVar("T")
+
+# Whatever reading an answer of another version can raise; the rest of the errors are ours.
+UNREADABLE = (ProblemError, BoxUnreachable, TimeoutError, ValueError, TypeError)
+
+
+class BoxScreen(Screen[None]):
+    """A screen on one line.
+
+    A subclass yields its widgets in `compose_body`, asks with `ask` and hears the answers in its
+    message handlers.
+
+    Args:
+        line: the box, and what was last heard of it.
+    """
+
+    TITLE_ZH = ""
+    TITLE_EN = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 (Textual's own form)
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self.line = line
+
+    @property
+    def box(self) -> Session:
+        """The session to ask."""
+        return self.line.box
+
+    @override
+    def compose(self) -> ComposeResult:
+        yield TopBar(self.TITLE_ZH, self.TITLE_EN)
+        yield Banner()
+        yield from self.compose_body()
+        yield Footer(show_command_palette=False)
+
+    def compose_body(self) -> Iterator[Widget]:
+        """Yield what stands between banner and footer."""
+        yield from ()
+
+    def ask(
+        self,
+        topic: str,
+        question: Callable[[], Awaitable[T]],
+        answer: Callable[[T], Message],
+        *,
+        patience_s: float | None = None,
+    ) -> bool:
+        """Ask in a worker; its answer comes as the message `answer(value)`, a refusal as `Failed`.
+
+        Returns:
+            False when the same topic is still being asked: nothing new was started.
+        """
+        if self.asking(topic):
+            return False
+
+        async def work() -> None:
+            try:
+                value = await patient(question(), patience_s)
+            except UNREADABLE as error:
+                self.post_message(Failed(topic, Fault.of(error)))
+            else:
+                self.post_message(answer(value))
+
+        self.run_worker(work(), group=topic, exit_on_error=True)
+        return True
+
+    def asking(self, topic: str) -> bool:
+        """Whether a worker of this topic is at work."""
+        return any(
+            worker.group == topic
+            and worker.node is self
+            and worker.state in {WorkerState.PENDING, WorkerState.RUNNING}
+            for worker in self.workers
+        )
+
+    def on_line_changed(self, message: LineChanged) -> None:
+        """Draw first line and banner."""
+        message.stop()
+        self.show_line()
+
+    def on_screen_resume(self) -> None:
+        """Draw what was missed while another screen was shown."""
+        self.show_line()
+
+    def show_line(self) -> None:
+        """Draw first line and banner; a subclass may add to it."""
+        self.query_one(TopBar).show(self.line)
+        self.query_one(Banner).show(self.line)
+
+    def take_fault(self, fault: Fault) -> bool:
+        """Put an unreachable box or locked vault into the banner.
+
+        Returns:
+            False for any other refusal: the screen says that one where it belongs.
+        """
+        if fault.unreachable:
+            self.line.fault = fault
+            self.show_line()
+            return True
+        if fault.code == "vault.locked":
+            self.query_one(Banner).say(fault, "按 F5 解锁。 Press F5 to unlock it.")
+            return True
+        return False
+
+
+async def patient(question: Awaitable[T], seconds: float | None) -> T:
+    """Wait for an answer, at most `seconds`.
+
+    Raises:
+        TimeoutError: it did not come.
+    """
+    async with asyncio.timeout(seconds):
+        return await question

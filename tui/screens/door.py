@@ -1,0 +1,179 @@
+"""The door: how the box is, unlocking its vault, signing in and out."""
+
+from collections.abc import Iterator
+from typing_extensions import override
+
+from textual.containers import Center, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from tui import theme
+from tui.inert import inert
+from tui.line import LOCAL_PERSON, Line
+from tui.messages import Entered, Failed, SignedIn, SignedOut, Unlocked
+from tui.screens.boxscreen import BoxScreen
+from tui.widgets.secret import SecretInput
+
+STATES = {
+    "ok": "一体机已就绪。 The box is ready.",
+    "locked": "保险库已锁定:请输入口令或恢复密钥。 The vault is locked: enter the passphrase or the recovery key.",
+    "starting": "服务正在启动,请稍候。 The service is starting; wait a moment.",
+    "degraded": "一体机可用,但有部件未就绪,详见总览。 The box works, but a part is not ready: see the overview.",
+}
+UNKNOWN = "正在询问一体机… Asking the box…"
+NOBODY = "连接不上一体机。 The box cannot be reached."
+
+
+class DoorScreen(BoxScreen):
+    """Who wants to come in, and is the vault open."""
+
+    TITLE_ZH, TITLE_EN = "门禁", "Door"
+    CSS_PATH = "door.tcss"
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(line)
+        self._since: float | None = None
+
+    @override
+    def compose_body(self) -> Iterator[Widget]:
+        with Center(), VerticalScroll(id="door", can_focus=False):
+            yield Static(id="state", markup=False)
+            with VerticalScroll(id="unlocking", can_focus=False):
+                yield SecretInput("口令或恢复密钥 passphrase or recovery key", "secret")
+                yield Button("解锁 Unlock", id="unlock", variant="primary", compact=True)
+            with VerticalScroll(id="entering", can_focus=False):
+                yield Button(
+                    "以本机管理员继续 Continue as local administrator",
+                    id="local", variant="primary", compact=True,
+                )
+                yield Static(
+                    "或以本人姓名登录,审计记录会写上姓名:\nor sign in, so that the audit log names you:",
+                    classes="hint",
+                )
+                yield Input(placeholder="姓名 name", id="name", max_length=64)
+                yield SecretInput("密码 password", "password")
+                with Horizontal(classes="row"):
+                    yield Button("登录 Sign in", id="sign-in", compact=True)
+                    yield Button("退出登录 Sign out", id="sign-out", compact=True)
+            yield Static(id="said", markup=False)
+
+    def on_mount(self) -> None:
+        """Count the seconds of a slow unlock."""
+        self.set_interval(0.5, self._count)
+        self.show_line()
+
+    @override
+    def show_line(self) -> None:
+        super().show_line()
+        health, fault = self.line.health, self.line.fault
+        nobody = fault is not None and fault.unreachable
+        locked = not nobody and health is not None and health.vault != "unlocked"
+        open_ = not nobody and health is not None and not locked
+        self.query_one("#state", Static).update(self._state(nobody=nobody))
+        self._reveal("#unlocking", shown=locked, first="#secret")
+        self._reveal("#entering", shown=open_, first="#local" if self.line.local else "#name")
+        self.query_one("#local").display = self.line.local
+        self.query_one("#sign-out").display = self.line.person not in {None, LOCAL_PERSON}
+
+    def _state(self, *, nobody: bool) -> Content:
+        if nobody:
+            return Content.assemble(theme.UNREACHABLE.content(), "\n", NOBODY)
+        health = self.line.health
+        if health is None:
+            return Content(UNKNOWN)
+        return Content.assemble(
+            theme.HEALTH[health.status].content(),
+            (f"   WardBox {inert(health.version, 20)}\n", "$text-muted"),
+            STATES[health.status],
+        )
+
+    def _reveal(self, which: str, *, shown: bool, first: str) -> None:
+        part = self.query_one(which)
+        if part.display != shown or (shown and self.focused is None):
+            part.display = shown
+            if shown:
+                self.query_one(first).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Do what was asked for."""
+        event.stop()
+        match event.button.id:
+            case "unlock":
+                self._unlock()
+            case "sign-in":
+                self._sign_in()
+            case "sign-out":
+                self.ask("sign-in", self.box.sign_out, lambda _: SignedOut())
+            case _:
+                self.post_message(Entered(LOCAL_PERSON))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes on to the next field, or sends."""
+        event.stop()
+        match event.input.id:
+            case "secret":
+                self._unlock()
+            case "name":
+                self.query_one("#password").focus()
+            case _:
+                self._sign_in()
+
+    def _unlock(self) -> None:
+        secret = self.query_one("#secret", SecretInput).take()
+        if not secret:
+            self._say("请先输入口令或恢复密钥。 Enter the passphrase or the recovery key first.")
+        elif self.ask("unlock", lambda: self.box.unlock(secret), Unlocked, patience_s=120):
+            self._since = self.line.clock()
+            self._count()
+
+    def _sign_in(self) -> None:
+        name = self.query_one("#name", Input).value.strip()
+        password = self.query_one("#password", SecretInput).take()
+        if not name or not password:
+            self._say("请输入姓名和密码。 Enter name and password.")
+            return
+        if self.ask(
+            "sign-in",
+            lambda: self.box.sign_in(name, password),
+            lambda session: SignedIn(name, session),
+            patience_s=30,
+        ):
+            self._say("正在登录… Signing in…")
+
+    def _count(self) -> None:
+        if self._since is not None:
+            seconds = int(self.line.clock() - self._since)
+            self._say(f"◔ 正在打开保险库… Opening the vault… {seconds} s")
+
+    def on_unlocked(self, message: Unlocked) -> None:
+        """The vault answered: go on to who is there."""
+        message.stop()
+        self._since = None
+        sign = theme.VAULT[message.vault.state].content()
+        self.query_one("#said", Static).update(Content.assemble("保险库 vault: ", sign))
+
+    def on_signed_in(self, message: SignedIn) -> None:
+        """A session is open: enter with its name."""
+        message.stop()
+        self._say("")
+        self.post_message(Entered(f"{inert(message.name, 30)} ({message.session.role})"))
+
+    def on_signed_out(self, message: SignedOut) -> None:
+        """The session ended: nobody is in."""
+        message.stop()
+        self.line.person = None
+        self._say("已退出登录。 Signed out.")
+        self.show_line()
+
+    def on_failed(self, message: Failed) -> None:
+        """Say why it was refused, and what to do."""
+        message.stop()
+        self._since = None
+        fault = message.fault
+        self._say(f"✖ {fault.sentence}\n→ {fault.way_out}")
+        if fault.unreachable:
+            self.take_fault(fault)
+
+    def _say(self, words: str) -> None:
+        self.query_one("#said", Static).update(Content(words))
