@@ -1,5 +1,6 @@
 """Engines as pure descriptions: no secret in argv, no network, no silent fallback."""
 
+import importlib.util
 import re
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.capacity import Wish, kv_bytes_per_token, plan
+from models.engines.binding import load_binding
 from models.engines.engine import Address, EngineSpec, Placement
 from models.engines.explain import explain_exit
 from models.engines.lifecycle_table import MOVES, Event, Limits, State, backoff, move
@@ -214,3 +216,13 @@ def test_backoff_doubles_to_a_limit() -> None:
 def test_ends_are_explained(code: int, tail: list[str], words: str) -> None:
     assert words in explain_exit(code, tail).en
     assert explain_exit(-9, tail, oom_killed=True).zh.startswith("系统内存不足")
+
+
+def test_the_binding_needs_the_engines_libraries(tmp_path: Path, llama_server: Path) -> None:
+    with pytest.raises(EngineMissing):
+        load_binding(tmp_path)
+    if importlib.util.find_spec("llama_cpp") is None:
+        with pytest.raises(EngineMissing):
+            load_binding(llama_server.parent)
+    else:
+        assert load_binding(llama_server.parent).__name__ == "llama_cpp"
