@@ -5,7 +5,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from appliance.commands import audit, draft, key, serve, status, supervise, user, vault
+from appliance.commands import (
+    audit,
+    draft,
+    evaluate,
+    jobs,
+    key,
+    model,
+    serve,
+    status,
+    supervise,
+    update,
+    user,
+    vault,
+)
 
 
 class Command(Protocol):
@@ -28,6 +41,10 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "vault": vault,
         "audit": audit,
         "draft": draft,
+        "jobs": jobs,
+        "eval": evaluate,
+        "model": model,
+        "update": update,
         "key": key,
         "user": user,
     }
