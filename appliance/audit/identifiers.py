@@ -2,14 +2,15 @@
 
 import re
 import secrets
-from base64 import b32hexencode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TIME_BYTES: Final = 6
 _RANDOM_BYTES: Final = 9
+_SIGNS: Final = "0123456789abcdefghijklmnopqrstuv"
+_PAIRS: Final = tuple(high + low for high in _SIGNS for low in _SIGNS)
+_SHIFTS: Final = tuple(range(110, -1, -10))
 _ID: Final = re.compile(r"(?:req|rcp)_[0-9a-v]{24}", re.ASCII)
 
 
@@ -35,6 +36,8 @@ def is_identifier(text: str) -> bool:
 
 
 def _ordered(moment: datetime) -> str:
-    # Base32hex keeps the order of the bytes, so new ids go to the right edge of their index.
-    stamp = (microseconds(moment) // 1000).to_bytes(_TIME_BYTES, "big")
-    return b32hexencode(stamp + secrets.token_bytes(_RANDOM_BYTES)).decode().lower()
+    # Base32hex (RFC 4648, lower case) keeps the order of the bytes, so new ids go to the right edge
+    # of their index. Ten bits at a time: every request makes two ids, and base64 is slow at it.
+    random = int.from_bytes(secrets.token_bytes(_RANDOM_BYTES), "big")
+    bits = (microseconds(moment) // 1000) << (8 * _RANDOM_BYTES) | random
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])

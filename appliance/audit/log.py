@@ -30,6 +30,7 @@ MAX_WAITING: Final = 100_000
 """Events that may wait for the writer; beyond it new ones are refused at once."""
 
 MAX_BATCH: Final = 4096
+_RETRY_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -208,6 +209,8 @@ class AuditLog:
                 if self._closing is not None:
                     break
                 self._sleep()
+                if not self._queue and self._trouble.refused:
+                    self._settle([])
                 continue
             if crowd > 1 and len(self._queue) < crowd:
                 # Others were served together a moment ago and will be back in a moment.
@@ -222,7 +225,8 @@ class AuditLog:
         self._wake.clear()
         self._idle = True
         if not self._queue and self._closing is None:
-            self._wake.wait()
+            # After a failure the log tries by itself, so that a quiet box is healthy again soon.
+            self._wake.wait(_RETRY_S if self._trouble.refused else None)
         self._idle = False
 
     def _settle(self, batch: list[_Waiting]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -218,6 +219,23 @@ def test_a_full_disk_refuses_until_there_is_room_and_loses_nothing(box, disk):
     assert verify(log.reader).ok
     log.close()
     box.open()
+
+
+def test_a_quiet_log_recovers_by_itself(box, disk, monkeypatch):
+    monkeypatch.setattr("appliance.audit.log._RETRY_S", 0.01)
+    log = box.open()
+    disk.pages = 1
+    big = Event("x:y:z", "key:a", details={"x": "y" * 60_000})
+    with pytest.raises(AuditUnavailable):
+        log.append(big).result(10)
+    assert not log.healthy
+    disk.pages = 1_000_000
+    for _ in range(500):
+        if log.healthy:
+            break
+        time.sleep(0.01)
+    assert log.healthy
+    assert tags(log)[-1] == "box:audit:gap"
 
 
 def open_many_times(box):
