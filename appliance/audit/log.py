@@ -60,6 +60,7 @@ class AuditLog:
             first.insert(0, audit_unclean_stop(last_boot=head.boot, last_time=head.time))
         try:
             self._commit(first)
+            opener.anchor()
             self._reader = opener.reader()
         except BaseException:
             opener.release()
@@ -252,6 +253,7 @@ class AuditLog:
     def _finish(self) -> None:
         try:
             self._ledger.commit([audit_stop(reason=self._closing or "")], clean=True)
+            self._opener.anchor()
         except (ApplianceError, SecureComputeError):
             # Then the next start records an unclean stop, which is the truth.
             self._trouble.refused += 1

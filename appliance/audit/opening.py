@@ -3,10 +3,12 @@
 import fcntl
 import os
 from collections.abc import Callable
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from appliance.audit.anchor import Anchor
 from appliance.audit.ledger import AuditIdentity, Ledger, restore
 from appliance.audit.reading import AuditReader
 from appliance.audit.store import AuditWriter, Head
@@ -50,6 +52,7 @@ class LedgerOpener:
         self._monotonic = monotonic
         self._writer: AuditWriter | None = None
         self._lock: int | None = None
+        self._anchor = Anchor(path.with_name(path.name + ".anchor"), identity.note_key)
 
     def open(self) -> tuple[Ledger, Head | None]:
         """Take the lock and open the ledger.
@@ -64,10 +67,13 @@ class LedgerOpener:
         """
         self._take_lock()
         try:
-            return self._open_ledger()
+            ledger, head = self._open_ledger()
+            with closing(self.reader()) as reader:
+                self._anchor.check(reader, ledger.size)
         except BaseException:
             self.release()
             raise
+        return ledger, head
 
     def reopen(self) -> tuple[Ledger, Head | None]:
         """Open the ledger again after a failed commit, from what the disk kept."""
@@ -77,6 +83,16 @@ class LedgerOpener:
     def reader(self) -> AuditReader:
         """A reader with a connection of its own."""
         return AuditReader(self._path, self._key, self.identity.note_key)
+
+    def anchor(self) -> None:
+        """Remember, outside the database, how far the log has come.
+
+        A full disk is no reason to stop: then the older anchor stays.
+        """
+        head = self._writer.rows.head() if self._writer is not None else None
+        if head is not None:
+            with suppress(OSError):
+                self._anchor.drop(head.note)
 
     def release(self) -> None:
         """Close the database and let other processes write."""

@@ -310,6 +310,54 @@ def test_a_log_that_was_tampered_with_does_not_open(box, statement):
     assert caught.value.way_out
 
 
+def filled_and_closed(box, count):
+    log = box.open()
+    for future in [log.append(note(number)) for number in range(count)]:
+        future.result(10)
+    log.close()
+
+
+def test_a_deleted_database_does_not_start_a_new_log(box):
+    filled_and_closed(box, 3)
+    for path in box.path.parent.glob("audit.db*"):
+        if path.suffix not in {".anchor", ".lock"}:
+            path.unlink()
+    with pytest.raises(AuditTampered, match="now holds 0"):
+        box.open()
+
+
+def test_an_older_copy_of_the_database_does_not_open(box):
+    filled_and_closed(box, 300)
+    old = box.path.read_bytes()
+    filled_and_closed(box, 3)
+    box.path.write_bytes(old)
+    with pytest.raises(AuditTampered, match="now holds"):
+        box.open()
+
+
+def test_another_history_of_the_same_length_does_not_open(box):
+    filled_and_closed(box, 300)
+    fork = box.path.read_bytes()
+    anchor = box.path.with_name("audit.db.anchor")
+    before = anchor.read_bytes()
+    filled_and_closed(box, 5)
+    kept = anchor.read_bytes()
+    box.path.write_bytes(fork)
+    anchor.write_bytes(before)
+    box.clock.move(60)
+    filled_and_closed(box, 50)
+    anchor.write_bytes(kept)
+    with pytest.raises(AuditTampered, match="did not grow"):
+        box.open()
+
+
+def test_a_damaged_anchor_is_told(box):
+    filled_and_closed(box, 3)
+    box.path.with_name("audit.db.anchor").write_bytes(b"nonsense")
+    with pytest.raises(AuditTampered, match="anchor"):
+        box.open()
+
+
 def test_a_log_of_another_key_does_not_open(box):
     from appliance.audit.ledger import AuditIdentity
     from secure_compute.signing import SigningKey
