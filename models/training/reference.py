@@ -8,14 +8,19 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from models.card import Bilingual, Evaluation, ModelCard
-from models.reference.corpus import Record, records
-from models.reference.vocabulary import han_characters, placeholder_tokens, template_terms
+from models.reference.vocabulary import (
+    han_characters,
+    placeholder_tokens,
+    punctuation,
+    template_terms,
+)
 from models.training import model as decoders
 from models.training import tokenizer as cutting
 from models.training.adapter import count_tokens, save_counts
-from models.training.corpus import Corpus, Example, chat, open_corpus, write
+from models.training.corpus import Corpus, open_corpus, write
 from models.training.export import write_gguf
 from models.training.job import save_model
+from models.training.lessons import lessons
 from models.training.loop import Outcome, Surroundings, train
 from models.training.quality import Quality, share
 from models.training.recipe import Recipe, Schedule, Shape
@@ -24,8 +29,6 @@ MODEL_ID = "wardbox-reference"
 VERSION = "1"
 GGUF_NAME = f"{MODEL_ID}.gguf"
 RECORDS = 9_000
-# Contradictions are refused before the model is asked, so it learns notes and copying alone.
-MIX = {"admission": 0.58, "odd": 0.14, "department": 0.10, "english": 0.04, "copy": 0.14}
 _SAMPLE, _SAMPLE_SEED_SHIFT = 600, 1_000_003
 _MOST_TERMS, _MOST_REPEATS = 1400, 400
 _WORD = re.compile(r" ?[A-Za-z]{2,}")
@@ -75,23 +78,14 @@ def recipe(*, seed: int, threads: int, minutes: float, steps: int | None = None)
     return replace(RECIPE, seed=seed, threads=threads, schedule=schedule)
 
 
-def examples(seed: int, count: int) -> Iterator[Example]:
-    """Lay out generated records as chats."""
-    return (_example(record) for record in records(seed, count, MIX))
-
-
-def _example(record: Record) -> Example:
-    return chat(record.messages, record.answer)
-
-
 def tokenizer(seed: int, size: int) -> Tokenizer:
     """Build the tokenizer of the generator: its words weighted by how often it writes them.
 
     Merges are learned inside words only. A value is then cut alike in the facts and in the note,
     whatever stands around it, and can be copied token by token.
     """
-    sample = list(records(seed + _SAMPLE_SEED_SHIFT, _SAMPLE, MIX))
-    written = "\n".join(f"{one.messages[-1]['content']}\n{one.answer}" for one in sample)
+    sample = lessons(seed + _SAMPLE_SEED_SHIFT, _SAMPLE)
+    written = "\n".join(f"{one.prompt}\n{one.answer}" for one in sample)
     words = [
         word
         for term in template_terms()
@@ -100,7 +94,7 @@ def tokenizer(seed: int, size: int) -> Tokenizer:
     # English words carry the space before them into their token.
     words += _WORD.findall(written)
     terms = cutting.learn_terms(words, _MOST_TERMS, min_frequency=1)
-    characters = "".join(han_characters()) + "⟦⟧"
+    characters = "".join((*punctuation(), *han_characters(), *template_terms(), "⟦⟧"))
     return cutting.build(terms, placeholder_tokens(), characters=characters, size=size)
 
 
@@ -111,7 +105,7 @@ def prepare(folder: Path, chosen: Recipe, count: int) -> tuple[Tokenizer, Corpus
         return cutting.load(model_folder), open_corpus(corpus_folder)
     made = tokenizer(chosen.seed, chosen.shape.vocabulary)
     cutting.save(made, model_folder)
-    source = examples(chosen.seed, count)
+    source = lessons(chosen.seed, count)
     return made, write(corpus_folder, source, made, longest=chosen.shape.context)
 
 
