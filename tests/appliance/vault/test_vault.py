@@ -353,3 +353,24 @@ def test_aes_is_read_from_the_processor(tmp_path, cpuinfo, aes):
     (tmp_path / "proc" / "cpuinfo").write_text(cpuinfo)
     found = detect(tmp_path, search=str(tmp_path))
     assert found == Support(aes=aes, fuse=False, gocryptfs=None, fusermount=None)
+
+
+def test_the_certificate_is_issued_once_and_again_for_a_new_name(vault, created, layout, clock):
+    from appliance.vault.authority import renew_certificate
+
+    opened = vault.unlock(PASSPHRASE)
+    assert renew_certificate(layout, opened, ["box.local"], clock) == "absent"
+    assert renew_certificate(layout, opened, ["box.local"], clock) is None
+    assert renew_certificate(layout, opened, ["box.local", "10.0.0.5"], clock) == "names"
+    clock.move(380 * 86_400)
+    assert renew_certificate(layout, opened, ["box.local"], clock) == "expiring"
+    assert layout.tls_key.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_vault_is_put_together_from_settings(layout, clock):
+    from appliance.settings.reading import load
+    from appliance.vault.assembly import build_vault
+
+    built = build_vault(layout, load(layout.root, {}), {VARIABLE: "no number"}, clock)
+    assert built.status().state == "absent"
+    assert built.resume() is None
