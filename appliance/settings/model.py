@@ -1,9 +1,9 @@
 """The settings of a box: every field with its meaning, unit and bounds, frozen once read."""
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
@@ -12,6 +12,7 @@ MINIMUM_RETENTION_DAYS: Final = 183
 
 _ORIGIN = r"^[a-z0-9][a-z0-9._/-]{2,99}$"
 _MODEL_ID = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_HOST = r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$"
 _BOX_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
@@ -38,7 +39,7 @@ class ServerSettings(Section):
         max_length=255,
     )
     port: int = _told(8443, "监听的端口(TLS)。", "Port to listen on (TLS).", ge=1, le=65535)
-    names: list[str] = _told(
+    names: list[Annotated[str, StringConstraints(pattern=_HOST)]] = _told(
         [],
         "客户端使用的主机名,写入证书,其他 Host 头一律拒绝。",
         "Host names that clients use; they go into the certificate and other Host headers are refused.",

@@ -47,6 +47,7 @@ def load(state: Path, environ: Mapping[str, str]) -> Settings:
     origins = {key: str(source) for key in _flat(values)}
     for key, source_name in origins.items():
         _check_known(key, source_name)
+        _check_no_switch(key, values, source_name)
     for variable, key, text in _variables(environ):
         _check_known(key, variable)
         section, _, name = key.partition(".")
@@ -122,6 +123,15 @@ def _check_known(key: str, source: str) -> None:
     raise SettingUnknown(key=_printable(key), source=source, nearest=best)
 
 
+def _check_no_switch(key: str, values: Mapping[str, Any], source: str) -> None:
+    """Refuse true and false: no setting is a switch, and Python would read them as 1 and 0."""
+    section, _, name = key.partition(".")
+    content = values[section]
+    if isinstance(content, dict) and isinstance(content.get(name), bool):
+        reason = "不能是 true 或 false it cannot be true or false"
+        raise SettingInvalid(key=key, reason=reason, source=source, meaning=_meaning(key))
+
+
 def _from_text(key: str, text: str) -> object:
     if key != "server.names":
         return None if key == "engines.threads" and not text.strip() else text
@@ -142,17 +152,18 @@ def _fill(values: dict[str, dict[str, Any]]) -> None:
 def _as_sentence(error: ValidationError, origins: Mapping[str, str], file: str) -> SettingInvalid:
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"][:2])
-    meaning = next(
-        (
-            model.model_fields[name].description or ""
-            for section, model in sections()
-            for name in model.model_fields
-            if f"{section}.{name}" == key
-        ),
-        "",
-    )
     reason = f"{_in_chinese(first['type'], first.get('ctx', {}))} {first['msg']}"
-    return SettingInvalid(key=key, reason=reason, source=origins.get(key, file), meaning=meaning)
+    return SettingInvalid(
+        key=key, reason=reason, source=origins.get(key, file), meaning=_meaning(key)
+    )
+
+
+def _meaning(key: str) -> str:
+    wanted, _, name = key.partition(".")
+    for section, model in sections():
+        if section == wanted and name in model.model_fields:
+            return model.model_fields[name].description or ""
+    return ""
 
 
 _CHINESE: Final = {

@@ -80,6 +80,10 @@ def test_an_unknown_variable_is_refused_too(tmp_path, name):
     [
         "[audit]\nretention_days = 182\n",
         "[server]\nport = 0\n",
+        "[server]\nport = true\n",
+        '[server]\nnames = ["a b"]\n',
+        '[server]\nnames = ["*"]\n',
+        '[server]\nnames = "a.local"\n',
         "[server]\nport = 65536\n",
         '[server]\nport = "many"\n',
         "[server]\nport = 1.5\n",
