@@ -10,7 +10,6 @@ from appliance.commands.table import COMMANDS
 # Handed to their own programs by the launcher; named here so that one list shows everything.
 _ELSEWHERE = (
     ("console", "打开控制台 open the console"),
-    ("model", "检查模型文件 inspect model files"),
     ("train", "训练参考模型 train the reference model"),
     ("firmware", "检查固件姿态 check the firmware posture"),
     ("vendor", "制作离线更新包 build offline bundles"),

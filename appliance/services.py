@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import models
 from appliance.access.migrations import MIGRATIONS as ACCESS
@@ -16,6 +16,8 @@ from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.catalogue.service import CatalogueService
 from appliance.db.database import Db
+from appliance.examination.migrations import MIGRATIONS as EXAMINATION
+from appliance.examination.service import EVALUATION, ExaminationService
 from appliance.jobs.migrations import MIGRATIONS as JOBS
 from appliance.jobs.schedule import Schedules
 from appliance.jobs.service import JobService
@@ -28,6 +30,9 @@ from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
 from appliance.specialists.author import Ask, Written
+from appliance.tuning.kind import TRAINING, Workshop
+from appliance.updates.migrations import MIGRATIONS as UPDATES
+from appliance.updates.service import Places, UpdateService
 from appliance.vault.opened import Opened
 from models.capacity import Wish
 from models.engines.llama_cpp import find_llama_server
@@ -40,7 +45,9 @@ VERSION: Final = "0.1.0"
 POLICY: Final = "1"
 """Version of the rules that an answer passed; receipts name it."""
 NIGHTLY: Final = "30 3 * * *"
-MIGRATIONS: Final = (*ACCESS, *JOBS, *POSTURE)
+WEEKLY: Final = "45 3 * * 0"
+USAGE_KEPT_S: Final = 3 * 366 * 86_400.0
+MIGRATIONS: Final = (*ACCESS, *JOBS, *EXAMINATION, *POSTURE, *UPDATES)
 REFERENCE: Final = Path(models.__path__[0]) / "reference_model"
 
 
@@ -82,7 +89,7 @@ class Services:
     jobs: JobService
     specialist: AdmissionNoteWriter
     posture: PostureService
-    updates: Any
+    updates: UpdateService
     schedules: Schedules
     hardware: Callable[[], Hardware]
 
@@ -92,7 +99,13 @@ class Services:
         await self.serving.start()
         await self.jobs.start()
         self.schedules.cron("posture", NIGHTLY, self.posture.check)
+        self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
         self.schedules.start()
+        if self.posture.last() is None:
+            await self.posture.check()
+
+    async def _forget_old_usage(self) -> None:
+        await asyncio.to_thread(self.access.prune_usage, USAGE_KEPT_S)
 
     async def close(self) -> None:
         """Stop in good order: no work without a record, no record after the log is closed."""
@@ -171,6 +184,9 @@ def _assemble(
         default=settings.model.default,
         idle_unload_s=settings.engines.idle_unload_s,
     )
+    workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
+    examination = ExaminationService(ground.db, ground.log, catalogue, layout.socket, time.time)
+    places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
     provenance = Provenance(salt, posture.digest, POLICY, clock)
     return Services(
         db=ground.db,
@@ -182,14 +198,14 @@ def _assemble(
         jobs=JobService(
             ground.db,
             ground.log,
-            {},
+            {TRAINING: workshop.kind(), EVALUATION: examination.kind()},
             layout.jobs_dir,
             time.time,
             workers=settings.jobs.workers,
         ),
         specialist=AdmissionNoteWriter(EngineAuthor(serving), ground.log, provenance),
         posture=posture,
-        updates=None,
+        updates=UpdateService(ground.db, ground.log, catalogue, places, clock),
         schedules=Schedules(),
         hardware=detect_hardware,
     )

@@ -84,7 +84,7 @@ class Supervisor:
         while not self._asked:
             began = time.monotonic()
             status = self._live()
-            if status == BAD_CONFIGURATION:
+            if self._is_over(status):
                 break
             steady = time.monotonic() - began > _STEADY_S
             pause = _FIRST_PAUSE_S if steady else pause
@@ -93,6 +93,9 @@ class Supervisor:
             pause = min(pause * 2, _LONGEST_PAUSE_S)
         self._key.wipe()
         return status if status == BAD_CONFIGURATION else 0
+
+    def _is_over(self, status: int) -> bool:
+        return self._asked or status == BAD_CONFIGURATION
 
     def _live(self) -> int:
         """Start the child and wait for its end; its exit status, or 128 and the signal."""

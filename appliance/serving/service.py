@@ -23,6 +23,8 @@ from models.registry.shelf import ShelvedModel
 _PATIENCE_S: Final = 2.0
 _SWEEP_S: Final = 5.0
 _ASKERS_PER_SLOT: Final = 16
+# One connection more than slots keeps the engine fed; its other threads are for health checks.
+_SPARE: Final = 1
 # Prefixes kept between requests would tell one tenant by timing what another one asked.
 _LLAMA_TAIL: Final = b',"cache_prompt":false'
 
@@ -219,8 +221,16 @@ class ServingService:
 
     def _upstream(self, one: _Served) -> Upstream:
         supervisor, address = one.supervisor, one.supervisor.address
-        limit = max(64, supervisor.spec.placement.slots * _ASKERS_PER_SLOT)
-        endpoint = Endpoint(address.uds, address.host, address.port, supervisor.secret, limit=limit)
+        slots = supervisor.spec.placement.slots
+        limit = max(256, slots * _ASKERS_PER_SLOT)
+        endpoint = Endpoint(
+            address.uds,
+            address.host,
+            address.port,
+            supervisor.secret,
+            limit=limit,
+            width=slots + _SPARE,
+        )
         traffic = self.traffic
 
         def enter() -> None:

@@ -24,7 +24,9 @@ _HIGH_WATER: Final = 1_048_576
 class Endpoint:
     """Where an engine listens (`uds` first), its secret, and how long and wide it may be waited for.
 
-    `silence_s` is the longest time without a byte; `limit` the most requests under way at once.
+    `silence_s` is the longest time without a byte; `limit` the most requests under way and waiting.
+    `width` is the most connections: llama-server gives each one a thread for as long as it lives, so
+    a connection beyond its threads would starve; requests beyond the width wait here, in order.
     """
 
     uds: Path | None
@@ -33,6 +35,7 @@ class Endpoint:
     secret: str
     silence_s: float = 300.0
     limit: int = 1024
+    width: int = 1024
 
 
 class Connection(asyncio.Protocol):
@@ -138,6 +141,7 @@ class UpstreamPool:
         self.endpoint = endpoint
         self.loop = asyncio.get_running_loop()
         self._idle: deque[Connection] = deque()
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._all: set[Connection] = set()
         self._heads: dict[str, bytes] = {}
         self._sweeper = self.loop.call_later(1.0, self._sweep)
@@ -158,6 +162,8 @@ class UpstreamPool:
         """
         request = self._head(path) + b"%d\r\n\r\n" % len(body) + body
         connection = self._reuse()
+        if connection is None and len(self._all) >= self.endpoint.width:
+            connection = await self._turn()
         if connection is not None:
             try:
                 return await self._send(connection, request)
@@ -177,10 +183,10 @@ class UpstreamPool:
         return exchange
 
     def release(self, connection: Connection) -> None:
-        """Take a connection back."""
+        """Take a connection back, or pass it on to who waits longest."""
         if self._closed:
             connection.close()
-        else:
+        elif not self._pass_on(connection):
             self._idle.append(connection)
 
     def forget(self, connection: Connection) -> None:
@@ -188,6 +194,8 @@ class UpstreamPool:
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+        # Its place is free: who waits longest may connect anew.
+        self._pass_on(None)
 
     def close(self) -> None:
         """Hang up everywhere; exchanges under way fail with EngineGone."""
@@ -195,6 +203,38 @@ class UpstreamPool:
         self._sweeper.cancel()
         for connection in list(self._all):
             connection.close()
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(EngineGone(reason="pool closed"))
+
+    def _pass_on(self, connection: Connection | None) -> bool:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return True
+        return False
+
+    async def _turn(self) -> Connection | None:
+        """Wait for a free connection; None means that a new one may be made."""
+        if len(self._waiting) + len(self._all) >= self.endpoint.limit:
+            raise EngineBusy(waiting=len(self._waiting), retry_after_s=2)
+        waiter: asyncio.Future[Connection | None] = self.loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            connection = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._give_back(waiter.result())
+            raise
+        return connection if connection is not None and connection.alive else None
+
+    def _give_back(self, connection: Connection | None) -> None:
+        if connection is None:
+            self._pass_on(None)
+        elif connection.alive:
+            self.release(connection)
 
     def _reuse(self) -> Connection | None:
         while self._idle:
@@ -206,8 +246,6 @@ class UpstreamPool:
     async def _connect(self) -> Connection:
         if self._closed:
             raise EngineGone(reason="pool closed")
-        if len(self._all) >= self.endpoint.limit:
-            raise EngineBusy(waiting=len(self._all), retry_after=2)
         connection = Connection(self)
         self._all.add(connection)
         try:

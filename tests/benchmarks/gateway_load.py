@@ -71,10 +71,10 @@ class Client(asyncio.Protocol):
             self._send()
 
     def _streamed(self, data: bytes) -> None:
+        if not self.buffer and not data.startswith(b"HTTP/1.1 200"):
+            self.load.failed += 1
         if not self.first and b"data: " in data:
             self.first = time.perf_counter() - self.sent
-            if b" 200 " not in self.buffer + data[:20]:
-                self.load.failed += 1
         self.buffer = (self.buffer + data)[-64:]
         if self.buffer.endswith(b"0\r\n\r\n"):
             self.load.done(self, self.first)
@@ -134,7 +134,11 @@ def main() -> None:
     parser.add_argument("--stream", action="store_true")
     options = parser.parse_args()
     load = Load(key=sys.stdin.readline().strip(), stream=options.stream)
-    print(json.dumps(uvloop.run(load.run(options.port, options.clients, options.seconds, options.warm))))
+    print(
+        json.dumps(
+            uvloop.run(load.run(options.port, options.clients, options.seconds, options.warm))
+        )
+    )
 
 
 if __name__ == "__main__":

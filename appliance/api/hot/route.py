@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from appliance.access.gate import Gate
 from appliance.api.hot.answer import GONE, answer_stream, answer_whole
 from appliance.api.hot.body import read_body, read_head
-from appliance.api.hot.departure import Departure
+from appliance.api.hot.departure import Departure, Departures
 from appliance.api.hot.wish import (
     ChatWish,
     CompletionWish,
@@ -108,6 +108,7 @@ class HotRoutes:
         self._services = services
         self._limit = limit
         self._clock = clock
+        self._departures = Departures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every refusal and fault leaves as a problem."""
@@ -138,6 +139,7 @@ class HotRoutes:
         access.require(grant, SCOPE)
         wish: Wish = read(kind.decoder, await read_body(job.receive, self._limit))
         job.departure = Departure(job.receive)
+        self._departures.expect(job.departure)
         if wish.model is not None:
             access.allow(grant, wish.model)
         models = services.serving
@@ -152,7 +154,8 @@ class HotRoutes:
             if turn.stream:
                 await answer_stream(turn, access, body, job.send, usage_wanted=_usage(wish))
             else:
-                await answer_whole(turn, access, body, job.send)
+                at_once = job.scope.get("wardbox.answer")
+                await answer_whole(turn, access, body, job.send, at_once)
         finally:
             upstream.leave()
 

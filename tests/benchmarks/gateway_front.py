@@ -1,0 +1,93 @@
+"""The gateway of the benchmark: one worker, key, scope, quota, metering and durable record."""
+
+import argparse
+import asyncio
+import gc
+import secrets
+import tempfile
+import time
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from appliance.access.grants import KeyWish
+from appliance.access.migrations import MIGRATIONS
+from appliance.access.service import AccessService
+from appliance.api.front import Front
+from appliance.api.wire import BoxProtocol
+from appliance.app import create_app
+from appliance.audit.ledger import AuditIdentity
+from appliance.audit.log import AuditLog
+from appliance.db.database import Db
+from appliance.serving.turn import Notary
+from appliance.serving.upstream import Upstream
+from appliance.serving.upstream_client import Endpoint, UpstreamPool
+from appliance.settings.layout import StateLayout
+from appliance.settings.model import Settings
+from secure_compute.signing import SigningKey
+from tests.appliance.api.box import MODEL, StubServing, TestVault, now
+
+
+class HotServicesOnly:
+    """What the hot path asks for, each the real thing but the engine."""
+
+    def __init__(self, access: AccessService, serving: StubServing, notary: Notary) -> None:
+        self.access = access
+        self.serving = serving
+        self.notary = notary
+
+
+async def _main(uds: Path, port: int, state: Path) -> None:
+    log = AuditLog.open(
+        state / "audit.db",
+        secrets.token_bytes(32),
+        AuditIdentity(SigningKey.generate(), "wardbox/bench"),
+        clock=now,
+    )
+    db = Db(state / "box.db", secrets.token_bytes(32), MIGRATIONS)
+    access = AccessService(db, log, time.time)
+    wish = KeyWish("bench", frozenset({"chat"}), frozenset({MODEL}), rpm=10_000_000, tpm=10**9)
+    key = access.create_key(wish).secret
+    serving = StubServing(None)
+    pool = UpstreamPool(Endpoint(uds, "", 0, "stub"))
+    serving.one = Upstream(
+        MODEL, "0" * 64, None, frozenset({"chat"}), pool, count=serving.traffic.answered
+    )
+    notary = Notary(log, secrets.token_bytes(32), lambda: "0" * 64, "1", now)
+    front = Front(Settings(), StateLayout(state), TestVault(), None, now)
+    front.services = HotServicesOnly(access, serving, notary)
+    config = uvicorn.Config(
+        create_app(front),
+        host="127.0.0.1",
+        port=port,
+        http=BoxProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 1000)
+    print(key, flush=True)
+    await uvicorn.Server(config).serve()
+    await asyncio.to_thread(access.close)
+    log.close()
+    db.close()
+
+
+def main() -> None:
+    """Serves until SIGTERM; prints the key that the load must bring."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--uds", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="wardbox-bench-") as state:
+        uvloop.run(_main(options.uds, options.port, Path(state)))
+
+
+if __name__ == "__main__":
+    main()
