@@ -20,7 +20,9 @@ from appliance.access.store import AccessStore, Failures, StoredSession
 
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 256
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f:/\\'\"<>\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]{1,64}")
+_NAME = re.compile(
+    r"[^\s\x00-\x1f\x7f:/\\'\"<>\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]{1,64}"
+)
 
 
 class Passwords(Protocol):

@@ -12,11 +12,9 @@ from appliance.jobs.job import JobKind, JobState
 from appliance.jobs.migrations import MIGRATIONS
 from appliance.jobs.service import JobService
 from tests.appliance.access.doubles import HandClock, RememberingAudit, open_db
+from tests.appliance.jobs.fake_worker import MODES
 
 WORKER = Path(__file__).with_name("fake_worker.py")
-MODES = (
-    "count slow stubborn error garbage noise flood long nothing crash hang liar linger deaf".split()
-)
 
 
 def kind(mode: str, **changes) -> JobKind:

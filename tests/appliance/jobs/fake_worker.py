@@ -28,54 +28,65 @@ def count(spec, steps=5, pause=0.0):
     say(event="done", result={"steps": step, "spec": spec, "env": sorted(os.environ)})
 
 
-def main(mode):
-    spec = json.loads(sys.stdin.readline())
-    if mode == "count":
-        count(spec)
-    elif mode == "slow":
-        count(spec, steps=int(spec.get("steps", 1000)), pause=0.05)
-    elif mode == "stubborn":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        say(event="progress", pid=os.getpid())
-        time.sleep(600)
-    elif mode == "error":
-        say(
-            event="error",
-            code="training.oom",
-            sentence="内存不足。 Out of memory.",
-            way_out="缩小。 Smaller.",
-        )
-        sys.exit(1)
-    elif mode == "garbage":
-        sys.stdout.buffer.write(
-            b"\xff\xfe garbage {]\n" * 20 + b"[1]\n" + b'{"event": 5}\n' + b"[" * 9000
-        )
-    elif mode == "noise":
-        print("a library says hello")
-        count(spec)
-    elif mode == "flood":
-        line = b'{"event":"progress","x":1}\n' * 1000
-        while True:
-            sys.stdout.buffer.write(line)
-    elif mode == "long":
-        sys.stdout.buffer.write(b"x" * 3_000_000 + b"\n")
-    elif mode == "nothing":
-        pass
-    elif mode == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    elif mode == "hang":
-        time.sleep(600)
-    elif mode == "liar":
-        say(event="done", result={})
-        sys.exit(3)
-    elif mode == "linger":
-        say(event="done", result={"ok": True})
-        os.close(1)
-        time.sleep(0.2)
-    elif mode == "deaf":
-        sys.stdin.close()
-        say(event="done", result={})
+def stubborn(_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    say(event="progress", pid=os.getpid())
+    time.sleep(600)
+
+
+def error(_):
+    say(event="error", code="training.oom", sentence="内存不足。 Out of memory.", way_out="缩小。")
+    sys.exit(1)
+
+
+def garbage(_):
+    sys.stdout.buffer.write(b"\xff\xfe garbage {]\n" * 20 + b'[1]\n{"event": 5}\n' + b"[" * 9000)
+
+
+def noise(spec):
+    print("a library says hello")
+    count(spec)
+
+
+def flood(_):
+    line = b'{"event":"progress","x":1}\n' * 1000
+    while True:
+        sys.stdout.buffer.write(line)
+
+
+def liar(_):
+    say(event="done", result={})
+    sys.exit(3)
+
+
+def linger(_):
+    say(event="done", result={"ok": True})
+    os.close(1)
+    time.sleep(0.2)
+
+
+def deaf(_):
+    sys.stdin.close()
+    say(event="done", result={})
+
+
+MODES = {
+    "count": count,
+    "slow": lambda spec: count(spec, steps=int(spec.get("steps", 1000)), pause=0.05),
+    "stubborn": stubborn,
+    "error": error,
+    "garbage": garbage,
+    "noise": noise,
+    "flood": flood,
+    "long": lambda _: sys.stdout.buffer.write(b"x" * 3_000_000 + b"\n"),
+    "nothing": lambda _: None,
+    "crash": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
+    "hang": lambda _: time.sleep(600),
+    "liar": liar,
+    "linger": linger,
+    "deaf": deaf,
+}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    MODES[sys.argv[1]](json.loads(sys.stdin.readline()))
