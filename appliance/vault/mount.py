@@ -143,7 +143,7 @@ class GocryptfsMount:
 
     def _mount_argv(self, programs: Programs, password: str) -> tuple[str, ...]:
         options = ("-fg", "-q", "-nosyslog", "-kernel_cache", "-nosuid", "-nodev", "-noexec")
-        naming = ("-fsname", "wardbox", "-passfile", password)
+        naming = ("-fsname", "wardbox-files", "-passfile", password)
         places = (str(self._layout.files_cipher), str(self._layout.files_mount))
         return (str(programs.gocryptfs), *options, *naming, "--", *places)
 
