@@ -27,7 +27,12 @@ class Keeper(Protocol):
     """Starts programs: `models.engines.process.ProcessKeeper`."""
 
     async def start(
-        self, argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        cwd: Path | None = None,
+        may_gain_privileges: bool = False,
     ) -> KeptProcess:
         """Start a program that ends with this process."""
 
@@ -163,7 +168,8 @@ class GocryptfsMount:
     def _start(self, argv: tuple[str, ...]) -> KeptProcess:
         # gocryptfs finds fusermount on PATH; nothing else of our environment concerns it.
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-        return self._background.run(self._keeper.start(argv, environment))
+        # An ordinary user mounts through the setuid fusermount3.
+        return self._background.run(self._keeper.start(argv, environment, may_gain_privileges=True))
 
     def _run(self, argv: tuple[str, ...]) -> tuple[int, str]:
         child = self._start(argv)

@@ -9,6 +9,7 @@ from appliance.settings.layout import StateLayout
 from appliance.settings.reading import load
 from appliance.vault.assembly import build_vault
 from appliance.vault.authority import renew_certificate
+from appliance.vault.vault import Vault
 from installer.answers import Answers, read_secret
 from installer.host import Host, environment
 from installer.journal import Journal
@@ -38,6 +39,7 @@ class Birth:
         layout = StateLayout(self.site.state)
         if layout.sealed_root.exists():
             self.stop_service(host)
+            host.perform("卸下旧保险库 unmount the old vault", lambda: self._vault(layout).lock())
         for remains in (layout.vault, layout.keys, layout.trust, layout.tls_cert.parent):
             host.remove(remains)
         host.perform("建立保险库 make the vault", lambda: self._make(layout))
@@ -45,9 +47,12 @@ class Birth:
     def undo(self, host: Host) -> None:
         """Everything made here lies in the state directory, which goes as a whole."""
 
-    def _make(self, layout: StateLayout) -> None:
+    def _vault(self, layout: StateLayout) -> Vault:
         settings = load(self.site.state, environment())
-        vault = build_vault(layout, settings, environment(), _now)
+        return build_vault(layout, settings, environment(), _now)
+
+    def _make(self, layout: StateLayout) -> None:
+        vault = self._vault(layout)
         given = self.answers.vault_passphrase_file
         created = vault.create(read_secret(given) if given is not None else None)
         opened = vault.unlock(created.passphrase)

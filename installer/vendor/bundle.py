@@ -1,163 +1,171 @@
-"""Making a bundle: judge the model and its card, copy them; sign; look at one as a box would."""
+"""Builds bundles: the warehouse under signed metadata; the same input gives the same bytes."""
 
-import shutil
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import file_digest
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from appliance.errors import ApplianceError
-from appliance.updates.release import CARD, RELEASE, Release
-from appliance.updates.staging import measure
-from appliance.updates.stick import Stick
-from appliance.updates.trust import Trust
-from installer.vendor.errors import VendorBundleInvalid, VendorKeysUnusable
-from installer.vendor.keys import ONLINE_ROLES, KeyFolder
-from installer.vendor.repository import SIGNED_DAYS, Repository, check_days, make_root
-from models.card import ModelCard
-from models.errors import ModelsError
-from models.formats.inspect import require_model
-from models.registry.package import check_card
+from securesystemslib.signer import CryptoSigner, Key  # type: ignore[attr-defined]
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import (  # type: ignore[attr-defined]
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 
-ROOT_FILE: Final = "root.json"
-_UNSIGNED: Final = "unsigned"
-_MAX_CARD: Final = 1 << 20
+from appliance.updates.fetcher import METADATA, TARGETS
+from appliance.updates.packages import PATHS
+from appliance.updates.shape import MODELS, SIGNED_AT, compact
+from appliance.updates.trust import MAX_ROOT, sound_root
+from installer.vendor.ceremony import MODELS_KEY, ROOT_FILE, SINGLE_ROLES, later
+from installer.vendor.errors import (
+    VendorFolderTaken,
+    VendorFolderUnusable,
+    VendorNothingToShip,
+)
+from installer.vendor.files import copy_new, read_bounded, write_new
+from installer.vendor.keys import KeyFolder
+from installer.vendor.warehouse import Warehouse
+
+DAYS: Final = 400
+"""How long a bundle holds: between two sticks lie months."""
+_MAX: Final = 5 << 20
+_Role = TypeVar("_Role", Targets, Snapshot, Timestamp)
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
-    """What a box that trusts `root.json` would find in a bundle."""
+class Built:
+    """A finished bundle.
 
-    model: str
-    version: str
-    files: int
+    Attributes:
+        models: (id, version) of its models.
+        version: Number of its timestamp.
+        size: Bytes of its files.
+    """
+
+    models: tuple[tuple[str, str], ...]
+    version: int
     size: int
 
 
-class Vendor:
-    """The vendor's folder: sealed keys, the public root, and the counter of bundles.
+class Builder:
+    """Builds bundles out of a vendor's folder and keeps its chain of versions.
 
     Args:
-        folder: Kept on the vendor's own machine; only `root.json` is public.
+        folder: The vendor's folder.
+        keys: Opens its keys.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: KeyFolder) -> None:
         self._folder = folder
-        self._keys = KeyFolder(folder / "keys")
+        self._metadata = folder / METADATA
+        self._keys = keys
 
-    def init(self, passphrase: str, now: datetime) -> Path:
-        """Make every key and the first root; return the root that goes into each box."""
-        signers = self._keys.create(passphrase)
-        root = self._folder / ROOT_FILE
-        root.write_bytes(make_root(signers, now))
-        return root
+    def build(self, out: Path, now: datetime, days: int = DAYS) -> Built:
+        """Write a signed bundle.
 
-    @staticmethod
-    def build(model: Path, card: Path, out: Path) -> Release:
-        """Judge a model and its card as a box would, and lay out an unsigned bundle.
+        A role whose content did not change keeps its version and its bytes, so building again at
+        the same time gives the same bundle.
 
         Args:
-            model: A GGUF or safetensors file, or a flat Hugging Face folder.
-            card: The model card.
-            out: An empty or absent folder.
+            out: An empty or absent folder: the stick, or what is copied to it.
+            now: The time of signing.
+            days: How long it holds.
 
         Raises:
-            VendorBundleInvalid: Something in it no box would take.
+            VendorError: Nothing to ship, `out` is not empty, or a key cannot be opened.
         """
+        stock = Warehouse(self._folder).stock()
+        if not stock:
+            raise VendorNothingToShip
         if out.exists() and any(out.iterdir()):
-            raise VendorBundleInvalid(
-                reason_zh=f"{out} 不是空文件夹", reason_en=f"{out} is not empty"
-            )
-        try:
-            read = ModelCard.from_bytes(_read(card))
-            check_card(read, require_model(model))
-            files = [model] if model.is_file() else sorted(model.iterdir())
-            names = tuple(sorted({path.name for path in files} | {CARD}))
-            release = Release(read.id, read.version, 0, names)
-            Release.from_bytes(release.to_bytes())
-        except (ModelsError, ApplianceError) as error:
-            raise VendorBundleInvalid(
-                reason_zh=error.sentence_zh, reason_en=error.sentence_en
-            ) from error
-        held = out / _UNSIGNED
-        held.mkdir(parents=True)
-        for path in files:
-            if not path.is_file():
-                raise VendorBundleInvalid(
-                    reason_zh=f"{path.name} 不是文件", reason_en=f"{path.name} is no file"
-                )
-            shutil.copyfile(path, held / path.name)
-        shutil.copyfile(card, held / CARD)
-        return release
+            raise VendorFolderTaken(folder=out)
+        root = sound_root(read_bounded(self._folder / ROOT_FILE, MAX_ROOT))
+        signers = {role: self._keys.open(role) for role in (*SINGLE_ROLES, MODELS_KEY)}
+        files = {name: path for one in stock for name, path in one.files.items()}
+        listed = {name: TargetFile.from_file(name, str(path)) for name, path in files.items()}
+        metadata = self._sign(listed, signers, now, days)
+        for name, path in files.items():
+            base, _, last = name.rpartition("/")
+            digest = listed[name].hashes["sha256"]
+            copy_new(path, out / TARGETS / base / f"{digest}.{last}")
+        for version in range(1, root.signed.version + 1):
+            name = f"{version}.root.json"
+            write_new(out / METADATA / name, read_bounded(self._metadata / name, MAX_ROOT))
+        # The timestamp comes last: until it is there, nothing is a bundle.
+        for name, raw in metadata.items():
+            write_new(out / METADATA / name, raw)
+        return Built(
+            tuple((one.card.id, one.card.version) for one in stock),
+            _read_version(metadata["timestamp.json"]),
+            sum(target.length for target in listed.values()),
+        )
 
-    def sign(self, out: Path, passphrase: str, now: datetime, days: int = SIGNED_DAYS) -> Release:
-        """Sign a bundle laid out by `build`; afterwards the folder is the stick's content.
+    def _sign(
+        self,
+        listed: dict[str, TargetFile],
+        signers: Mapping[str, CryptoSigner],
+        now: datetime,
+        days: int,
+    ) -> dict[str, bytes]:
+        expires = later(now, days)
+        models = self._renew(MODELS, Targets(expires=expires, targets=listed), signers[MODELS_KEY])
+        role = DelegatedRole(
+            MODELS, [signers[MODELS_KEY].public_key.keyid], 1, terminating=True, paths=[*PATHS]
+        )
+        public: Key = signers[MODELS_KEY].public_key
+        delegations = Delegations({public.keyid: public}, {MODELS: role})
+        top = Targets(expires=expires, targets={}, delegations=delegations)
+        targets = self._renew("targets", top, signers["targets"])
+        meta = {"targets.json": _about(targets), "models.json": _about(models)}
+        snapshot = self._renew(
+            "snapshot", Snapshot(expires=expires, meta=meta), signers["snapshot"]
+        )
+        stamp = Timestamp(
+            expires=expires,
+            snapshot_meta=_about(snapshot),
+            unrecognized_fields={SIGNED_AT: later(now, 0).strftime("%Y-%m-%dT%H:%M:%SZ")},
+        )
+        timestamp = self._renew("timestamp", stamp, signers["timestamp"])
+        return {
+            f"{_read_version(models)}.models.json": models,
+            f"{_read_version(targets)}.targets.json": targets,
+            f"{_read_version(snapshot)}.snapshot.json": snapshot,
+            "timestamp.json": timestamp,
+        }
 
-        Raises:
-            VendorBundleInvalid: There is nothing to sign.
-            VendorKeysUnusable: A key is missing or the passphrase is wrong.
-        """
-        check_days(days)
-        signers = {role: self._keys.open(role, passphrase) for role in ONLINE_ROLES}
-        held = out / _UNSIGNED
-        if not (held / CARD).is_file():
-            raise VendorBundleInvalid(
-                reason_zh=f"{out} 中没有待签名的更新包", reason_en=f"{out} holds nothing to sign"
-            )
-        card = ModelCard.from_bytes(_read(held / CARD))
-        names = tuple(sorted(path.name for path in held.iterdir()))
-        release = Release(card.id, card.version, int(now.timestamp()), names)
-        described = out / "release.json"
-        described.write_bytes(release.to_bytes())
-        files = {release.target(name): held / name for name in names} | {RELEASE: described}
-        repository = Repository(self._folder)
-        version = repository.next_version()
-        signed = repository.metadata(files, signers, version=version, now=now, days=days)
-        _place(out, files)
-        held.rmdir()
-        folder = out / "metadata"
-        folder.mkdir()
-        for name, raw in signed.items():
-            (folder / name).write_bytes(raw)
-        return release
-
-    def inspect(self, out: Path, now: datetime, scratch: Path) -> Inspected:
-        """Judge a signed bundle as a box would that knows only `root.json`.
-
-        Args:
-            out: The bundle.
-            now: The time to judge expiry by.
-            scratch: A folder for what such a box would learn; dropped by the caller.
-
-        Raises:
-            BundleRefused: One of its kinds.
-            VendorKeysUnusable: There is no root.
-        """
-        root = self._folder / ROOT_FILE
-        if not root.is_file():
-            raise VendorKeysUnusable(reason_zh=f"{root} 缺失", reason_en=f"{root} is missing")
-        shutil.copyfile(root, scratch / ROOT_FILE)
-        stick = Stick(out)
-        with Trust(scratch / ROOT_FILE).judge(stick, now.timestamp()) as bundle:
-            measure(stick, bundle)
-            size = sum(file.size for file in bundle.files)
-            return Inspected(bundle.release.model, bundle.release.version, len(bundle.files), size)
+    def _renew(self, name: str, signed: _Role, signer: CryptoSigner) -> bytes:
+        """The role as it was when nothing changed, else its next version, signed and kept."""
+        path = self._metadata / f"{name}.json"
+        if path.is_file():
+            raw = read_bounded(path, _MAX)
+            try:
+                old: Metadata[_Role] = Metadata.from_bytes(raw)
+            except (RepositoryError, ValueError) as error:
+                raise VendorFolderUnusable(
+                    path=path, reason_zh="内容损坏", reason_en="it is damaged"
+                ) from error
+            signed.version = old.signed.version
+            if old.signed == signed and set(old.signatures) == {signer.public_key.keyid}:
+                return raw
+            signed.version += 1
+        metadata: Metadata[_Role] = Metadata(signed)
+        metadata.sign(signer)
+        made = compact(metadata.to_dict())
+        write_new(path, made)
+        return made
 
 
-def _place(out: Path, files: dict[str, Path]) -> None:
-    """Move every file to targets/<folder>/<sha256>.<name>, the TUF name of consistent snapshots."""
-    for target, path in files.items():
-        folder = out / "targets" / Path(target).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        path.rename(folder / f"{_digest(path)}.{path.name}")
+def _about(raw: bytes) -> MetaFile:
+    return MetaFile.from_data(_read_version(raw), raw, ["sha256"])
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(_MAX_CARD + 1)
+def _read_version(raw: bytes) -> int:
+    return int(json.loads(raw)["signed"]["version"])

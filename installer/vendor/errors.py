@@ -3,27 +3,47 @@
 from installer.errors import InstallerError
 
 
-class VendorKeysExist(InstallerError):
-    """A folder that holds keys already."""
+class VendorError(InstallerError):
+    """A refusal by the vendor's tools; nothing was signed."""
 
-    code = "vendor.keys-exist"
-    zh = "{folder} 中已有密钥,不会覆盖。"
-    en = "{folder} already holds keys; they are not overwritten."
-    way_out_zh = "请选择一个空文件夹。"
+    code = "vendor"
+    zh = "操作未完成。"
+    en = "It was not done."
+    way_out_zh = "请按上面的说明更正后重试。"
+    way_out_en = "Correct what is named above and try again."
+
+
+class VendorFolderTaken(VendorError):
+    """A folder that must be empty is not."""
+
+    code = "vendor.folder-taken"
+    zh = "{folder} 不是空目录,不会覆盖。"
+    en = "{folder} is not empty and is not overwritten."
+    way_out_zh = "请选择一个空目录。"
     way_out_en = "Choose an empty folder."
 
 
-class VendorKeysUnusable(InstallerError):
-    """Keys that are missing, damaged, or sealed with another passphrase."""
+class VendorFolderUnusable(VendorError):
+    """A folder that is no vendor's folder, or a damaged one."""
 
-    code = "vendor.keys-unusable"
-    zh = "密钥无法使用:{reason_zh}。"
-    en = "The keys cannot be used: {reason_en}."
-    way_out_zh = "请核对文件夹与口令。"
-    way_out_en = "Check the folder and the passphrase."
+    code = "vendor.folder-unusable"
+    zh = "{path} 无法使用:{reason_zh}。"
+    en = "{path} cannot be used: {reason_en}."
+    way_out_zh = "请先运行 wardbox vendor init,或从备份恢复。"
+    way_out_en = "Run wardbox vendor init first, or restore it from a backup."
 
 
-class VendorPassphraseWeak(InstallerError):
+class VendorKeyUnusable(VendorError):
+    """A key that is missing, damaged, sealed with another passphrase, or of another role."""
+
+    code = "vendor.key-unusable"
+    zh = "密钥 {path} 无法使用:{reason_zh}。"
+    en = "The key {path} cannot be used: {reason_en}."
+    way_out_zh = "请核对密钥文件与口令。"
+    way_out_en = "Check the key file and the passphrase."
+
+
+class VendorPassphraseWeak(VendorError):
     """A passphrase too short to keep signing keys."""
 
     code = "vendor.weak-passphrase"
@@ -33,11 +53,47 @@ class VendorPassphraseWeak(InstallerError):
     way_out_en = "Choose a longer one."
 
 
-class VendorBundleInvalid(InstallerError):
-    """A model or a folder that no bundle can be made of."""
+class VendorPassphraseMissing(VendorError):
+    """No passphrase came, or two that differ."""
 
-    code = "vendor.bundle-invalid"
-    zh = "无法制作更新包:{reason_zh}。"
-    en = "The bundle cannot be made: {reason_en}."
-    way_out_zh = "请更正后重试。"
-    way_out_en = "Correct it and try again."
+    code = "vendor.no-passphrase"
+    zh = "没有得到口令:{reason_zh}。"
+    en = "There is no passphrase: {reason_en}."
+    way_out_zh = "请在终端输入,或用 --passphrase-file 指定文件。"
+    way_out_en = "Type it at the terminal, or name a file with --passphrase-file."
+
+
+class VendorModelRefused(VendorError):
+    """A model or card that no box would take."""
+
+    code = "vendor.model-refused"
+    zh = "模型不能收入:{reason_zh}"
+    en = "The model cannot be added: {reason_en}"
+
+
+class VendorNothingToShip(VendorError):
+    """A bundle without content."""
+
+    code = "vendor.nothing-to-ship"
+    zh = "还没有可发布的模型。"
+    en = "There is no model to ship yet."
+    way_out_zh = "请先运行 wardbox vendor add-model。"
+    way_out_en = "Run wardbox vendor add-model first."
+
+
+class VendorArgumentRefused(VendorError):
+    """A time or a number on the command line that makes no sense."""
+
+    code = "vendor.argument-refused"
+    zh = "参数 {name} 不可接受:{reason_zh}。"
+    en = "The argument {name} is not acceptable: {reason_en}."
+
+
+class VendorDiskRefused(VendorError):
+    """A file that cannot be read or written."""
+
+    code = "vendor.disk-refused"
+    zh = "文件读写失败({path}:{reason})。"
+    en = "A file cannot be read or written ({path}: {reason})."
+    way_out_zh = "请检查路径、权限与剩余空间。"
+    way_out_en = "Check path, permissions and free space."

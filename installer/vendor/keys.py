@@ -1,93 +1,110 @@
-"""The vendor's signing keys: Ed25519, one per role, sealed by a passphrase on disk.
+"""The vendor's signing keys: Ed25519, one file each, sealed under a passphrase by Argon2id.
 
-A key file is JSON: scrypt parameters (RFC 7914) and the 32-byte seed under AES-256-GCM with the
-role's name as associated data. The three root keys belong on three media; they are used twice in
-a year and never where bundles are built.
+A key file is JSON: the name, the public key, and a `SealedRoot` document of `secure_compute` that
+holds the 32-byte seed. Files of the root belong on separate media, held by separate people.
 """
 
-import base64
 import json
-import secrets
-from hashlib import scrypt
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
 
-from installer.vendor.errors import VendorKeysExist, VendorKeysUnusable, VendorPassphraseWeak
+from installer.vendor.errors import VendorFolderTaken, VendorKeyUnusable, VendorPassphraseWeak
+from secure_compute.canonical import canonical_bytes
+from secure_compute.errors import SecureComputeError, WrongSecret
+from secure_compute.sealed_root import Argon2Cost, Opener, SealedRoot, open_root, seal_root
+from secure_compute.secret import Secret
 
-ROOT_ROLES: Final = ("root-1", "root-2", "root-3")
-ONLINE_ROLES: Final = ("targets", "models", "snapshot", "timestamp")
-MIN_PASSPHRASE: Final = 12
-FORMAT: Final = "wardbox-vendor-key-v1"
-_N, _R, _P = 1 << 15, 8, 1
-_MEMORY: Final = 64 << 20
-_MAX_FILE: Final = 4096
+MIN_PASSPHRASE: Final = 8
+SUFFIX: Final = ".key.json"
+FORMAT: Final = "wardbox-vendor-key-v2"
+COST: Final = Argon2Cost()
+_MAX_FILE: Final = 16_384
+Passphrase = Callable[[str], str]
+"""Gives the passphrase of the key of a name."""
 
 
 class KeyFolder:
-    """A folder with one sealed key file per role."""
+    """Key files in one folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where they lie; made with mode 0700.
+        passphrase: Asked once per key.
+        cost: Of making a key out of a passphrase.
+    """
+
+    def __init__(self, folder: Path, passphrase: Passphrase, cost: Argon2Cost = COST) -> None:
         self._folder = folder
+        self._passphrase = passphrase
+        self._cost = cost
 
-    def create(self, passphrase: str) -> dict[str, CryptoSigner]:
-        """Make every key. Raises VendorKeysExist or VendorPassphraseWeak."""
-        if len(passphrase) < MIN_PASSPHRASE:
+    def create(self, name: str) -> CryptoSigner:
+        """Make a key.
+
+        Raises:
+            VendorPassphraseWeak: The passphrase is too short.
+            VendorFolderTaken: There is a key of this name.
+        """
+        text = self._passphrase(name)
+        if len(text) < MIN_PASSPHRASE:
             raise VendorPassphraseWeak(minimum=MIN_PASSPHRASE)
+        with Secret.random(32) as seed:
+            signer = _signer(seed)
+            sealed = seal_root(seed, Opener.passphrase(text), self._cost)
+        document = {
+            "format": FORMAT,
+            "name": name,
+            "public": signer.public_key.keyval["public"],
+            "key_id": signer.public_key.keyid,
+            "sealed": json.loads(sealed.to_bytes()),
+        }
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(self._folder.glob("*.key")):
-            raise VendorKeysExist(folder=self._folder)
-        signers = {}
-        for role in (*ROOT_ROLES, *ONLINE_ROLES):
-            seed = secrets.token_bytes(32)
-            path = self._folder / f"{role}.key"
-            path.touch(mode=0o600)
-            path.write_bytes(_sealed(role, seed, passphrase))
-            signers[role] = _signer(seed)
-        return signers
-
-    def open(self, role: str, passphrase: str) -> CryptoSigner:
-        """Return a role's signer. Raises VendorKeysUnusable."""
-        path = self._folder / f"{role}.key"
+        path = self._folder / f"{name}{SUFFIX}"
         try:
-            with path.open("rb") as stream:
-                document = json.loads(stream.read(_MAX_FILE))
-            known = (document["format"], document["role"]) == (FORMAT, role)
-            sealed = [base64.b64decode(document[name]) for name in ("salt", "nonce", "key")]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise VendorKeysUnusable(
-                reason_zh=f"{path} 缺失或损坏", reason_en=f"{path} is missing or damaged"
-            ) from error
-        salt, nonce, ciphertext = sealed
-        if not known:
-            raise VendorKeysUnusable(
-                reason_zh=f"{path} 不是 {role} 的密钥", reason_en=f"{path} is no key of {role}"
-            )
-        try:
-            seed = AESGCM(_stretched(passphrase, salt)).decrypt(nonce, ciphertext, role.encode())
-        except (InvalidTag, ValueError) as error:
-            raise VendorKeysUnusable(
-                reason_zh="口令不正确", reason_en="the passphrase is wrong"
-            ) from error
-        return _signer(seed)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as error:
+            raise VendorFolderTaken(folder=path) from error
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        return signer
+
+    def open(self, name: str) -> CryptoSigner:
+        """Open a key. Raises VendorKeyUnusable."""
+        return open_key(self._folder / f"{name}{SUFFIX}", self._passphrase)
 
 
-def _sealed(role: str, seed: bytes, passphrase: str) -> bytes:
-    salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
-    ciphertext = AESGCM(_stretched(passphrase, salt)).encrypt(nonce, seed, role.encode())
-    document: dict[str, Any] = {"format": FORMAT, "role": role, "kdf": f"scrypt-{_N}-{_R}-{_P}"}
-    for name, value in (("salt", salt), ("nonce", nonce), ("key", ciphertext)):
-        document[name] = base64.b64encode(value).decode()
-    return json.dumps(document, indent=1).encode() + b"\n"
+def open_key(path: Path, passphrase: Passphrase) -> CryptoSigner:
+    """Open a key file, wherever it lies.
+
+    Raises:
+        VendorKeyUnusable: It is missing, damaged, or sealed with another passphrase.
+    """
+    try:
+        with path.open("rb") as stream:
+            document = json.loads(stream.read(_MAX_FILE))
+        sealed = SealedRoot.parse(canonical_bytes(document["sealed"]))
+        name, public, known = document["name"], document["public"], document["format"] == FORMAT
+    except (OSError, ValueError, KeyError, TypeError, SecureComputeError) as error:
+        raise _unusable(path, "缺失或损坏", "it is missing or damaged") from error
+    try:
+        with open_root(sealed, Opener.passphrase(passphrase(str(name)))) as seed:
+            signer = _signer(seed)
+    except WrongSecret as error:
+        raise _unusable(path, "口令不正确", "the passphrase is wrong") from error
+    if not known or signer.public_key.keyval["public"] != public:
+        raise _unusable(path, "内容不一致", "its parts do not belong together")
+    return signer
 
 
-def _stretched(passphrase: str, salt: bytes) -> bytes:
-    return scrypt(passphrase.encode(), salt=salt, n=_N, r=_R, p=_P, maxmem=_MEMORY, dklen=32)
+def _signer(seed: Secret) -> CryptoSigner:
+    return CryptoSigner(Ed25519PrivateKey.from_private_bytes(seed.reveal()))
 
 
-def _signer(seed: bytes) -> CryptoSigner:
-    return CryptoSigner(Ed25519PrivateKey.from_private_bytes(seed))
+def _unusable(path: Path, zh: str, en: str) -> VendorKeyUnusable:
+    return VendorKeyUnusable(path=path, reason_zh=zh, reason_en=en)

@@ -115,7 +115,12 @@ class ProcessKeeper:
         self._setpriv = found
 
     async def start(
-        self, argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        cwd: Path | None = None,
+        may_gain_privileges: bool = False,
     ) -> KeptProcess:
         """Starts a program in a session of its own.
 
@@ -123,6 +128,7 @@ class ProcessKeeper:
             argv: Program and arguments; no secrets, every user can read them.
             env: The whole environment.
             cwd: Working directory.
+            may_gain_privileges: Lets the program use setuid ones, as gocryptfs does to mount.
 
         Raises:
             EngineMissing: The program is not there or cannot be executed.
@@ -130,7 +136,8 @@ class ProcessKeeper:
         program = shutil.which(argv[0]) if argv else None
         if program is None:
             raise EngineMissing(program=argv[0] if argv else "")
-        guard = (self._setpriv, "--pdeathsig", "KILL", "--no-new-privs", "--")
+        bound = () if may_gain_privileges else ("--no-new-privs",)
+        guard = (self._setpriv, "--pdeathsig", "KILL", *bound, "--")
         ooms = out_of_memory_kills()
         process = await asyncio.create_subprocess_exec(
             *guard,
