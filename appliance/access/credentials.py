@@ -56,7 +56,7 @@ def split_header(authorization: str | None) -> tuple[str, bytes] | None:
         authorization is None
         or len(authorization) != HEADER_LENGTH
         or not authorization.isascii()
-        or authorization[:7].lower() != _SCHEME
+        or (authorization[:7] != "Bearer " and authorization[:7].lower() != _SCHEME)
         or authorization[_SECRET_START - 1] != "."
     ):
         return None

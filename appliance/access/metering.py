@@ -26,7 +26,9 @@ class Meter:
         hour = int(self._clock()) // _HOUR_S * _HOUR_S
         place = (hour, grant.actor, grant.key_id or "", model)
         with self._lock:
-            counts = self._counts.setdefault(place, [0, 0, 0])
+            counts = self._counts.get(place)
+            if counts is None:
+                counts = self._counts[place] = [0, 0, 0]
             counts[0] += 1
             counts[1] += prompt_tokens
             counts[2] += completion_tokens

@@ -74,11 +74,10 @@ def _table(result: dict[str, Any]) -> str:
     lines = []
     for row in result.get("report", {}).get("abilities", []):
         passed = row["passed"]
-        share = passed["count"] / row["cases"] if row["cases"] else 0.0
-        bounds = ", ".join(f"{key} {value}" for key, value in passed.items() if key != "count")
         lines.append(
             f"{row['ability']:<4} {row['name']['zh']} {row['name']['en']}: "
-            f"{passed['count']}/{row['cases']} = {share:.2%} ({bounds})"
+            f"{passed['count']}/{row['cases']} = {passed['share']:.2%}"
+            f" [{passed['low']:.2%}, {passed['high']:.2%}]"
         )
     lines.append(f"报告摘要 report digest: {result.get('report_digest', '-')}")
     return "\n".join(plain(line) for line in lines)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.commands.conversation import converse
+from appliance.commands.conversation import converse, tell
 from appliance.commands.jobs import plain
 
 if TYPE_CHECKING:
@@ -62,9 +62,14 @@ async def _card(session: "Session", args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
-    from models.formats.inspect import inspect_file  # noqa: PLC0415  # keeps --help light
+    from models.errors import ModelsError  # noqa: PLC0415  # keeps --help light
+    from models.formats.inspect import inspect_file  # noqa: PLC0415
 
-    found = inspect_file(args.file)
+    try:
+        found = inspect_file(args.file)
+    except ModelsError as error:
+        tell(plain(error.sentence), plain(error.way_out), error.code)
+        return 1
     if args.json:
         print(json.dumps(found.to_json(str(args.file)), ensure_ascii=False, indent=2))
     else:
