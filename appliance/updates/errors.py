@@ -1,97 +1,161 @@
-"""Refusals of offline update bundles; whatever the reason, nothing on the box has changed."""
+"""Refusals of offline updates: what is wrong with a stick, with its signatures, or with the clock."""
 
 from appliance.errors import ApplianceError
 
 
-class BundleRefused(ApplianceError):
-    """A bundle that is not what a trusted vendor signed."""
+class UpdateError(ApplianceError):
+    """A refusal of an update; the box is as it was."""
 
-    code = "update.refused"
-    way_out_zh = "设备未作任何改动。请向供应商重新取得更新介质。"
-    way_out_en = "Nothing on the box has changed. Obtain the update stick from the vendor again."
-
-
-class BundleMissing(BundleRefused):
-    """A folder that holds no bundle."""
-
-    code = "update.no-bundle"
-    zh = "{directory} 中没有更新包。"
-    en = "There is no update bundle in {directory}."
+    code = "update"
+    zh = "更新被拒绝。"
+    en = "The update was refused."
+    way_out_zh = "一体机未被改动。请向供应商索取新的更新介质。"
+    way_out_en = "The box is unchanged. Ask the vendor for a new stick."
 
 
-class BundleIncomplete(BundleRefused):
-    """A bundle that lacks a file its signed metadata names."""
-
-    code = "update.incomplete"
-    zh = "更新包不完整:缺少 {name} 或无法读取。"
-    en = "The bundle is incomplete: {name} is missing or cannot be read."
-
-
-class BundleUntrusted(BundleRefused):
-    """A bundle signed by nobody this box trusts."""
-
-    code = "update.untrusted"
-    zh = "更新包的签名不可信({what})。"
-    en = "The bundle's signature is not trusted ({what})."
-
-
-class BundleDamaged(BundleRefused):
-    """A bundle with bytes that are not the signed ones."""
-
-    code = "update.damaged"
-    zh = "更新包内容与签名不符({what})。"
-    en = "The bundle does not match its signatures ({what})."
-
-
-class BundleExpired(BundleRefused):
-    """A bundle whose signatures have run out."""
-
-    code = "update.expired"
-    zh = "更新包已过期({what})。"
-    en = "The bundle has expired ({what})."
-
-
-class BundleRollback(BundleRefused):
-    """A bundle older than what this box has seen."""
-
-    code = "update.rollback"
-    zh = "更新包比设备已见过的更旧({what}),拒绝回退。"
-    en = "The bundle is older than what this box has seen ({what}); going back is refused."
-
-
-class BundleUnsupported(BundleRefused):
-    """A signed bundle that this version of the box cannot take."""
-
-    code = "update.unsupported"
-    zh = "更新包的格式不受支持:{reason}。"
-    en = "The bundle's format is not supported: {reason}."
-
-
-class ClockBehind(BundleRefused):
-    """A clock that stands before a moment known to be past."""
-
-    code = "update.clock-behind"
-    zh = "设备时钟({now})早于已知时刻({floor}),无法判断更新包是否过期。"
-    en = "The box's clock ({now}) stands before a known moment ({floor}); expiry cannot be judged."
-    way_out_zh = "请校正时钟后重试;设备未作任何改动。"
-    way_out_en = "Set the clock and try again; nothing on the box has changed."
-
-
-class NoUpdateTrust(BundleRefused):
-    """A box without the vendor's trust root."""
+class NoTrustRoot(UpdateError):
+    """No vendor is trusted yet."""
 
     code = "update.no-trust-root"
-    zh = "设备上没有供应商的信任根 {path}。"
-    en = "This box holds no trust root of the vendor at {path}."
-    way_out_zh = "请由供应商在安装时放入 trust/updates/root.json。"
-    way_out_en = "The vendor puts trust/updates/root.json there at installation."
+    zh = "尚未导入供应商的信任根。"
+    en = "No vendor's trust root has been imported yet."
+    way_out_zh = "请运行 wardbox update trust ROOT.json,并与供应商电话核对指纹。"
+    way_out_en = "Run wardbox update trust ROOT.json and compare the fingerprint with the vendor."
 
 
-class StagingFull(BundleRefused):
-    """No room to stage a bundle."""
+class TrustRootRefused(UpdateError):
+    """A file offered as trust root is none, or does not follow from the one that is trusted."""
+
+    code = "update.root-refused"
+    zh = "信任根不可接受:{reason_zh}。"
+    en = "The trust root is not acceptable: {reason_en}."
+    way_out_zh = "当前信任根未变。请向供应商核对该文件。"
+    way_out_en = "The trust root in force is unchanged. Check the file with the vendor."
+
+
+class TrustDamaged(UpdateError):
+    """The box's own record of what it trusts cannot be read."""
+
+    code = "update.trust-damaged"
+    zh = "本机的信任记录 {path} 已损坏:{reason_zh}。"
+    en = "This box's own trust record {path} is damaged: {reason_en}."
+    way_out_zh = "请从备份恢复该文件;在此之前不接受任何更新。"
+    way_out_en = "Restore that file from a backup; until then no update is accepted."
+
+
+class ClockBehind(UpdateError):
+    """The clock shows a time that is certainly past."""
+
+    code = "update.clock-behind"
+    zh = "系统时钟({now})早于已知时间({floor}),无法判断更新是否过期。"
+    en = (
+        "The clock ({now}) is behind a time known to be past ({floor}), so expiry cannot be judged."
+    )
+    way_out_zh = "请校准系统时间(timedatectl set-time)后重试。"
+    way_out_en = "Set the system time (timedatectl set-time) and try again."
+
+
+class BundleMissing(UpdateError):
+    """There is no bundle at that place."""
+
+    code = "update.bundle-missing"
+    zh = "{directory} 中没有更新包:{reason_zh}。"
+    en = "There is no update bundle in {directory}: {reason_en}."
+    way_out_zh = "请确认介质已挂载,并给出包含 metadata 与 targets 的目录。"
+    way_out_en = (
+        "Make sure the stick is mounted and name the folder that holds metadata and targets."
+    )
+
+
+class StickUnreadable(UpdateError):
+    """The stick cannot be read, or was pulled out."""
+
+    code = "update.stick-unreadable"
+    zh = "读取更新介质时出错({name}:{reason})。"
+    en = "The stick could not be read ({name}: {reason})."
+    way_out_zh = "请重新插入介质后再试;已校验的部分会保留并续传。"
+    way_out_en = "Insert the stick again and retry; what was verified is kept and the copy goes on."
+
+
+class MetadataRefused(UpdateError):
+    """A metadata file is malformed, incomplete or not what its signer signed."""
+
+    code = "update.metadata-refused"
+    zh = "更新包的元数据 {name} 不可接受:{reason_zh}。"
+    en = "The bundle's metadata {name} is not acceptable: {reason_en}."
+
+
+class SignatureRefused(UpdateError):
+    """Metadata is not signed by enough of the keys that this box trusts."""
+
+    code = "update.signature-refused"
+    zh = "更新包的签名不可信({name})。"
+    en = "The bundle's signatures are not trusted ({name})."
+    way_out_zh = "一体机未被改动。请确认介质来自已信任的供应商,并妥善保留它以备调查。"
+    way_out_en = (
+        "The box is unchanged. Make sure the stick is from the trusted vendor; keep it as evidence."
+    )
+
+
+class BundleExpired(UpdateError):
+    """Signed long ago: it may hide that something newer exists."""
+
+    code = "update.expired"
+    zh = "更新包已过期({name})。"
+    en = "The bundle has expired ({name})."
+
+
+class BundleRolledBack(UpdateError):
+    """Older than what this box has already accepted."""
+
+    code = "update.rolled-back"
+    zh = "更新包比本机已接受的版本旧({name})。"
+    en = "The bundle is older than what this box has accepted already ({name})."
+    way_out_zh = "一体机未被改动。请使用最新的更新介质。"
+    way_out_en = "The box is unchanged. Use the newest stick."
+
+
+class BundleEmpty(UpdateError):
+    """Nothing on the stick that this box could use."""
+
+    code = "update.nothing-inside"
+    zh = "更新包签名有效,但其中没有本机可用的内容。"
+    en = "The bundle is properly signed, but holds nothing that this box can use."
+
+
+class ContentRefused(UpdateError):
+    """A file on the stick is missing, is not the signed one, or may not have that name."""
+
+    code = "update.content-refused"
+    zh = "更新包中的文件 {name} 不可接受:{reason_zh}。"
+    en = "The file {name} of the bundle is not acceptable: {reason_en}."
+
+
+class DiskFull(UpdateError):
+    """No room to take the bundle in."""
 
     code = "update.disk-full"
     zh = "磁盘空间不足:需要 {needed} 字节,可用 {free} 字节。"
     en = "The disk is full: {needed} bytes needed, {free} bytes free."
-    way_out_zh = "请腾出空间后重试;设备未作任何改动。"
-    way_out_en = "Make room and try again; nothing on the box has changed."
+    way_out_zh = "请移除不用的模型或扩容后重试;一体机未被改动。"
+    way_out_en = "Remove unused models or add space, then try again; the box is unchanged."
+
+
+class DiskRefused(UpdateError):
+    """The box's own disk failed while the bundle was taken in."""
+
+    code = "update.disk-refused"
+    zh = "写入本机磁盘时出错:{reason}。"
+    en = "The box's own disk failed: {reason}."
+    way_out_zh = "一体机未被改动。请检查磁盘后重试。"
+    way_out_en = "The box is unchanged. Check the disk and try again."
+
+
+class UpdateBusy(UpdateError):
+    """Another update is going on."""
+
+    code = "update.busy"
+    zh = "另一个更新正在进行。"
+    en = "Another update is going on."
+    way_out_zh = "请等它结束后重试。"
+    way_out_en = "Wait for it to end, then try again."

@@ -1,11 +1,9 @@
-"""The SQL of the updates room: bundles seen, and the moment the clock may not stand before."""
+"""The SQL of the updates room: what was seen on sticks, and which trust roots are on record."""
 
-from dataclasses import asdict, dataclass
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
 
 from appliance.db.database import Db
-
-_KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +11,13 @@ class Seen:
     """One bundle and what became of it.
 
     Attributes:
-        id: "upd_" and 16 hexadecimal digits.
-        kind: "model".
-        subject: Model id, or "?" when the bundle could not be read.
-        version: Its version, or "?".
+        id: Its id; "none" when the stick held nothing that has one.
+        kind: What it holds: "models".
+        subject: The ids of the models.
+        version: Their versions, in the same order.
         state: "verified", "refused" or "applied".
-        time: Unix time in seconds.
-        sentence: What happened, in words.
+        time: When this happened, in UTC.
+        sentence: What happened, Chinese first.
     """
 
     id: str
@@ -27,45 +25,61 @@ class Seen:
     subject: str
     version: str
     state: str
-    time: float
+    time: datetime
     sentence: str
 
 
 class UpdateStore:
-    """Rows of the updates room."""
+    """History, newest last."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
 
-    def add(self, seen: Seen) -> None:
-        """Insert a bundle; the oldest beyond a thousand are forgotten (the audit log is not)."""
+    def add(self, seen: Seen, actor: str, code: str | None = None) -> None:
+        """Insert what happened."""
+        row = [seen.id, seen.kind, seen.subject, seen.version, seen.state, seen.time.isoformat()]
         with self._db.write() as tx:
-            tx.table("update_bundles").insert(asdict(seen))
             tx.execute(
-                "DELETE FROM update_bundles WHERE rowid <="
-                " (SELECT max(rowid) FROM update_bundles) - ?",
-                [_KEPT],
+                "INSERT INTO update_history"
+                " (bundle, kind, subject, version, state, time, actor, code, sentence)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [*row, actor, code, seen.sentence],
             )
 
-    def newest(self, limit: int) -> list[Seen]:
-        """Return bundles, newest first."""
+    def newest(self, limit: int) -> tuple[Seen, ...]:
+        """Return the history, newest first."""
         with self._db.read() as db:
             rows = list(
-                db.query("SELECT * FROM update_bundles ORDER BY rowid DESC LIMIT ?", [limit])
+                db.query(
+                    "SELECT bundle, kind, subject, version, state, time, sentence"
+                    " FROM update_history ORDER BY number DESC LIMIT ?",
+                    [limit],
+                )
             )
-        return [Seen(**row) for row in rows]
+        return tuple(
+            Seen(
+                id=row["bundle"],
+                kind=row["kind"],
+                subject=row["subject"],
+                version=row["version"],
+                state=row["state"],
+                time=datetime.fromisoformat(row["time"]),
+                sentence=row["sentence"],
+            )
+            for row in rows
+        )
 
-    def floor(self) -> float:
-        """Return the latest moment known to be past, Unix seconds."""
+    def knows_root(self, fingerprint: str) -> bool:
+        """Whether a trust root is on record."""
         with self._db.read() as db:
-            rows = list(db.query("SELECT time FROM update_floor"))
-        return float(rows[0]["time"]) if rows else 0.0
+            return bool(
+                list(db.query("SELECT 1 FROM update_roots WHERE fingerprint = ?", [fingerprint]))
+            )
 
-    def raise_floor(self, moment: float) -> None:
-        """Remember a moment as past, unless a later one is known."""
+    def add_root(self, fingerprint: str, version: int, time: datetime) -> None:
+        """Put a trust root on record."""
         with self._db.write() as tx:
             tx.execute(
-                "INSERT INTO update_floor (id, time) VALUES (1, ?)"
-                " ON CONFLICT (id) DO UPDATE SET time = max(time, excluded.time)",
-                [moment],
+                "INSERT OR IGNORE INTO update_roots (fingerprint, version, time) VALUES (?, ?, ?)",
+                [fingerprint, version, time.isoformat()],
             )

@@ -1,226 +1,272 @@
-"""Trust in a bundle: the TUF client workflow over a stick, judged on a copy of what the box knows.
+"""What this box trusts about updates: the vendor's root, the newest metadata seen, the clock floor."""
 
-python-tuf does the workflow of the TUF specification 1.0 (section 5). Around it stand what an
-appliance without a network needs: the clock of the box instead of the library's, a byte-exact
-form of metadata, durable storage, and a copy, so that a refused bundle changes nothing.
-"""
-
+import fcntl
+import json
 import os
-import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from tuf.api.exceptions import (
-    BadVersionNumberError,
-    DownloadError,
-    ExpiredMetadataError,
-    LengthOrHashMismatchError,
-    RepositoryError,
-    UnsignedMetadataError,
-)
-from tuf.api.metadata import Metadata, TargetFile  # type: ignore[attr-defined]
-from tuf.api.serialization.json import JSONSerializer
-from tuf.ngclient.updater import Updater
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]
 
+from appliance.updates.durable import disk_errors, give_to_owner, make_folder, replace_file
 from appliance.updates.errors import (
-    BundleDamaged,
-    BundleExpired,
-    BundleIncomplete,
-    BundleRollback,
-    BundleUnsupported,
-    BundleUntrusted,
-    NoUpdateTrust,
+    ClockBehind,
+    MetadataRefused,
+    NoTrustRoot,
+    TrustDamaged,
+    TrustRootRefused,
 )
-from appliance.updates.release import MAX_RELEASE, RELEASE, Release
-from appliance.updates.stick import METADATA_URL, Stick
+from appliance.updates.shape import compact, judge_metadata
 
-_CURRENT: Final = "current"
-_SIGNATURE: Final = re.compile(r"[0-9a-f]{128}")
-_SHA256: Final = "sha256"
-_MAX_ROOT: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedFile:
-    """A file of a bundle as the metadata describe it.
-
-    Attributes:
-        name: Its name in the release.
-        place: Its path on the stick.
-        size: Its length in bytes.
-        sha256: Its digest in hexadecimal.
-    """
-
-    name: str
-    place: str
-    size: int
-    sha256: str
+FACTORY_FLOOR: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""No box of this version was ever alive before; a clock that says so is wrong."""
+SKEW_S: Final = 600
+"""Seconds by which the clocks of two honest machines may differ."""
+MAX_ROOT: Final = 512_000
+_FORMAT: Final = "wardbox-update-floor-v1"
+_KEPT: Final = ("timestamp.json", "snapshot.json", "targets.json", "models.json")
+_HISTORY: Final = "root_history"
+_MAX_HELD: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class TrustedBundle:
-    """A bundle whose metadata are trusted; its files are not read yet.
+class Floor:
+    """What is never gone below again.
 
     Attributes:
-        release: What it holds.
-        files: Its files.
-        knowledge: The folder of metadata to keep once the bundle is applied.
+        time: A time that is certainly past: the newest one under a trusted signature.
+        versions: Newest accepted version of each role.
     """
 
-    release: Release
-    files: tuple[TrustedFile, ...]
-    knowledge: Path
+    time: datetime
+    versions: Mapping[str, int]
 
 
-class Trust:
-    """What the box knows of the vendor: the first root, and the newest metadata it accepted.
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Everything a bundle is judged against.
+
+    Attributes:
+        root: The trusted root, as a file.
+        held: Metadata accepted before, by path in python-tuf's layout.
+        floor: The floor.
+    """
+
+    root: bytes
+    held: Mapping[str, bytes]
+    floor: Floor
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A trusted root in words.
+
+    Attributes:
+        version: Its version.
+        expires: When it ends.
+        threshold: Signatures needed to replace it.
+        keys: Ids of its root keys.
+        fingerprint: SHA-256 of the file in hex, to be compared over the telephone.
+    """
+
+    version: int
+    expires: datetime
+    threshold: int
+    keys: tuple[str, ...]
+    fingerprint: str
+
+
+def check_clock(now: datetime, floor: datetime) -> None:
+    """Refuse to judge expiry by a clock that is certainly wrong.
+
+    Raises:
+        ClockBehind: It shows a time before the floor.
+    """
+    floor = max(floor, FACTORY_FLOOR)
+    if now.timestamp() + SKEW_S < floor.timestamp():
+        raise ClockBehind(now=_text(now), floor=_text(floor))
+
+
+def new_anchor(root: bytes) -> Anchor:
+    """What a box trusts that has a root and has never seen a bundle."""
+    return Anchor(root, {}, Floor(FACTORY_FLOOR, {}))
+
+
+class TrustStore:
+    """The folder of the trusted root; every change is durable before it counts.
 
     Args:
-        root: The trust root put there at installation.
+        root: The file of the trusted root; all else stands beside it.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._home = root.parent
+        self._folder = root.parent
+        self._floor = self._folder / "floor.json"
+        self._metadata = self._folder / "metadata"
 
-    @contextmanager
-    def judge(self, stick: Stick, now: float) -> Iterator[TrustedBundle]:
-        """Judge a stick's metadata; what was learned is dropped unless `keep` is called.
-
-        Args:
-            stick: The stick.
-            now: Unix time in seconds that expiry is judged by.
+    def anchor(self) -> Anchor:
+        """Read what is trusted.
 
         Raises:
-            BundleRefused: One of its kinds, for any reason not to trust the stick.
+            NoTrustRoot: Nothing is.
+            TrustDamaged: The record of the floor is unreadable, or gone while its traces are there.
         """
+        root = _read(self._root)
+        if root is None:
+            raise NoTrustRoot
+        held = {name: _read(self._metadata / name) for name in (*_KEPT, *self._history())}
+        known = {name: raw for name, raw in held.items() if raw is not None}
+        return Anchor(root, known, self._read_floor(fresh=not known))
+
+    def pinned(self) -> Pinned:
+        """Describe the trusted root."""
+        return describe(sound_root(self.anchor().root))
+
+    def pin(self, raw: bytes, now: datetime) -> Pinned:
+        """Trust a root for the first time, or follow the chain by one.
+
+        Raises:
+            TrustRootRefused: It is no sound root, has expired, or does not follow from the trusted
+                one: version one higher and signed by enough keys of both.
+            ClockBehind: The clock is wrong.
+        """
+        with self._locked():
+            new = sound_root(raw)
+            old = _read(self._root)
+            floor = self._read_floor(fresh=True) if old is None else self.anchor().floor
+            check_clock(now, floor.time)
+            if new.signed.is_expired(now):
+                raise _refused("已过期", "it has expired")
+            if old is not None and old != raw:
+                _check_follows(sound_root(old), new)
+            versions = {**floor.versions, "root": new.signed.version}
+            self._write_floor(Floor(floor.time, versions))
+            replace_file(self._metadata / _HISTORY / f"{new.signed.version}.root.json", raw)
+            replace_file(self._root, raw)
+        return describe(new)
+
+    def commit(self, accepted: Anchor) -> None:
+        """Keep what a bundle brought; the floor rises first, so that a power cut never lowers it."""
+        with self._locked():
+            self._write_floor(accepted.floor)
+            for name, raw in sorted(accepted.held.items(), key=lambda item: item[0] in _KEPT):
+                replace_file(self._metadata / name, raw)
+            replace_file(self._root, accepted.root)
+
+    def _history(self) -> tuple[str, ...]:
+        folder = self._metadata / _HISTORY
+        return tuple(f"{_HISTORY}/{path.name}" for path in sorted(folder.glob("*.root.json")))
+
+    def _read_floor(self, *, fresh: bool) -> Floor:
+        raw = _read(self._floor)
+        if raw is None and fresh:
+            return Floor(FACTORY_FLOOR, {})
         try:
-            with self._root.open("rb") as stream:
-                anchor = stream.read(_MAX_ROOT)
-        except OSError:
-            raise NoUpdateTrust(path=self._root) from None
-        work = Path(tempfile.mkdtemp(prefix="judging-", dir=self._home))
+            return _parse_floor(raw or b"")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrustDamaged(
+                path=self._floor, reason_zh="内容缺失或无法识别", reason_en="missing or unreadable"
+            ) from error
+
+    def _write_floor(self, floor: Floor) -> None:
+        data = {"format": _FORMAT, "time": _text(floor.time), "versions": dict(floor.versions)}
+        replace_file(self._floor, json.dumps(data, sort_keys=True).encode() + b"\n")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with disk_errors():
+            make_folder(self._metadata / _HISTORY)
+            lock = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            knowledge = work / "metadata"
-            current = self._home / _CURRENT
-            if current.is_dir():
-                shutil.copytree(current.resolve(), knowledge, symlinks=True)
-            else:
-                knowledge.mkdir()
-            with _told():
-                judged = _judge(stick, anchor, knowledge, now)
-            yield judged
+            give_to_owner(self._folder / ".lock")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
         finally:
-            shutil.rmtree(work, ignore_errors=True)
-
-    def keep(self, bundle: TrustedBundle) -> None:
-        """Remember the metadata of an applied bundle, durably: older ones are refused from now on."""
-        kept = Path(tempfile.mkdtemp(prefix="metadata-", dir=self._home))
-        shutil.copytree(bundle.knowledge, kept, symlinks=True, dirs_exist_ok=True)
-        for folder, _, files in os.walk(kept):
-            for name in files:
-                _sync(Path(folder) / name)
-            _sync(Path(folder))
-        link = self._home / _CURRENT
-        before = link.resolve() if link.is_symlink() else None
-        fresh = self._home / f".{kept.name}.link"
-        fresh.symlink_to(kept.name)
-        fresh.replace(link)
-        _sync(self._home)
-        if before is not None:
-            shutil.rmtree(before, ignore_errors=True)
+            os.close(lock)
 
 
-def _judge(stick: Stick, anchor: bytes, knowledge: Path, now: float) -> TrustedBundle:
-    updater = Updater(
-        metadata_dir=str(knowledge), metadata_base_url=METADATA_URL, fetcher=stick, bootstrap=anchor
+def _parse_floor(raw: bytes) -> Floor:
+    data = json.loads(raw)
+    if data["format"] != _FORMAT:
+        raise ValueError(data["format"])
+    versions = {str(role): int(number) for role, number in data["versions"].items()}
+    return Floor(parse_time(data["time"]), versions)
+
+
+def describe(root: Metadata[Root]) -> Pinned:
+    """Put a root into words."""
+    role = root.signed.roles[Root.type]
+    return Pinned(
+        root.signed.version,
+        root.signed.expires,
+        role.threshold,
+        tuple(role.keyids),
+        sha256(compact(root.to_dict())).hexdigest(),
     )
-    # python-tuf takes the time itself; the box's clock was held against its floor before.
-    updater._trusted_set.reference_time = datetime.fromtimestamp(now, UTC)  # noqa: SLF001
-    updater.refresh()
-    described = updater.get_targetinfo(RELEASE)
-    if described is None or described.length > MAX_RELEASE:
-        raise BundleUnsupported(reason=RELEASE)
-    with stick.open(_place(described)) as stream:
-        raw = stream.read(MAX_RELEASE + 1)
-    described.verify_length_and_hashes(raw)
-    release = Release.from_bytes(raw)
-    files = tuple(_file(updater.get_targetinfo, release, name) for name in release.files)
-    _check_form(stick, knowledge)
-    return TrustedBundle(release, files, knowledge)
 
 
-def _file(find: Callable[[str], TargetFile | None], release: Release, name: str) -> TrustedFile:
-    found = find(release.target(name))
-    if found is None or _SHA256 not in found.hashes:
-        raise BundleUnsupported(reason=release.target(name))
-    return TrustedFile(name, _place(found), found.length, found.hashes[_SHA256])
+def parse_time(text: str) -> datetime:
+    """A time of metadata as a value."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def _place(target: TargetFile) -> str:
-    folder, _, name = target.path.rpartition("/")
-    if _SHA256 not in target.hashes:
-        raise BundleUnsupported(reason=target.path)
-    return f"targets/{folder}/{target.hashes[_SHA256]}.{name}"
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _check_form(stick: Stick, knowledge: Path) -> None:
-    """Refuse metadata in any other bytes than its vendor wrote.
+def sound_root(raw: bytes) -> Metadata[Root]:
+    """Read a root that holds by itself: strict in form, signed by enough of its own keys.
 
-    Signatures cover the canonical form, so blanks, the case of hexadecimal digits or a spoiled
-    spare signature would pass; a stick with a changed byte is a stick somebody has changed.
+    Raises:
+        TrustRootRefused: It is none, too few keys signed it, or a signature on it is broken.
     """
-    for name, raw in stick.fetched.items():
-        if not raw:
-            continue
-        metadata: Metadata = Metadata.from_bytes(raw)  # type: ignore[type-arg]
-        exact = metadata.to_bytes(JSONSerializer(compact=True)) == raw
-        signatures = [each.signature for each in metadata.signatures.values()]
-        if not exact or not all(map(_SIGNATURE.fullmatch, signatures)):
-            raise BundleDamaged(what=name)
-    for known in (knowledge / "root_history").iterdir():
-        try:
-            with stick.open(f"metadata/{known.name}") as stream:
-                same = stream.read(_MAX_ROOT) == known.read_bytes()
-        except DownloadError:
-            continue
-        if not same:
-            raise BundleDamaged(what=known.name)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell python-tuf's refusals in the box's words."""
     try:
-        yield
-    except UnsignedMetadataError as error:
-        raise BundleUntrusted(what=_short(error)) from error
-    except ExpiredMetadataError as error:
-        raise BundleExpired(what=_short(error)) from error
-    except BadVersionNumberError as error:
-        raise BundleRollback(what=_short(error)) from error
-    except (LengthOrHashMismatchError, RepositoryError) as error:
-        raise BundleDamaged(what=_short(error)) from error
-    except DownloadError as error:
-        raise BundleIncomplete(name=_short(error)) from error
+        judge_metadata(Root.type, raw)
+        root = Metadata[Root].from_bytes(raw)
+        own = root.signed.get_verification_result(Root.type, root.signed_bytes, root.signatures)
+    except MetadataRefused as error:
+        raise _refused(str(error.facts["reason_zh"]), str(error.facts["reason_en"])) from error
+    except (RepositoryError, ValueError) as error:
+        raise _refused("不是信任根", "it is no root") from error
+    if not own.verified:
+        raise _refused("自身签名不足", "too few of its own keys signed it")
+    # From the second on, a root also carries signatures of the one before, unknown here.
+    others = set(root.signatures) - set(own.signed)
+    if others and (root.signed.version == 1 or others & set(own.unsigned)):
+        raise _refused("含有无效签名", "a signature on it does not hold")
+    return root
 
 
-def _short(error: Exception) -> str:
-    text = str(error).replace("{", "(").replace("}", ")")
-    return "".join(char if char.isprintable() else " " for char in text)[:200]
+def _check_follows(old: Metadata[Root], new: Metadata[Root]) -> None:
+    if new.signed.version != old.signed.version + 1:
+        raise _refused(
+            f"已信任第 {old.signed.version} 版,只能接续下一版",
+            f"version {old.signed.version} is trusted, and only the next one can follow it",
+        )
+    result = new.signed.get_root_verification_result(old.signed, new.signed_bytes, new.signatures)
+    if not result.verified or set(new.signatures) - set(result.signed):
+        raise _refused("没有得到现有信任根的足够签名", "too few keys of the trusted root signed it")
 
 
-def _sync(path: Path) -> None:
-    if path.is_symlink():
-        return
-    handle = os.open(path, os.O_RDONLY)
+def _refused(zh: str, en: str) -> TrustRootRefused:
+    return TrustRootRefused(reason_zh=zh, reason_en=en)
+
+
+def _read(path: Path) -> bytes | None:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        with path.open("rb") as stream:
+            raw = stream.read(_MAX_HELD + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise TrustDamaged(
+            path=path, reason_zh=str(error.strerror), reason_en=str(error.strerror)
+        ) from error
+    return raw
