@@ -1,6 +1,5 @@
 """Times: what runs every so often or at an hour of the night, on APScheduler's asyncio scheduler."""
 
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta, timezone, tzinfo
@@ -10,7 +9,6 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-_LOG = logging.getLogger(__name__)
 _GRACE_S: Final = 3600
 
 
@@ -54,10 +52,8 @@ class Schedules:
 
     def _add(self, name: str, trigger: object, work: Callable[[], Awaitable[object]]) -> None:
         async def told() -> None:
-            try:
-                await work()
-            except Exception:  # noqa: BLE001  # one of the three walls: a task of the box's own
-                _LOG.exception("scheduled work failed", extra={"job": name})
+            # What fails is logged by APScheduler's executor, and runs again at its next time.
+            await work()
 
         self._scheduler.add_job(
             told,
