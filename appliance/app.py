@@ -16,7 +16,6 @@ from appliance.api.errors import BodyMalformed, FieldRefused, MethodRefused, Rou
 from appliance.api.front import Front
 from appliance.api.hot.route import HotRoutes
 from appliance.api.openapi import describe
-from appliance.api.overview import VERSION
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.api.routes import (
     access,
@@ -31,15 +30,28 @@ from appliance.api.routes import (
     vault,
 )
 from appliance.errors import ApplianceError
+from appliance.services import VERSION
 from eval.errors import EvalError
 from firmware_checks.errors import FirmwareError
 from models.errors import ModelsError
 from secure_compute.errors import SecureComputeError
 
 _REFUSALS: Final = (ApplianceError, EvalError, FirmwareError, ModelsError, SecureComputeError)
-_ROOMS: Final = (
-    system, vault, access, models, specialists, jobs, audit, posture, updates, docs,
-)  # fmt: skip
+ROUTERS: Final = tuple(
+    room.router
+    for room in (
+        system,
+        vault,
+        access,
+        models,
+        specialists,
+        jobs,
+        audit,
+        posture,
+        updates,
+        docs,
+    )
+)
 
 
 class BoxApi(FastAPI):
@@ -86,8 +98,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def create_app(front: Front) -> BoxApi:
     """Make the application of a box; its lifespan opens and closes the front."""
     app = BoxApi(front)
-    for room in _ROOMS:
-        app.include_router(room.router)
+    for router in ROUTERS:
+        app.include_router(router)
     for kind in _REFUSALS:
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -101,8 +101,6 @@ class Services:
         self.schedules.cron("posture", NIGHTLY, self.posture.check)
         self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
         self.schedules.start()
-        if self.posture.last() is None:
-            await self.posture.check()
 
     async def _forget_old_usage(self) -> None:
         await asyncio.to_thread(self.access.prune_usage, USAGE_KEPT_S)

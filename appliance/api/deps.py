@@ -1,6 +1,5 @@
 """What routes ask for in their signatures: the open box, who calls, and the permission to go on."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -37,18 +36,17 @@ def grant_of(request: Request) -> Grant:
     return access.authenticate(authorization)
 
 
-def permit(scope: str) -> Callable[[Request], Grant]:
+class Permit:
     """A dependency that lets a caller with `scope` pass and tells who it is."""
 
-    def check(request: Request) -> Grant:
-        grant = grant_of(request)
-        services_of(request).access.require(grant, scope)
-        return grant
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
 
-    check.__doc__ = (
-        f"A caller who holds `{scope}`. Raises VaultLocked, AccessRefused, AccessForbidden."
-    )
-    return check
+    def __call__(self, request: Request) -> Grant:
+        """Raises VaultLocked, AccessRefused or AccessForbidden."""
+        grant = grant_of(request)
+        services_of(request).access.require(grant, self.scope)
+        return grant
 
 
 def local_only(request: Request) -> None:
@@ -69,19 +67,19 @@ RequestId = Annotated[str, Depends(request_id_of)]
 Local = Annotated[bool, Depends(is_local)]
 LocalDoor = Annotated[None, Depends(local_only)]
 
-AuditReaderGrant = Annotated[Grant, Depends(permit("audit:read"))]
-AuditExporter = Annotated[Grant, Depends(permit("audit:export"))]
-ChatCaller = Annotated[Grant, Depends(permit("chat"))]
-EvaluationStarter = Annotated[Grant, Depends(permit("evaluation:write"))]
-JobReader = Annotated[Grant, Depends(permit("jobs:read"))]
-JobWriter = Annotated[Grant, Depends(permit("jobs:write"))]
-KeyReader = Annotated[Grant, Depends(permit("keys:read"))]
-KeyWriter = Annotated[Grant, Depends(permit("keys:write"))]
-ModelReader = Annotated[Grant, Depends(permit("models:read"))]
-ModelWriter = Annotated[Grant, Depends(permit("models:write"))]
-SpecialistCaller = Annotated[Grant, Depends(permit("specialists"))]
-SystemReader = Annotated[Grant, Depends(permit("system:read"))]
-UpdateWriter = Annotated[Grant, Depends(permit("updates:write"))]
-UserReader = Annotated[Grant, Depends(permit("users:read"))]
-UserWriter = Annotated[Grant, Depends(permit("users:write"))]
-VaultWriter = Annotated[Grant, Depends(permit("vault:write"))]
+AuditReaderGrant = Annotated[Grant, Depends(Permit("audit:read"))]
+AuditExporter = Annotated[Grant, Depends(Permit("audit:export"))]
+ChatCaller = Annotated[Grant, Depends(Permit("chat"))]
+EvaluationStarter = Annotated[Grant, Depends(Permit("evaluation:write"))]
+JobReader = Annotated[Grant, Depends(Permit("jobs:read"))]
+JobWriter = Annotated[Grant, Depends(Permit("jobs:write"))]
+KeyReader = Annotated[Grant, Depends(Permit("keys:read"))]
+KeyWriter = Annotated[Grant, Depends(Permit("keys:write"))]
+ModelReader = Annotated[Grant, Depends(Permit("models:read"))]
+ModelWriter = Annotated[Grant, Depends(Permit("models:write"))]
+SpecialistCaller = Annotated[Grant, Depends(Permit("specialists"))]
+SystemReader = Annotated[Grant, Depends(Permit("system:read"))]
+UpdateWriter = Annotated[Grant, Depends(Permit("updates:write"))]
+UserReader = Annotated[Grant, Depends(Permit("users:read"))]
+UserWriter = Annotated[Grant, Depends(Permit("users:write"))]
+VaultWriter = Annotated[Grant, Depends(Permit("vault:write"))]

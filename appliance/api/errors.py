@@ -17,7 +17,7 @@ class FieldRefused(ApplianceError):
     """A field is unknown here, missing or out of its bounds."""
 
     code = "request.field-refused"
-    zh = "字段 {field} 不被接受:{reason_zh}。"
+    zh = "字段 {field} 不被接受：{reason_zh}。"
     en = "The field {field} is refused: {reason_en}."
     way_out_zh = "请按 docs/reference/routes.md 或 OpenAPI 文档更正该字段。"
     way_out_en = "Correct it by docs/reference/routes.md or the OpenAPI document."
@@ -29,7 +29,7 @@ class BodyTooLarge(ApplianceError):
     code = "request.too-large"
     zh = "请求正文超过上限 {limit} 字节。"
     en = "The body of the request is longer than {limit} bytes."
-    way_out_zh = "请缩短提示词或分批发送;上限由 server.max_body_bytes 设定。"
+    way_out_zh = "请缩短提示词或分批发送；上限由 server.max_body_bytes 设定。"
     way_out_en = "Shorten the prompt or send it in parts; server.max_body_bytes sets the limit."
 
 
@@ -47,7 +47,7 @@ class EncodingRefused(ApplianceError):
     """Compressed bodies are not taken: a small one may unpack to a huge one."""
 
     code = "request.encoding-refused"
-    zh = "不接受压缩的请求正文(Content-Encoding)。"
+    zh = "不接受压缩的请求正文（Content-Encoding）。"
     en = "Compressed request bodies (Content-Encoding) are not taken."
     way_out_zh = "请发送未压缩的正文。"
     way_out_en = "Send the body uncompressed."
@@ -59,7 +59,7 @@ class HostRefused(ApplianceError):
     code = "request.host-refused"
     zh = "请求的主机名不属于本机。"
     en = "The Host header does not name this box."
-    way_out_zh = "请使用证书中的主机名或地址;管理员可在 server.names 中添加。"
+    way_out_zh = "请使用证书中的主机名或地址；管理员可在 server.names 中添加。"
     way_out_en = "Use a name or address of the certificate; server.names adds more."
 
 
@@ -117,7 +117,7 @@ class LocalOnly(ApplianceError):
     """Something only the console on this machine may ask for."""
 
     code = "access.local-only"
-    zh = "此操作只能在本机控制台执行({what})。"
+    zh = "此操作只能在本机控制台执行（{what}）。"
     en = "This is done on the box's own console only ({what})."
     way_out_zh = "请登录一体机后运行 wardbox 命令。"
     way_out_en = "Log in on the box and run the wardbox command."
@@ -129,5 +129,5 @@ class InternalFault(ApplianceError):
     code = "box.internal"
     zh = "一体机内部错误。"
     en = "The box made a mistake of its own."
-    way_out_zh = "请将 request_id 告知管理员;日志中有详细记录。"
+    way_out_zh = "请将 request_id 告知管理员；日志中有详细记录。"
     way_out_en = "Give the request_id to the administrator; the log tells more."

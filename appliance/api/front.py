@@ -8,13 +8,14 @@ from datetime import datetime
 
 from appliance.api.integrity import Integrity
 from appliance.audit.events import vault_root
-from appliance.errors import VaultLocked, WrongSecret
+from appliance.errors import ApplianceError, VaultLocked, WrongSecret
 from appliance.services import Services
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.vault.opened import Opened
 from appliance.vault.outcome import VaultStatus
 from appliance.vault.vault import Vault
+from firmware_checks.errors import FirmwareError
 
 
 class Front:
@@ -107,7 +108,13 @@ class Front:
             raise
         await services.start()
         self.services = services
-        self._watch = asyncio.create_task(self.integrity.watch(services.log), name="integrity")
+        self._watch = asyncio.create_task(self._attend(services), name="attend")
+
+    async def _attend(self, services: Services) -> None:
+        """What the box looks at by itself once it is open: its machine, then its log, hourly."""
+        with suppress(ApplianceError, FirmwareError):
+            await services.posture.check()
+        await self.integrity.watch(services.log)
 
     async def _stop(self) -> None:
         services, self.services = self.services, None

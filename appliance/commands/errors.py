@@ -9,7 +9,7 @@ class PortTaken(ApplianceError):
     code = "serve.port-taken"
     zh = "端口 {host}:{port} 已被其他程序占用。"
     en = "Another program listens on {host}:{port}."
-    way_out_zh = "请停止该程序(ss -ltnp 可查看),或在 settings.toml 中更改 server.port。"
+    way_out_zh = "请停止该程序（ss -ltnp 可查看），或在 settings.toml 中更改 server.port。"
     way_out_en = "Stop that program (ss -ltnp shows it) or change server.port in settings.toml."
 
 
@@ -17,9 +17,9 @@ class AlreadyRunning(ApplianceError):
     """A box already serves this state directory."""
 
     code = "serve.already-running"
-    zh = "一体机已在运行({socket})。"
+    zh = "一体机已在运行（{socket}）。"
     en = "The box is running already ({socket})."
-    way_out_zh = "用 wardbox status 查看;wardbox supervise --stop 停止。"
+    way_out_zh = "用 wardbox status 查看；wardbox supervise --stop 停止。"
     way_out_en = "wardbox status shows it; wardbox supervise --stop stops it."
 
 
@@ -27,9 +27,9 @@ class SocketRefused(ApplianceError):
     """The operating system does not let the box listen there."""
 
     code = "serve.socket-refused"
-    zh = "无法监听 {where}:{reason}。"
+    zh = "无法监听 {where}：{reason}。"
     en = "Cannot listen on {where}: {reason}."
-    way_out_zh = "请检查 server.host、目录权限和路径长度(Unix 套接字路径不超过 107 字节)。"
+    way_out_zh = "请检查 server.host、目录权限和路径长度（Unix 套接字路径不超过 107 字节）。"
     way_out_en = (
         "Check server.host, permissions and path length (a socket path has 107 bytes at most)."
     )
@@ -39,9 +39,9 @@ class CertificateMissing(ApplianceError):
     """There is no usable TLS certificate; without TLS the box does not listen."""
 
     code = "serve.certificate-missing"
-    zh = "TLS 证书不可用({path}:{reason})。"
+    zh = "TLS 证书不可用（{path}：{reason}）。"
     en = "The TLS certificate cannot be used ({path}: {reason})."
-    way_out_zh = "请重新运行 ./install.sh,它会用一体机 CA 重新签发。"
+    way_out_zh = "请重新运行 ./install.sh，它会用一体机 CA 重新签发。"
     way_out_en = "Run ./install.sh again; it issues one from the box's own CA."
 
 
@@ -49,9 +49,9 @@ class SupervisorRunning(ApplianceError):
     """A supervisor holds this state directory."""
 
     code = "supervise.already-running"
-    zh = "守护进程已在运行(进程 {pid})。"
+    zh = "守护进程已在运行（进程 {pid}）。"
     en = "A supervisor is running already (process {pid})."
-    way_out_zh = "wardbox supervise --status 查看,--stop 停止。"
+    way_out_zh = "wardbox supervise --status 查看，--stop 停止。"
     way_out_en = "See it with wardbox supervise --status, stop it with --stop."
 
 
@@ -61,7 +61,7 @@ class StopTimedOut(ApplianceError):
     code = "supervise.stop-timed-out"
     zh = "守护进程 {pid} 在 {seconds} 秒内没有结束。"
     en = "Supervisor {pid} did not end within {seconds} s."
-    way_out_zh = "请查看日志;必要时 kill -9 {pid},引擎会随之结束。"
+    way_out_zh = "请查看日志；必要时 kill -9 {pid}，引擎会随之结束。"
     way_out_en = "See the log; if need be kill -9 {pid}: the engines end with it."
 
 
@@ -69,9 +69,9 @@ class FileUnreadable(ApplianceError):
     """A file named on the command line cannot be used."""
 
     code = "command.file-unreadable"
-    zh = "无法读取文件 {path}:{reason}。"
+    zh = "无法读取文件 {path}：{reason}。"
     en = "The file {path} cannot be used: {reason}."
-    way_out_zh = "请检查路径;文件应为 UTF-8 编码的 JSON 对象。"
+    way_out_zh = "请检查路径；文件应为 UTF-8 编码的 JSON 对象。"
     way_out_en = "Check the path; the file holds one JSON object in UTF-8."
 
 
@@ -79,7 +79,7 @@ class ArgumentRefused(ApplianceError):
     """Something on the command line that the box would not take."""
 
     code = "command.argument-refused"
-    zh = "参数 {field} 不合要求:{reason}。"
+    zh = "参数 {field} 不合要求：{reason}。"
     en = "The argument {field} is refused: {reason}."
     way_out_zh = "请运行同一命令加 --help 查看说明。"
     way_out_en = "Run the same command with --help."

@@ -1,17 +1,41 @@
 """Wire types of the OpenAI-compatible routes, as they stand in the OpenAPI document."""
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from appliance.contract.base import Identifier, Wire
 
+Given = Annotated[str, Field(min_length=1)]
+Stop = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class TextPart(Wire):
+    """A piece of text."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(Wire):
+    """An image that comes with the request, as a `data:` URL; the box fetches nothing."""
+
+    url: str
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class ImagePart(Wire):
+    """A piece that is an image."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
 
 class Message(Wire):
     """One turn; content is text, or parts of text and `data:` images."""
 
-    role: Literal["system", "user", "assistant", "developer", "tool"]
-    content: str | list[dict[str, Any]] | None
+    role: Literal["system", "user", "assistant"]
+    content: str | Annotated[list[TextPart | ImagePart], Field(min_length=1, max_length=64)]
     name: str | None = Field(default=None, max_length=64)
 
 
@@ -30,7 +54,7 @@ class ResponseFormat(Wire):
 class Sampling(Wire):
     """What a caller may say about sampling; everything else is refused."""
 
-    model: Identifier
+    model: Identifier | None = None
     max_tokens: int | None = Field(default=None, ge=1, le=32_768)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -39,7 +63,7 @@ class Sampling(Wire):
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
-    stop: str | list[str] | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=8)] | None = None
     n: int | None = Field(default=None, ge=1, le=1)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -69,13 +93,13 @@ class ChatCompletionRequest(Sampling):
 class CompletionRequest(Sampling):
     """`POST /v1/completions`."""
 
-    prompt: str
+    prompt: Given
 
 
 class EmbeddingRequest(Wire):
     """`POST /v1/embeddings`."""
 
-    model: Identifier
-    input: str | list[str]
+    model: Identifier | None = None
+    input: Given | Annotated[list[Given], Field(min_length=1, max_length=256)]
     encoding_format: Literal["float", "base64"] | None = None
     user: str | None = Field(default=None, max_length=256)

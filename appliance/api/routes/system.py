@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from appliance.api.deps import Box, SystemReader, TheFront, permit
+from appliance.api.deps import Box, Permit, SystemReader, TheFront
 from appliance.api.overview import health_of, host_of, info_of, jobs_of
 from appliance.api.views import accelerator_view, engine_view, posture_summary, traffic_view
 from appliance.contract.system import DeepHealth, Health, Info, Overview
@@ -19,7 +19,7 @@ async def health(
     """Whether the box can answer; `?deep=1` (needs a key) has the engine write one token."""
     if not deep:
         return health_of(front)
-    permit("system:read")(request)
+    Permit("system:read")(request)
     found = await front.opened().serving.deep_health()
     told = DeepHealth(ok=found.ok, latency_ms=found.latency_ms, reason=found.problem or None)
     return health_of(front, told)

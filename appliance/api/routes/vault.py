@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from appliance.api.deps import Local, TheFront, VaultWriter, grant_of, permit
+from appliance.api.deps import Local, Permit, TheFront, VaultWriter, grant_of
 from appliance.api.errors import LocalOnly
 from appliance.api.views import vault_view
 from appliance.contract.access import Unlock, VaultView
@@ -21,7 +21,7 @@ def unlocker(request: Request, front: TheFront, local: Local) -> str:
         return "local:tls"
     if front.services is None:
         raise LocalOnly(what="vault unlock")
-    return permit("vault:write")(request).actor
+    return Permit("vault:write")(request).actor
 
 
 @router.get("")

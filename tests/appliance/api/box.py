@@ -35,6 +35,7 @@ from appliance.serving.upstream_client import Endpoint, UpstreamPool
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.vault.outcome import VaultStatus
+from firmware_checks.errors import RootUnusable
 from models.engines.lifecycle_table import Health
 from models.errors import ModelUnknown
 from models.hardware.detect import detect_hardware
@@ -127,6 +128,10 @@ class NoCatalogue:
         pass
 
 
+def no_checks() -> Any:
+    raise RootUnusable(root="/")
+
+
 class NoSchedules:
     def cron(self, *args: object) -> None:
         pass
@@ -194,7 +199,7 @@ async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = ""
         serving=serving,  # type: ignore[arg-type]
         jobs=JobService(db, log, {}, state / "jobs", time.time),
         specialist=None,  # type: ignore[arg-type]
-        posture=PostureService(db, log, time.time),
+        posture=PostureService(db, log, time.time, no_checks),
         updates=None,
         schedules=NoSchedules(),  # type: ignore[arg-type]
         hardware=detect_hardware,

@@ -1,0 +1,94 @@
+"""What can be listed agrees with its pages: routes, refusals, the OpenAPI document."""
+
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+
+from appliance.api.hot.route import KINDS
+from appliance.api.hot.wish import ChatWish, CompletionWish, EmbeddingWish, Message
+from appliance.api.problems import STATUS, problem_of
+from appliance.api.reference import errors_markdown, refusals, routes_markdown
+from appliance.app import ROUTERS
+from appliance.contract import completion
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+RENEW = (
+    "python -c 'from appliance.api.reference import *; from appliance.app import ROUTERS; "
+    'open("docs/reference/routes.md", "w").write(routes_markdown(ROUTERS)); '
+    'open("docs/reference/errors.md", "w").write(errors_markdown())\''
+)
+
+
+def test_the_page_of_routes_is_the_routes():
+    assert (REFERENCE / "routes.md").read_text("utf-8") == routes_markdown(ROUTERS), RENEW
+
+
+def test_the_page_of_refusals_is_the_refusals():
+    assert (REFERENCE / "errors.md").read_text("utf-8") == errors_markdown(), RENEW
+
+
+def test_every_refusal_has_both_languages_and_a_way_out():
+    for kind in refusals():
+        for text in (kind.zh, kind.way_out_zh):
+            # A template that is one placeholder takes its sentence from who raises it.
+            assert text.startswith("{") or any("\u4e00" <= c <= "\u9fff" for c in text), kind
+        for text in (kind.en, kind.way_out_en):
+            assert text, kind
+            assert text.isascii() or "“" in text or "—" in text or "…" in text, (kind, text)
+
+
+def test_every_row_of_the_status_table_is_used():
+    codes = {kind.code for kind in refusals()}
+    families = {code.partition(".")[0] for code in codes}
+    families |= {"eval", "examination", "firmware", "tuning"}
+    assert set(STATUS) <= codes | families
+
+
+def test_a_fault_tells_nothing_but_its_request():
+    problem = problem_of(ValueError("secret /etc/passwd"), "req_1")
+    assert problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert problem.code == "box.internal"
+    assert "passwd" not in problem.model_dump_json()
+
+
+def test_the_hot_path_takes_what_the_contract_says():
+    pairs = (
+        (ChatWish, completion.ChatCompletionRequest),
+        (CompletionWish, completion.CompletionRequest),
+        (EmbeddingWish, completion.EmbeddingRequest),
+        (Message, completion.Message),
+    )
+    for hot, wire in pairs:
+        assert set(hot.__struct_fields__) == set(wire.model_fields), hot
+
+
+def test_their_bounds_agree_too():
+    hot = msgspec.json.schema(ChatWish)["$defs"]["ChatWish"]["properties"]
+    wire = completion.ChatCompletionRequest.model_json_schema()["properties"]
+    words = ("minimum", "maximum", "exclusiveMinimum", "maxLength", "maxItems", "minItems")
+    for name, rule in wire.items():
+        theirs = [
+            part for part in hot[name].get("anyOf", [hot[name]]) if part.get("type") != "null"
+        ]
+        ours = [part for part in rule.get("anyOf", [rule]) if part.get("type") != "null"]
+        for word in words:
+            assert ours[0].get(word) == theirs[0].get(word), (name, word)
+
+
+async def test_the_openapi_document_holds_every_route(shared_box):
+    paths = shared_box.app.openapi()["paths"]
+    for router in ROUTERS:
+        for route in router.routes:
+            assert route.path in paths
+    assert set(KINDS) <= set(paths)
+
+
+def test_no_route_is_longer_than_fifteen_lines():
+    import inspect
+
+    for router in ROUTERS:
+        for route in router.routes:
+            lines = inspect.getsource(route.endpoint).splitlines()
+            body = [line for line in lines if line.strip() and not line.startswith("@")]
+            assert len(body) <= 17, route.path  # the signature and its docstring count too
