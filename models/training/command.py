@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -141,16 +142,18 @@ def _reference(args: argparse.Namespace) -> int:
 def _finish(args: argparse.Namespace, made: Any, chosen: Any, began: float) -> int:
     from models.training import reference  # noqa: PLC0415
     from models.training.quality import table  # noqa: PLC0415
+    from models.training.release import sign_once  # noqa: PLC0415
 
     minutes = (time.monotonic() - began) / 60
     _say(f"训练完成,正在检验…… Trained in {minutes:.1f} min; examining ...")
     examined = tuple(_examine(args, made.gguf, kind, args.seed) for kind in ("ordinary", "odd"))
     for quality in examined:
         _say(table(quality))
-    card = reference.card(made, chosen, examined, day=time.strftime("%Y-%m-%d", time.gmtime()))
+    moment = datetime.fromtimestamp(time.time(), UTC)
+    card = reference.card(made, chosen, examined, day=f"{moment:%Y-%m-%d}")
     target = args.out / reference.GGUF_NAME
     shutil.copyfile(made.gguf, target)
-    _write(args.out / "card.json", card.to_json())
+    sign_once(target, card, moment=moment)
     report = {
         "recipe": chosen.as_dict(),
         "steps": made.outcome.step,

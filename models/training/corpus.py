@@ -165,7 +165,7 @@ def open_corpus(folder: Path) -> Corpus:
 
 
 def plan_batches(
-    lengths: Ids, tokens_per_batch: int, *, seed: int, epoch: int
+    lengths: Ids, tokens_per_batch: int, *, seed: int, epoch: int, ordered: bool = False
 ) -> list[npt.NDArray[np.int64]]:
     """Group examples of like length so that hardly any padding is computed.
 
@@ -177,21 +177,28 @@ def plan_batches(
         tokens_per_batch: Most tokens of a batch, padding included (at least one example goes in).
         seed: Seed of the run.
         epoch: Which pass over the data; the same seed and epoch give the same plan.
+        ordered: Keep the order of the corpus from window to window: it is a course of lessons.
 
     Returns:
         Indices of the examples of each batch; every example occurs once.
     """
     random = np.random.default_rng([seed, epoch])
-    order = random.permutation(len(lengths))
+    order = np.arange(len(lengths)) if ordered else random.permutation(len(lengths))
     window = max(1, _WINDOW_BATCHES * tokens_per_batch // max(1, int(lengths.mean())))
     batches: list[npt.NDArray[np.int64]] = []
     for start in range(0, len(order), window):
-        part = order[start : start + window]
+        part = random.permutation(order[start : start + window])
+        first = len(batches)
         part = part[np.argsort(lengths[part], kind="stable")[::-1]]
         while len(part):
             rows = max(1, tokens_per_batch // int(lengths[part[0]]))
             batches.append(part[:rows])
             part = part[rows:]
+        if ordered:
+            mixed = random.permutation(len(batches) - first)
+            batches[first:] = [batches[first + index] for index in mixed]
+    if ordered:
+        return batches
     return [batches[index] for index in random.permutation(len(batches))]
 
 

@@ -24,6 +24,9 @@ MIX: Mapping[str, float] = {
     "english": 0.04,
     "copy": 0.05,
 }
+# The first lessons are short: finding the line to copy is easier among five than among forty.
+BEGINNING: Mapping[str, float] = {"partial": 0.8, "copy": 0.2}
+BEGINNING_SHARE = 0.5
 # Shares of the canonical style and of the two others.
 _STYLES = (0.8, 0.1, 0.1)
 _CHINESE, _ENGLISH = "cataract-zh", "cataract-en"
@@ -46,10 +49,11 @@ class _Style(random.Random):
         return seq[self._number % len(seq)]
 
 
-def lessons(seed: int, count: int, mix: Mapping[str, float] = MIX) -> Iterator[Example]:
-    """Yield `count` lessons drawn from a seed; the same arguments give the same lessons."""
-    kinds, weights = tuple(mix), tuple(mix.values())
+def lessons(seed: int, count: int) -> Iterator[Example]:
+    """Yield `count` lessons drawn from a seed, short ones first; the same seed, the same lessons."""
     for number in range(count):
+        mix = BEGINNING if number < count * BEGINNING_SHARE else MIX
+        kinds, weights = tuple(mix), tuple(mix.values())
         chance = random.Random(f"wardbox:lesson:{seed}:{number}")  # noqa: S311 - no secret
         kind = chance.choices(kinds, weights)[0]
         if kind == "copy":
@@ -104,10 +108,23 @@ def _scrambled(chance: random.Random) -> Sheet:
     )
 
 
+def _partial(chance: random.Random) -> Sheet:
+    """A scrambled sheet of which only a few lines are left."""
+    sheet = _scrambled(chance)
+    units = list(language(sheet.language).units_for(sheet))
+    kept = {
+        key
+        for unit in chance.sample(units, min(len(units), chance.randint(2, 8)))
+        for key in unit.keys
+    }
+    return dataclasses.replace(sheet, values={k: v for k, v in sheet.values.items() if k in kept})
+
+
 _SHEETS: Mapping[str, Callable[[random.Random], Sheet]] = {
     "admission": _cataract("ordinary"),
     "odd": _cataract("odd"),
     "english": _cataract("ordinary", _ENGLISH),
     "department": _department,
     "scrambled": _scrambled,
+    "partial": _partial,
 }

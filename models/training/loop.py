@@ -184,7 +184,13 @@ class _Run:
         lengths = self._corpus.lengths
         budget = self._recipe.schedule.tokens_per_batch
         while True:
-            plan = plan_batches(lengths, budget, seed=self._recipe.seed, epoch=epoch)
+            plan = plan_batches(
+                lengths,
+                budget,
+                seed=self._recipe.seed,
+                epoch=epoch,
+                ordered=self._recipe.ordered,
+            )
             for rows in plan[skip:]:
                 yield gather(self._corpus, rows, padding=self._padding)
             skip = max(0, skip - len(plan))

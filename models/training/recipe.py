@@ -123,7 +123,8 @@ class Recipe:
     """One run: what is trained, for how long, from which seed and on what.
 
     `precision` "auto" measures both types once and takes bfloat16 only where it is much faster;
-    the two other values make a run repeatable on any machine.
+    the two other values make a run repeatable on any machine. `ordered` keeps
+    the order of the corpus from one stretch to the next, for data that is a course of lessons.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Recipe:
     device: Device = "cpu"
     threads: int = 1
     checkpoint_every: int = 200
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         _require(holds=bool(self.name.strip()), field_name="name", reason="must not be empty")
