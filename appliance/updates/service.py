@@ -129,7 +129,7 @@ class UpdateService:
             cards = tuple(read_card(stick, package) for package in found.packages)
             seen.about(found, cards)
             check_content(stick, found.items)
-            return self._note("verify", seen.value("verified", _VERIFIED, self._now()), actor)
+            return self._note(seen.value("verified", _VERIFIED, self._now()), actor)
 
     def apply(self, directory: Path, actor: str) -> Seen:
         """Take a bundle in, judge the copy, and put its models on the shelf.
@@ -157,14 +157,16 @@ class UpdateService:
                 seen.about(found, tuple(cards.values()))
                 for package in found.packages:
                     self._check_model(staging, package, cards[package.model_id])
-                self._note("verify", seen.value("verified", _VERIFIED, self._now()), actor)
+                self._note(seen.value("verified", _VERIFIED, self._now()), actor)
                 with self._undone_on_failure(found, actor):
                     for package in found.packages:
                         self._admit(staging, package, cards[package.model_id], actor)
                     self._know(found.accepted.root, actor)
-                    self._trust.commit(found.accepted)
                     told = seen.value("applied", _APPLIED, self._now())
-                    self._note("apply", told, actor)
+                    # First the record: without one, not even the floor may rise.
+                    self._record("apply", actor, told.id, told.version)
+                    self._trust.commit(found.accepted)
+                    self._store.add(told, actor)
             staging.forget()
             return told
 
@@ -243,8 +245,8 @@ class UpdateService:
             self._store.add(told, actor, error.code)
             raise
 
-    def _note(self, action: Literal["verify", "apply"], seen: Seen, actor: str) -> Seen:
-        self._record(action, actor, seen.id, seen.version)
+    def _note(self, seen: Seen, actor: str) -> Seen:
+        self._record("verify", actor, seen.id, seen.version)
         self._store.add(seen, actor)
         return seen
 

@@ -1,0 +1,85 @@
+"""A box that trusts a vendor, and a stick in its slot."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from appliance.catalogue.service import CatalogueService
+from appliance.db.database import Db
+from appliance.updates.content import free_bytes
+from appliance.updates.migrations import MIGRATIONS
+from appliance.updates.service import Places, UpdateService
+from appliance.updates.trust import TrustStore
+from models.registry.shelf import Shelf
+from secure_compute.signing import SigningKey
+from tests.appliance.access.doubles import RememberingAudit
+from tests.installer.vendor.yard import NOW, Yard
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Box:
+    """Shelf, log, history and trust of one box."""
+
+    def __init__(self, folder: Path, free: Callable[[Path], int] = free_bytes) -> None:
+        self.now: datetime = NOW
+        self.folder = folder
+        signer = SigningKey.generate()
+        trusted = {signer.key_id: signer.verify_key}
+        self.audit = RememberingAudit()
+        self.shelf = Shelf(folder / "shelf", clock=lambda: self.now, trusted=trusted)
+        self.catalogue = CatalogueService(self.shelf, signer, self.audit, "wardbox-reference")
+        self.places = Places(folder / "trust" / "updates" / "root.json", folder / "staging")
+        self.trust = TrustStore(self.places.root)
+        self.db = Db(folder / "box.db", bytes(32), MIGRATIONS)
+        self.updates = UpdateService(
+            self.db, self.audit, self.catalogue, self.places, lambda: self.now, free
+        )
+
+    def state(self) -> dict[str, bytes]:
+        """Every byte that counts: the shelf and the trust."""
+        roots = [self.folder / "shelf", self.folder / "trust"]
+        return {
+            str(path): path.read_bytes()
+            for root in roots
+            for path in sorted(root.rglob("*"))
+            if path.is_file() and not path.name.endswith(".lock")
+        }
+
+    def models(self) -> list[tuple[str, str]]:
+        return [(one.card.id, one.card.version) for one in self.catalogue.models()]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vendor's folder and its first bundle; copied, never changed."""
+    folder = tmp_path_factory.mktemp("shop")
+    yard = Yard(folder / "vendor").init()
+    yard.add()
+    yard.build(folder / "stick")
+    return folder
+
+
+@pytest.fixture
+def yard(shop: Path, tmp_path: Path) -> Yard:
+    shutil.copytree(shop / "vendor", tmp_path / "vendor")
+    return Yard(tmp_path / "vendor")
+
+
+@pytest.fixture
+def stick(shop: Path, tmp_path: Path) -> Path:
+    shutil.copytree(shop / "stick", tmp_path / "stick")
+    return tmp_path / "stick"
+
+
+@pytest.fixture
+def box(yard: Yard, tmp_path: Path) -> Iterator[Box]:
+    (tmp_path / "box").mkdir()
+    box = Box(tmp_path / "box")
+    box.trust.pin(yard.root, NOW)
+    yield box
+    box.db.close()

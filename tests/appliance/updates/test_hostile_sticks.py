@@ -1,0 +1,489 @@
+"""Hostile sticks: whatever is done to a stick, the box refuses in a sentence and stays as it was."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from appliance.updates.errors import (
+    BundleEmpty,
+    BundleExpired,
+    BundleMissing,
+    BundleRolledBack,
+    ContentRefused,
+    MetadataRefused,
+    SignatureRefused,
+    StickUnreadable,
+    UpdateError,
+)
+from appliance.updates.fetcher import Stick
+from appliance.updates.shape import compact, judge_metadata
+from appliance.updates.trust import new_anchor
+from appliance.updates.verify import verify_metadata
+from tests.appliance.updates.conftest import Box
+from tests.installer.vendor.yard import NOW, Yard, read, rewrite
+
+ROLES = ("timestamp", "snapshot", "targets", "models")
+
+
+def metadata(stick: Path, role: str) -> Path:
+    folder = stick / "metadata"
+    return folder / "timestamp.json" if role == "timestamp" else next(folder.glob(f"*.{role}.json"))
+
+
+def model_of(stick: Path) -> Path:
+    return next((stick / "targets" / "models" / "demo-1" / "files").iterdir())
+
+
+def refused(box: Box, stick: Path, *kinds: type[UpdateError]) -> UpdateError:
+    """Both ways refuse, record it, and leave everything as it was."""
+    before = box.state()
+    for act in (box.updates.verify, box.updates.apply):
+        with pytest.raises(kinds or UpdateError) as caught:
+            act(stick, "user:li")
+        assert caught.value.way_out
+        assert box.state() == before
+        assert box.models() == []
+        assert box.audit.tags()[-1] == "update:bundle:refuse"
+        assert box.audit.events[-1].details["code"] == caught.value.code
+        assert box.updates.list(1)[0].state == "refused"
+        told = caught.value.sentence
+        assert told.isprintable()
+    return caught.value
+
+
+def test_bytes_of_the_metadata_count(box: Box, stick):
+    """A sample of bytes, one bit each; through the judge that both ways begin with."""
+    anchor = box.trust.anchor()
+    accepted = []
+    for path in sorted((stick / "metadata").iterdir()):
+        raw = path.read_bytes()
+        for at in range(0, len(raw), 31):
+            changed = bytearray(raw)
+            changed[at] ^= 1 << (at % 8)
+            path.write_bytes(changed)
+            with suppress(UpdateError), Stick(stick) as held:
+                verify_metadata(held, anchor, NOW)
+                accepted.append((path.name, at))
+        path.write_bytes(raw)
+    assert accepted == []
+
+
+@pytest.mark.slow
+def test_every_single_byte_of_the_metadata_counts(box: Box, stick):
+    anchor = box.trust.anchor()
+    accepted = []
+    for path in sorted((stick / "metadata").iterdir()):
+        raw = path.read_bytes()
+        for at in range(len(raw)):
+            for mask in (0x01, 0x20, 0x80):
+                changed = bytearray(raw)
+                changed[at] ^= mask
+                path.write_bytes(changed)
+                with suppress(UpdateError), Stick(stick) as held:
+                    verify_metadata(held, anchor, NOW)
+                    accepted.append((path.name, at, mask))
+        path.write_bytes(raw)
+    assert accepted == []
+
+
+@pytest.mark.parametrize("role", ["1.root", *ROLES])
+def test_every_byte_still_counts_once_the_bundle_is_applied(box: Box, stick, role):
+    box.updates.apply(stick, "x")
+    path = stick / "metadata" / "1.root.json" if role == "1.root" else metadata(stick, role)
+    raw = path.read_bytes()
+    before = box.state()
+    for at in (0, len(raw) // 3, len(raw) // 2, len(raw) - 2):
+        changed = bytearray(raw)
+        changed[at] ^= 1
+        path.write_bytes(changed)
+        with pytest.raises(UpdateError):
+            box.updates.apply(stick, "x")
+    assert box.state() == before
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    "signatures",
+    [
+        [],
+        None,
+        {},
+        "x",
+        [None],
+        [{}],
+        [{"keyid": "0" * 64, "sig": ""}],
+        [{"keyid": "0" * 64, "sig": "0" * 128}],
+    ],
+)
+def test_empty_or_foreign_signatures(box: Box, stick, role, signatures):
+    path = metadata(stick, role)
+    data = read(path)
+    data["signatures"] = signatures
+    path.write_bytes(compact(data))
+    refused(box, stick, MetadataRefused, SignatureRefused)
+
+
+def test_one_key_that_signs_twice(box: Box, yard, stick):
+    path = metadata(stick, "timestamp")
+    data = read(path)
+    data["signatures"] *= 2
+    path.write_bytes(compact(data))
+    refused(box, stick, MetadataRefused)
+
+
+def test_a_spare_signature_that_does_not_hold(box: Box, stick):
+    path = metadata(stick, "timestamp")
+    data = read(path)
+    data["signatures"].append({"keyid": "1" * 64, "sig": "0" * 128})
+    path.write_bytes(compact(data))
+    refused(box, stick, SignatureRefused)
+
+
+@pytest.mark.parametrize("signer", ["models", "root-1", "snapshot"])
+def test_a_wrong_signer(box: Box, yard, stick, signer):
+    path = metadata(stick, "timestamp")
+    data = read(path)
+    data["signatures"] = [yard.signature(signer, data["signed"])]
+    path.write_bytes(compact(data))
+    refused(box, stick, SignatureRefused)
+
+
+def test_another_vendor(box: Box, tmp_path):
+    other = Yard(tmp_path / "other").init()
+    other.add()
+    refused(box, other.build(tmp_path / "theirs"), SignatureRefused, MetadataRefused)
+
+
+def _delegation(signed: dict[str, Any]) -> dict[str, Any]:
+    return signed["delegations"]["roles"][0]
+
+
+@pytest.mark.parametrize("threshold", [0, -1, True, "1", None, 2, [1], 1 << 60])
+def test_a_threshold_that_is_none_though_properly_signed(box: Box, yard, stick, threshold):
+    rewrite(yard, stick, "targets", lambda s: _delegation(s).update(threshold=threshold))
+    refused(box, stick, MetadataRefused)
+
+
+@pytest.mark.parametrize("threshold", [0, -1, True, "1", 4, None])
+def test_a_root_with_such_a_threshold_is_no_root(threshold, yard):
+    data = json.loads(yard.root)
+    data["signed"]["roles"]["root"]["threshold"] = threshold
+    data["signatures"] = [yard.signature(f"root-{n}", data["signed"]) for n in (1, 2, 3)]
+    with pytest.raises(MetadataRefused):
+        judge_metadata("root", compact(data))
+
+
+def _twice(signed: dict[str, Any]) -> None:
+    _delegation(signed)["keyids"] *= 2
+    _delegation(signed)["threshold"] = 2
+
+
+def _alias(signed: dict[str, Any]) -> None:
+    (key,) = signed["delegations"]["keys"].values()
+    signed["delegations"]["keys"]["2" * 64] = key
+    _delegation(signed)["keyids"].append("2" * 64)
+    _delegation(signed)["threshold"] = 2
+
+
+@pytest.mark.parametrize("change", [_twice, _alias])
+def test_one_key_counted_twice(box: Box, yard, stick, change):
+    rewrite(yard, stick, "targets", change)
+    refused(box, stick, MetadataRefused)
+
+
+def _target(name: str) -> Callable[[dict[str, Any]], None]:
+    def change(signed: dict[str, Any]) -> None:
+        signed["targets"][name] = signed["targets"]["models/demo-1/files/demo.gguf"]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "models/demo-1/files/../../../../etc/passwd",
+        "models/../../evil/files/x",
+        "models/demo-1/files/..",
+        "models/demo-1/files/.hidden",
+        "/etc/passwd",
+        "models/demo-1/files/a\0b",
+        "models/demo-1/files/" + "a" * 300,
+        "models/demo-1/files/a/b/c",
+        "models/demo-1/manifest.json",
+        "models/Demo/card.json",
+        "models/demo-1/files/x y",
+        "models/demo-1/files/\u202egguf.exe",
+        "software/wardbox",
+        "",
+    ],
+)
+def test_names_that_lead_elsewhere_though_properly_signed(box: Box, yard, stick, name):
+    rewrite(yard, stick, "models", _target(name))
+    refused(box, stick, ContentRefused, MetadataRefused)
+
+
+@pytest.mark.parametrize(
+    ("role", "change"),
+    [
+        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(length=-1)),
+        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(length=True)),
+        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(length="1")),
+        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(length=1 << 40)),
+        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(hashes={})),
+        (
+            "models",
+            lambda s: s["targets"]["models/demo-1/card.json"].update(hashes={"md5": "0" * 32}),
+        ),
+        ("models", lambda s: s["targets"].pop("models/demo-1/card.json")),
+        ("models", lambda s: s["targets"].pop("models/demo-1/files/demo.gguf")),
+        ("models", lambda s: s.update(targets={})),
+        ("models", lambda s: s.update(version=0)),
+        ("models", lambda s: s.update(version=True)),
+        ("models", lambda s: s.update(_type="root")),
+        ("models", lambda s: s.update(spec_version="2.0.0")),
+        ("models", lambda s: s.update(expires="2099-01-01")),
+        ("targets", lambda s: s.pop("delegations")),
+        ("targets", lambda s: _delegation(s).update(paths=["software/*"])),
+        ("targets", lambda s: _delegation(s).update(name="root")),
+        ("targets", lambda s: s["delegations"]["roles"].append(_delegation(s))),
+        ("snapshot", lambda s: s["meta"].pop("models.json")),
+        ("snapshot", lambda s: s["meta"].pop("targets.json")),
+        ("timestamp", lambda s: s.pop("signed_at")),
+        ("timestamp", lambda s: s.update(signed_at="soon")),
+        ("timestamp", lambda s: s.update(signed_at="2027-99-99T00:00:00Z")),
+        ("timestamp", lambda s: s.update(signed_at="2099-01-01T00:00:00Z")),
+        ("timestamp", lambda s: s.update(meta={})),
+    ],
+)
+def test_nonsense_that_is_properly_signed(box: Box, yard, stick, role, change):
+    rewrite(yard, stick, role, change)
+    refused(box, stick)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_expired_in_any_role(box: Box, yard, stick, role):
+    rewrite(yard, stick, role, lambda s: s.update(expires="2027-02-28T00:00:00Z"))
+    refused(box, stick, BundleExpired)
+
+
+@pytest.mark.parametrize("role", ["snapshot", "targets", "models", "timestamp"])
+def test_an_old_part_among_new_ones(box: Box, yard, stick, tmp_path, role):
+    yard.add("demo-2")
+    newer = yard.build(tmp_path / "newer", NOW + timedelta(hours=1))
+    box.now = NOW + timedelta(hours=2)
+    shutil.copy(metadata(stick, role), metadata(newer, role))
+    refused(box, newer)
+
+
+def test_a_frozen_stick_is_refused_after_a_newer_one(box: Box, yard, stick, tmp_path):
+    newer = yard.build(tmp_path / "newer", NOW + timedelta(hours=1))
+    box.now = NOW + timedelta(hours=2)
+    box.updates.apply(newer, "x")
+    with pytest.raises(BundleRolledBack):
+        box.updates.verify(stick, "x")
+
+
+@pytest.mark.parametrize("role", ["1.root", *ROLES])
+def test_huge_metadata_is_not_read_to_its_end(box: Box, stick, role, monkeypatch):
+    path = stick / "metadata" / "1.root.json" if role == "1.root" else metadata(stick, role)
+    os.truncate(path, (2 << 30) + 1)
+    total = [0]
+    whole = Stick.chunks
+
+    def counted(self, descriptor, name):
+        for part in whole(self, descriptor, name):
+            total[0] += len(part)
+            yield part
+
+    monkeypatch.setattr(Stick, "chunks", counted)
+    refused(box, stick)
+    assert total[0] < 64 << 20
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b"null", b"[" * 100_000, b'{"a":1,"a":2}', b"\xff\xfe", b"1" * 9000]
+)
+@pytest.mark.parametrize("role", ROLES)
+def test_metadata_that_is_none(box: Box, stick, role, raw):
+    metadata(stick, role).write_bytes(raw)
+    refused(box, stick, MetadataRefused)
+
+
+@pytest.mark.parametrize("role", ["snapshot", "targets", "models"])
+def test_metadata_that_is_missing(box: Box, stick, role):
+    metadata(stick, role).unlink()
+    refused(box, stick, MetadataRefused)
+
+
+def test_no_bundle_at_all(box: Box, stick, tmp_path):
+    metadata(stick, "timestamp").unlink()
+    refused(box, stick, BundleMissing)
+    refused(box, tmp_path / "nowhere", BundleMissing)
+    refused(box, tmp_path / "vendor" / "root.json", BundleMissing)
+    refused(box, tmp_path / "a\nb\x1b[31m", BundleMissing)
+
+
+def _flip(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+
+
+def _swap(path: Path) -> None:
+    card = next((path.parents[1]).glob("*.card.json"))
+    held = card.read_bytes()
+    card.write_bytes(path.read_bytes())
+    path.write_bytes(held)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _flip,
+        _swap,
+        Path.unlink,
+        lambda path: os.truncate(path, path.stat().st_size - 1),
+        lambda path: os.truncate(path, 0),
+        lambda path: path.write_bytes(path.read_bytes() + b"\0"),
+        lambda path: os.truncate(path, (2 << 30) + 1),
+        lambda path: os.truncate(path, (4 << 30) + 1),
+    ],
+)
+def test_content_that_is_not_the_signed_one(box: Box, stick, change):
+    change(model_of(stick))
+    refused(box, stick, ContentRefused)
+    assert list(box.folder.glob("staging/*/models/**/*.gguf")) == []
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.symlink_to("real")
+
+
+def _device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _folder_link(path: Path) -> None:
+    held = path.parent
+    held.rename(held.with_name("real"))
+    held.symlink_to("real")
+
+
+@pytest.mark.parametrize("what", ["content", *ROLES])
+@pytest.mark.parametrize("change", [_fifo, _link, _device, _folder, _folder_link])
+def test_links_and_special_files(box: Box, stick, what, change):
+    change(model_of(stick) if what == "content" else metadata(stick, what))
+    refused(box, stick, ContentRefused, StickUnreadable, MetadataRefused, BundleMissing)
+
+
+def test_a_stick_whose_second_read_gives_other_bytes(box: Box, stick, monkeypatch):
+    """Whatever a second read would give, the shelf holds what was hashed."""
+    good = model_of(stick).read_bytes()
+    whole = Stick.chunks
+    reads: dict[str, int] = {}
+
+    def fickle(self, descriptor, name):
+        reads[name] = reads.get(name, 0) + 1
+        for part in whole(self, descriptor, name):
+            second = "targets/" in name and reads[name] > 1
+            yield bytes(len(part)) if second else part
+
+    monkeypatch.setattr(Stick, "chunks", fickle)
+    box.updates.apply(stick, "x")
+    assert box.catalogue.get("demo-1").path.read_bytes() == good
+    assert max(count for name, count in reads.items() if "targets/" in name) == 1
+
+
+def test_metadata_whose_second_read_differs(box: Box, stick, monkeypatch):
+    whole = Stick.chunks
+    reads: dict[str, int] = {}
+
+    def fickle(self, descriptor, name):
+        reads[name] = reads.get(name, 0) + 1
+        for part in whole(self, descriptor, name):
+            yield part if reads[name] == 1 else part.replace(b"2028", b"2038")
+
+    monkeypatch.setattr(Stick, "chunks", fickle)
+    with pytest.raises((MetadataRefused, SignatureRefused)):
+        box.updates.apply(stick, "x")
+    assert box.models() == []
+
+
+def test_a_stick_that_fails_while_it_is_read(box: Box, stick, monkeypatch):
+    def fail(descriptor, size):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("appliance.updates.fetcher.os.read", fail)
+    error = refused(box, stick, StickUnreadable)
+    assert "Input/output error" in error.sentence
+
+
+def test_a_card_of_another_model(box: Box, yard, stick):
+    yard.add("demo-2")
+    both = yard.build(stick.parent / "both")
+
+    def cross(signed):
+        one, two = "models/demo-1/card.json", "models/demo-2/card.json"
+        signed["targets"][one], signed["targets"][two] = (
+            signed["targets"][two],
+            signed["targets"][one],
+        )
+
+    cards = both / "targets" / "models"
+    for left, right in (("demo-1", "demo-2"), ("demo-2", "demo-1")):
+        for path in list((cards / left).glob("*.card.json")):
+            shutil.copy(path, cards / right / path.name)
+    rewrite(yard, both, "models", cross)
+    refused(box, both, ContentRefused)
+
+
+def test_nothing_that_this_box_could_use(box: Box, yard, stick):
+    rewrite(yard, stick, "models", lambda s: s.update(targets={}))
+    refused(box, stick, BundleEmpty)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_any_damage_anywhere_is_refused(shop, tmp_path, data):
+    stick = tmp_path / "damaged"
+    shutil.rmtree(stick, ignore_errors=True)
+    shutil.copytree(shop / "stick", stick)
+    path = data.draw(st.sampled_from(sorted((stick / "metadata").iterdir())))
+    raw = path.read_bytes()
+    start = data.draw(st.integers(0, len(raw)))
+    end = data.draw(st.integers(start, len(raw)))
+    changed = raw[:start] + data.draw(st.binary(max_size=40)) + raw[end:]
+    path.write_bytes(changed)
+    anchor = new_anchor((shop / "vendor" / "root.json").read_bytes())
+    with Stick(stick) as held:
+        if changed == raw:
+            verify_metadata(held, anchor, NOW)
+        else:
+            with pytest.raises(UpdateError):
+                verify_metadata(held, anchor, NOW)

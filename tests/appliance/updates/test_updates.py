@@ -1,0 +1,375 @@
+"""Applying sticks: what goes right, what is kept, what is recorded, what comes back after a failure."""
+
+import errno
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import ApplianceError, AuditUnavailable
+from appliance.updates import content, durable
+from appliance.updates.errors import (
+    BundleExpired,
+    BundleRolledBack,
+    ClockBehind,
+    ContentRefused,
+    DiskFull,
+    DiskRefused,
+    NoTrustRoot,
+    StickUnreadable,
+    TrustDamaged,
+    UpdateBusy,
+)
+from appliance.updates.fetcher import Stick
+from models.errors import ModelExists, ShelfFull
+from models.formats.refusals import FileRefused
+from tests.appliance.updates.conftest import Box
+from tests.installer.vendor.yard import NOW, rewrite
+from tests.models.formats.build import gguf_bytes
+
+
+def test_a_stick_is_looked_at_then_applied(box: Box, stick):
+    before = box.state()
+    seen = box.updates.verify(stick, "user:li")
+    assert (seen.kind, seen.subject, seen.version, seen.state) == (
+        "models",
+        "demo-1",
+        "1.0",
+        "verified",
+    )
+    assert box.state() == before, "a look changes nothing"
+    seen = box.updates.apply(stick, "user:li")
+    assert seen.state == "applied"
+    assert box.models() == [("demo-1", "1.0")]
+    assert box.catalogue.verify("demo-1", "x").files[0].name == "demo.gguf"
+    assert [one.state for one in box.updates.list()] == ["applied", "verified", "verified"]
+    assert box.audit.tags()[:5] == [
+        "update:bundle:apply",
+        "update:bundle:verify",
+        "update:bundle:verify",
+        "model:shelf:admit",
+        "update:bundle:apply",
+    ]
+    assert box.audit.events[0].subject == "trust-root"
+    assert {event.actor for event in box.audit.events[:5]} == {"user:li"}
+    assert list(box.places.staging.iterdir()) == []
+
+
+def test_applying_again_changes_nothing(box: Box, stick):
+    box.updates.apply(stick, "x")
+    before = box.state()
+    assert box.updates.apply(stick, "x").state == "applied"
+    assert box.state() == before
+    assert box.audit.tags().count("model:shelf:admit") == 1
+
+
+def test_a_newer_bundle_follows_and_the_older_is_refused(box: Box, stick, yard, tmp_path):
+    box.updates.apply(stick, "x")
+    yard.add("demo-2")
+    newer = yard.build(tmp_path / "newer", NOW + timedelta(hours=1))
+    box.now = NOW + timedelta(hours=2)
+    box.updates.apply(newer, "x")
+    before = box.state()
+    assert box.models() == [("demo-1", "1.0"), ("demo-2", "1.0")]
+    with pytest.raises(BundleRolledBack):
+        box.updates.apply(stick, "x")
+    assert box.state() == before
+    assert box.updates.list(1)[0].state == "refused"
+
+
+def test_the_floor_holds_when_the_kept_metadata_is_lost(box: Box, stick, yard, tmp_path):
+    yard.add("demo-2")
+    newer = yard.build(tmp_path / "newer", NOW + timedelta(hours=1))
+    box.now = NOW + timedelta(hours=2)
+    box.updates.apply(newer, "x")
+    for name in ("timestamp", "snapshot", "targets", "models"):
+        (box.places.root.parent / "metadata" / f"{name}.json").unlink()
+    with pytest.raises(BundleRolledBack):
+        box.updates.apply(stick, "x")
+    (box.places.root.parent / "floor.json").write_text("{}")
+    with pytest.raises(TrustDamaged):
+        box.updates.apply(stick, "x")
+
+
+def test_without_a_root_nothing_is_trusted(box: Box, stick):
+    box.places.root.unlink()
+    with pytest.raises(NoTrustRoot):
+        box.updates.verify(stick, "x")
+    assert box.audit.events[-1].details["code"] == "update.no-trust-root"
+
+
+def test_a_clock_that_is_behind_judges_nothing(box: Box, stick, yard, tmp_path):
+    box.now = NOW.replace(year=1970)
+    with pytest.raises(ClockBehind):
+        box.updates.verify(stick, "x")
+    box.now = NOW - timedelta(days=1)
+    with pytest.raises(ClockBehind):
+        box.updates.verify(stick, "x")  # signed tomorrow, says the stick
+    box.now = NOW
+    box.updates.apply(stick, "x")
+    box.now = NOW - timedelta(hours=1)
+    with pytest.raises(ClockBehind, match="2027-03-01T08:00:00Z"):
+        box.updates.verify(stick, "x")
+    box.now = NOW - timedelta(minutes=5)
+    box.updates.verify(stick, "x")
+
+
+def test_an_expired_stick_is_refused(box: Box, stick):
+    box.now = NOW + timedelta(days=401)
+    with pytest.raises(BundleExpired):
+        box.updates.apply(stick, "x")
+    assert box.models() == []
+
+
+def test_no_record_no_update(box: Box, stick):
+    box.updates.verify(stick, "x")
+    before = box.state()
+    box.audit.broken = True
+    with pytest.raises(AuditUnavailable):
+        box.updates.apply(stick, "x")
+    box.audit.broken = False
+    assert box.state() == before
+    assert box.models() == []
+
+
+def test_a_record_that_fails_at_the_end_takes_the_models_back(box: Box, stick, yard, tmp_path):
+    yard.add("demo-2")
+    both = yard.build(tmp_path / "both", NOW)
+    record = box.audit.append
+    before = box.trust.anchor()
+
+    def fail_at_apply(event):
+        if event.tag == "update:bundle:apply" and event.subject != "trust-root":
+            raise AuditUnavailable(reason="disk")
+        return record(event)
+
+    box.audit.append = fail_at_apply
+    with pytest.raises(AuditUnavailable):
+        box.updates.apply(both, "x")
+    assert box.models() == []
+    assert box.trust.anchor() == before
+    del box.audit.append
+    box.updates.apply(both, "x")
+    assert len(box.models()) == 2
+
+
+def test_an_id_that_is_taken_refuses_the_whole_bundle(box: Box, yard, tmp_path):
+    yard.add("a-new-one")
+    yard.add(version="2.0")
+    bundle = yard.build(tmp_path / "both")
+    other = tmp_path / "other.gguf"
+    other.write_bytes(gguf_bytes())
+    from tests.models.registry.test_shelf import make_card
+
+    box.catalogue.admit(other, make_card(), "x")
+    before = box.state()
+    with pytest.raises(ModelExists):
+        box.updates.apply(bundle, "x")
+    assert box.state() == before
+    assert list(box.places.staging.iterdir()) == []
+
+
+def test_a_model_that_no_engine_should_see_is_refused_though_signed(box: Box, yard, stick):
+    files = stick / "targets" / "models" / "demo-1" / "files"
+    there = next(files.iterdir())
+    bad = gguf_bytes()[:-8]
+    from hashlib import sha256
+
+    digest = sha256(bad).hexdigest()
+    (files / f"{digest}.demo.gguf").write_bytes(bad)
+    there.unlink()
+
+    def swap(signed):
+        target = signed["targets"]["models/demo-1/files/demo.gguf"]
+        target["length"], target["hashes"] = len(bad), {"sha256": digest}
+
+    rewrite(yard, stick, "models", swap)
+    before = box.state()
+    with pytest.raises(FileRefused):
+        box.updates.apply(stick, "x")
+    assert box.state() == before
+    assert box.updates.list(1)[0].state == "refused"
+
+
+def test_a_disk_without_room_is_seen_before_the_copy(tmp_path, yard, stick):
+    (tmp_path / "full").mkdir()
+    box = Box(tmp_path / "full", free=lambda _: 1 << 20)
+    box.trust.pin(yard.root, NOW)
+    before = box.state()
+    with pytest.raises(DiskFull):
+        box.updates.apply(stick, "x")
+    assert box.state() == before
+    assert list(box.places.staging.glob("*/parts/*")) == []
+    box.db.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails_while_copying_changes_nothing(box: Box, stick, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    before = box.state()
+    monkeypatch.setattr(content, "_write", fail)
+    with pytest.raises(DiskFull if number == errno.ENOSPC else DiskRefused):
+        box.updates.apply(stick, "x")
+    assert box.state() == before
+    assert list(box.places.staging.iterdir()) == []
+
+
+def test_a_shelf_that_is_full_changes_nothing(box: Box, yard, stick, monkeypatch):
+    yard.add("demo-2")
+    bundle = yard.build(stick.parent / "both")
+    admit = box.shelf.admit
+
+    def second_fails(source, card, signer):
+        if card.id == "demo-2":
+            raise ShelfFull(needed=1, free=0)
+        return admit(source, card, signer)
+
+    monkeypatch.setattr(box.shelf, "admit", second_fails)
+    with pytest.raises(ShelfFull):
+        box.updates.apply(bundle, "x")
+    assert box.models() == []
+
+
+def test_trust_that_cannot_be_written_takes_the_models_back(box: Box, stick, monkeypatch):
+    before = box.state()
+    sync = durable._sync
+
+    def fail(folder: Path) -> None:
+        if folder.name == "metadata":
+            raise OSError(errno.EIO, "Input/output error")
+        sync(folder)
+
+    monkeypatch.setattr(durable, "_sync", fail)
+    with pytest.raises(DiskRefused):
+        box.updates.apply(stick, "x")
+    monkeypatch.undo()
+    assert box.models() == []
+    assert box.trust.anchor().root == before[str(box.places.root)]
+    box.updates.apply(stick, "x")
+
+
+def test_a_stick_pulled_out_is_resumed_where_it_stopped(box: Box, stick, monkeypatch):
+    pieces = Stick.chunks
+    monkeypatch.setattr("appliance.updates.fetcher._CHUNK", 64)
+    left = [3]
+
+    def pulled(self, descriptor, name):
+        for part in pieces(self, descriptor, name):
+            if "demo.gguf" in name:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise StickUnreadable(name=name, reason="Input/output error")
+            yield part
+
+    monkeypatch.setattr(Stick, "chunks", pulled)
+    before = box.state()
+    with pytest.raises(StickUnreadable):
+        box.updates.apply(stick, "x")
+    assert box.state() == before
+    (part,) = box.places.staging.glob("*/parts/*")
+    assert part.stat().st_size == 3 * 64
+    read = []
+
+    def watched(self, descriptor, name):
+        for piece in pieces(self, descriptor, name):
+            read.append((name, len(piece)))
+            yield piece
+
+    monkeypatch.setattr(Stick, "chunks", watched)
+    box.updates.apply(stick, "x")
+    whole = len(gguf_bytes())
+    assert sum(size for name, size in read if "demo.gguf" in name) == whole - 3 * 64
+    assert box.models() == [("demo-1", "1.0")]
+
+
+def test_a_spoiled_part_is_not_resumed_into_the_shelf(box: Box, stick, monkeypatch):
+    found = box.updates.verify(stick, "x")
+    model = next((stick / "targets" / "models" / "demo-1" / "files").iterdir())
+    parts = box.places.staging / found.id / "parts"
+    parts.mkdir(parents=True)
+    (parts / model.name.split(".")[0]).write_bytes(b"x" * 100)
+    with pytest.raises(ContentRefused):
+        box.updates.apply(stick, "x")
+    assert box.models() == []
+    box.updates.apply(stick, "x")
+    assert box.models() == [("demo-1", "1.0")]
+
+
+def test_a_staged_file_changed_behind_our_back_is_refused(box: Box, stick, monkeypatch):
+    take = content.Staging.take
+
+    def and_spoil(self, medium, packages):
+        take(self, medium, packages)
+        (place,) = self.folder.rglob("demo.gguf")
+        raw = bytearray(place.read_bytes())
+        raw[-1] ^= 1
+        place.write_bytes(raw)
+
+    monkeypatch.setattr(content.Staging, "take", and_spoil)
+    with pytest.raises(ContentRefused):
+        box.updates.apply(stick, "x")
+    assert box.models() == []
+
+
+def test_other_bundles_left_in_staging_are_swept(box: Box, stick):
+    (box.places.staging / "0123456789abcdef" / "parts").mkdir(parents=True)
+    (box.places.staging / "stray").write_text("x")
+    box.updates.apply(stick, "x")
+    assert list(box.places.staging.iterdir()) == []
+
+
+def test_two_at_once_is_one_too_many(box: Box, stick):
+    with box.updates._busy, pytest.raises(UpdateBusy):
+        box.updates.verify(stick, "x")
+    box.updates.verify(stick, "x")
+
+
+def test_every_refusal_has_both_languages_and_a_way_out():
+    def kinds(kind):
+        yield kind
+        for below in kind.__subclasses__():
+            yield from kinds(below)
+
+    ours = [one for one in kinds(ApplianceError) if one.code.startswith("update")]
+    assert len(ours) >= 15
+    assert len({one.code for one in ours}) == len(ours)
+    assert all(one.zh and one.en and one.way_out_zh and one.way_out_en for one in ours)
+
+
+def test_a_bundle_is_found_whatever_else_is_on_the_stick(box: Box, stick):
+    (stick / "autorun.inf").write_text("[autorun]")
+    (stick / "metadata" / "9.evil.json").write_text("{")
+    (stick / "metadata" / "models.json").write_text("{")
+    (stick / "targets" / "evil.gguf").write_bytes(b"GGUF")
+    (stick / "targets" / "models" / "demo-1" / "files" / "x.py").write_text("import os")
+    box.updates.apply(stick, "x")
+    held = [path.name for path in box.folder.rglob("*") if path.is_file()]
+    assert not {"autorun.inf", "evil.gguf", "x.py", "9.evil.json"} & set(held)
+
+
+def test_a_stick_is_read_once(box: Box, stick, monkeypatch):
+    opened: list[str] = []
+    walk = Stick._walk
+
+    def counted(self, path):
+        opened.append(str(path))
+        return walk(self, path)
+
+    monkeypatch.setattr(Stick, "_walk", counted)
+    box.updates.apply(stick, "x")
+    content_reads = [name for name in opened if name.startswith("targets/")]
+    assert len(content_reads) == len(set(content_reads)) == 2
+
+
+def test_the_stick_may_lie_under_a_link_but_not_hold_one(box: Box, stick, tmp_path):
+    (tmp_path / "usb").symlink_to(stick)
+    box.updates.apply(tmp_path / "usb", "x")
+    model = next((stick / "targets" / "models" / "demo-1" / "files").iterdir())
+    shutil.move(model, tmp_path / "elsewhere")
+    model.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ContentRefused):
+        box.updates.verify(stick, "x")
