@@ -35,7 +35,6 @@ from appliance.updates.migrations import MIGRATIONS as UPDATES
 from appliance.updates.service import Places, UpdateService
 from appliance.vault.opened import Opened
 from models.capacity import Wish
-from models.engines.llama_cpp import find_llama_server
 from models.engines.process import ProcessKeeper
 from models.hardware.detect import detect_hardware
 from models.hardware.facts import Hardware
@@ -169,7 +168,7 @@ def _assemble(
     catalogue = CatalogueService(shelf, signer, ground.log, settings.model.default)
     posture = PostureService(ground.db, ground.log, time.time)
     maker = EngineMaker(
-        server=find_llama_server((settings.engines.directory,)),
+        servers=(settings.engines.directory,),
         runtime=layout.run / "engines",
         hardware=ground.hardware,
         wish=Wish(context=settings.engines.context, slots=settings.engines.slots),

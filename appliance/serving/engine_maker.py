@@ -10,7 +10,7 @@ from appliance.serving.errors import ModelCannot
 from models.capacity import Wish
 from models.engines.engine import Address, EngineSpec
 from models.engines.lifecycle import EngineSupervisor
-from models.engines.llama_cpp import LlamaCpp
+from models.engines.llama_cpp import LlamaCpp, find_llama_server
 from models.engines.placement import place
 from models.engines.process import ProcessKeeper
 from models.formats.inspect import inspect_file
@@ -26,7 +26,7 @@ class EngineMaker:
     """Makes engines of shelved models.
 
     Args:
-        server: the `llama-server` program.
+        servers: where the `llama-server` program may be.
         runtime: private directory (0700) for sockets and secrets.
         hardware: what the machine has.
         wish: context per slot and slots that are asked for.
@@ -34,7 +34,7 @@ class EngineMaker:
         keeper: starts the processes.
     """
 
-    server: Path
+    servers: tuple[Path, ...]
     runtime: Path
     hardware: Hardware
     wish: Wish
@@ -67,4 +67,4 @@ class EngineMaker:
             if self.threads is None
             else replace(placement, threads=self.threads),
         )
-        return EngineSupervisor(LlamaCpp(self.server), spec, keeper=self.keeper)
+        return EngineSupervisor(LlamaCpp(find_llama_server(self.servers)), spec, keeper=self.keeper)

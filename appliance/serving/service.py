@@ -7,6 +7,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from appliance.errors import ApplianceError
 from appliance.serving.errors import ModelLoading
 from appliance.serving.traffic import Traffic
 from appliance.serving.upstream import Upstream
@@ -92,6 +93,7 @@ class ServingService:
     ) -> None:
         self.traffic = Traffic(clock)
         self.default = default
+        self.trouble: ApplianceError | ModelsError | None = None
         self._shelf = shelf
         self._maker = maker
         self._idle_s = idle_unload_s
@@ -190,8 +192,10 @@ class ServingService:
         ]
 
     def default_state(self) -> str:
-        """The state of the default model's engine."""
+        """The state of the default model's engine; "failed" when it cannot even be planned."""
         one = self._served.get(self.default)
+        if one is None and self.trouble is not None:
+            return "failed"
         return "absent" if one is None else str(one.supervisor.status().state)
 
     async def deep_health(self, model: str | None = None) -> Health:
@@ -262,8 +266,13 @@ class ServingService:
     async def _sweep(self) -> None:
         """Load the default model, bring dead engines back, let idle and replaced ones go."""
         while True:
-            with suppress(ModelsError, ModelLoading):
+            try:
                 await self.upstream(None)
+                self.trouble = None
+            except ModelLoading:
+                self.trouble = None
+            except (ApplianceError, ModelsError) as error:
+                self.trouble = error
             for model_id, one in list(self._served.items()):
                 if await self._is_over(model_id, one):
                     await self.forget(model_id)
