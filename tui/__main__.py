@@ -23,12 +23,17 @@ def parser() -> argparse.ArgumentParser:
         epilog="按 ? 看按键。 Press ? for the keys.",
     )
     made.add_argument(
-        "--state", type=Path, metavar="DIR",
+        "--state",
+        type=Path,
+        metavar="DIR",
         help="状态目录(默认 $WARDBOX_STATE) state directory of the box on this machine",
     )
     made.add_argument("--url", metavar="URL", help="远程一体机,如 https://box:8443 a remote box")
     made.add_argument(
-        "--ca", type=Path, metavar="FILE", help="远程一体机的 CA 证书 CA certificate of the remote box"
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="远程一体机的 CA 证书 CA certificate of the remote box",
     )
     return made
 
@@ -53,7 +58,7 @@ def dial(url: str | None, ca: Path | None, state: Path | None) -> "Line":
 
     if url is not None:
         return Line(lambda: Session.remote(url, ca), local=False, clock=time.monotonic)
-    socket = StateLayout(state or state_directory(os.environ)).socket
+    socket = StateLayout(state or state_directory(os.environ)).socket  # noqa: TID251 (handed over to the settings' own reader)
     return Line(lambda: Session.local(socket), local=True, clock=time.monotonic)
 
 

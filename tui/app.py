@@ -1,23 +1,26 @@
 """The console: one line to a box, five screens, and a heartbeat that knows when the box is gone."""
 
-from typing import ClassVar
-
-from typing_extensions import override
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.types import CSSPathType
 
 from appliance.client.problem import BoxUnreachable
 from tui.dialogs.guide import GuideDialog
 from tui.line import Fault, Line
 from tui.messages import Entered, Failed, HealthHeard, LineChanged
 from tui.screens.audit import AuditScreen
-from tui.screens.boxscreen import UNREADABLE, BoxScreen, patient
+from tui.screens.boxscreen import UNREADABLE, BoxScreen, Work, patient
 from tui.screens.door import DoorScreen
 from tui.screens.draft import DraftScreen
 from tui.screens.jobs import JobsScreen
 from tui.screens.overview import OverviewScreen
 from tui.theme import DAY, NIGHT
+
+if TYPE_CHECKING:
+    from textual.worker import Worker
 
 BEAT_S = 3.0
 PATIENCE_S = 5.0
@@ -40,9 +43,9 @@ class ConsoleApp(App[None]):
         beat_s: how often the box is asked for its health, in seconds.
     """
 
-    TITLE = "WardBox"
-    CSS_PATH = "console.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    TITLE: str | None = "WardBox"
+    CSS_PATH: ClassVar[CSSPathType | None] = "console.tcss"
+    DEFAULT_MODE: ClassVar[str] = "door"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,1", "go('overview')", "总览", key_display="F1", priority=False),
         Binding("f2,2", "go('draft')", "病历", key_display="F2"),
@@ -59,23 +62,18 @@ class ConsoleApp(App[None]):
         self._line = line
         self._beat_s = beat_s
         for name, screen in SCREENS.items():
-            self.add_mode(name, lambda screen=screen: screen(line))
-
-    @override
-    def get_default_screen(self) -> BoxScreen:
-        return DoorScreen(self._line)
-
-    def on_mount(self) -> None:
-        """Open the line and stand at the door."""
+            self.add_mode(name, partial(screen, line))
         self.register_theme(NIGHT)
         self.register_theme(DAY)
         self.theme = NIGHT.name
+
+    def on_mount(self) -> None:
+        """Open the line and stand at the door."""
         try:
             _ = self._line.box
         except BoxUnreachable as error:
             self.exit(return_code=EXIT_REFUSED, message=f"{error.detail}\n{error.way_out}")
             return
-        self.switch_mode("door")
         self.set_interval(self._beat_s, self.action_retry)
         self.action_retry()
 
@@ -90,18 +88,19 @@ class ConsoleApp(App[None]):
             mode = "door"
         if not isinstance(self.screen, BoxScreen):
             return  # a dialog wants its answer first
-        self.switch_mode(mode)
+        _ = self.switch_mode(mode)
 
     def action_guide(self) -> None:
         """Show the keys."""
         if isinstance(self.screen, BoxScreen):
-            self.push_screen(GuideDialog())
+            _ = self.push_screen(GuideDialog())
 
     def action_retry(self) -> None:
         """Ask the box how it is."""
         if any(worker.group == "beat" and worker.is_running for worker in self.workers):
             return
-        self.run_worker(self._beat(), group="beat")
+        beat: Work = self._beat
+        _: Worker[None] = self.run_worker(beat, group="beat")
 
     async def _beat(self) -> None:
         try:
@@ -126,7 +125,7 @@ class ConsoleApp(App[None]):
         """Let the person in."""
         self._line.person = message.person
         self._tell()
-        self.switch_mode("overview")
+        _ = self.switch_mode("overview")
 
     def _tell(self) -> None:
         for screen in self.screen_stack:

@@ -1,7 +1,7 @@
 """Streams in batches: however fast the box speaks, a screen is spoken to a few times a second."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 async def batched(
     source: AsyncIterator[T], pause_s: float, most: int = 1000
-) -> AsyncIterator[list[T]]:
+) -> AsyncGenerator[list[T], None]:
     """Yield what `source` gave, collected over `pause_s` seconds, oldest first.
 
     The source is read no further than `most` items ahead. What it raises is raised here, after the

@@ -53,7 +53,7 @@ class Course:
         while self.steps and self.steps[-1] >= step:
             self.steps.pop()
             self.values.pop()
-            del self.smooth[len(self.steps):]
+            del self.smooth[len(self.steps) :]
         smooth = figure(data, "smooth_loss")
         if smooth is not None and len(self.smooth) == len(self.steps):
             self.smooth.append(smooth)

@@ -20,6 +20,7 @@ _JOINT = {
     "blood_pressure": ("systolic", "diastolic"),
     "duration": ("duration.value", "duration.unit"),
 }
+_KINDS: dict[str, Kind] = {"integer": "whole", "number": "number", "array": "words"}
 _PATH = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)+")
 _SPLIT = re.compile(r"[、,,;;]\s*")
 
@@ -38,26 +39,29 @@ class Shape:
 
 def shape(schema: Mapping[str, Any], path: str) -> Shape | None:
     """The shape of the field at `path`, or None when this box does not know the field."""
-    node: Any = schema
-    for part in path.split("."):
-        known = isinstance(node, Mapping)
-        inner = node.get("items") if known and part.isdigit() else None
-        node = inner if inner is not None else node.get("properties", {}).get(part) if known else None
-    if not isinstance(node, Mapping):
+    node = _node(schema, path)
+    if node is None:
         return None
     if isinstance(node.get("enum"), list):
         return Shape("choice", tuple(str(each) for each in node["enum"]))
-    match node.get("type"):
-        case "integer":
-            return Shape("whole")
-        case "number":
-            return Shape("number")
-        case "array":
-            return Shape("words")
-        case list():
-            return Shape("acuity")
-        case _:
-            return Shape("text")
+    told = node.get("type")
+    return Shape("acuity" if isinstance(told, list) else _KINDS.get(str(told), "text"))
+
+
+def _node(schema: Any, path: str) -> Mapping[str, Any] | None:
+    node = schema
+    for part in path.split("."):
+        if not isinstance(node, Mapping):
+            return None
+        inner = node.get("properties", {})
+        node = (
+            node.get("items")
+            if part.isdigit()
+            else inner.get(part)
+            if isinstance(inner, Mapping)
+            else None
+        )
+    return node if isinstance(node, Mapping) else None
 
 
 def read(kind: Kind, text: str) -> Any:
@@ -176,6 +180,14 @@ def touches(source: str, path: str) -> bool:
     return any(
         counted == name or counted.startswith(f"{name}.") or name.startswith(f"{counted}.")
         for name in _names(source)
+    )
+
+
+def from_zero(source: str) -> str:
+    """A source's path with list items counted from 0, as JSON counts them."""
+    parts = source.removesuffix(".items").split(".")
+    return ".".join(
+        str(int(part) - 1) if part.isdigit() and part != "0" else part for part in parts
     )
 
 

@@ -17,7 +17,9 @@ _UNSAFE = re.compile(
 # Variation selectors choose a glyph and have no width of their own: the sign before them stays.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 # More than three combining marks on one sign pile up over the lines around it.
-_PILE = re.compile("([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
+_PILE = re.compile(
+    "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
+)
 _PICTURES = 0x2400
 _REPLACEMENT = "\ufffd"
 _LAST_C0 = 0x1F

@@ -7,7 +7,7 @@ from typing import Self
 from appliance.client.problem import BoxUnreachable, ProblemError
 from appliance.client.session import Session
 from appliance.contract.problem import Problem
-from appliance.contract.system import Health
+from appliance.contract.system import Health, IntegrityView
 from tui.inert import inert, inert_lines
 
 LOCAL_PERSON = "本机管理员 local administrator"
@@ -65,6 +65,7 @@ class Line:
     person: str | None = None
     health: Health | None = None
     fault: Fault | None = None
+    integrity: IntegrityView | None = None
     _box: list[Session] = field(default_factory=list)
 
     @property

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from textual.message import Message
 
 from appliance.contract.access import SessionView, VaultView
-from appliance.contract.audit import AuditVerified, CheckpointView, Entry, EntryPage, Exported, Proof
+from appliance.contract.audit import (
+    AuditVerified,
+    CheckpointView,
+    Entry,
+    EntryPage,
+    Exported,
+    Proof,
+)
 from appliance.contract.job import Job, JobEvent
 from appliance.contract.specialist import Draft, DraftEvent
 from appliance.contract.system import Health, Overview

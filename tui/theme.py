@@ -115,15 +115,23 @@ def bar(share: float, width: int) -> str:
     return "█" * filled + "░" * (width - filled)
 
 
+_LARGE = 100
+
+
 def gigabytes(count: int) -> str:
     """A number of bytes in GiB."""
-    return f"{count / 2**30:.1f} GiB"
+    whole = count / 2**30
+    return f"{whole:.0f} GiB" if whole >= _LARGE else f"{whole:.1f} GiB"
 
 
 def duration(seconds: float) -> str:
     """A time span in its two largest units."""
     whole = max(0, int(seconds))
-    for size, big, small, step in ((86_400, "d", "h", 3600), (3600, "h", "m", 60), (60, "m", "s", 1)):
+    for size, big, small, step in (
+        (86_400, "d", "h", 3600),
+        (3600, "h", "m", 60),
+        (60, "m", "s", 1),
+    ):
         if whole >= size:
             return f"{whole // size} {big} {whole % size // step} {small}"
     return f"{whole} s"

@@ -18,7 +18,14 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from appliance.contract.access import SessionView, VaultView
-from appliance.contract.audit import AuditVerified, CheckpointView, Entry, EntryPage, Exported, Proof
+from appliance.contract.audit import (
+    AuditVerified,
+    CheckpointView,
+    Entry,
+    EntryPage,
+    Exported,
+    Proof,
+)
 from appliance.contract.base import Text
 from appliance.contract.job import Job, JobEvent, JobFault, JobList
 from appliance.contract.posture import PostureSummary
@@ -44,12 +51,20 @@ NASTY = "\x1b[31m[bold red]恶意[/]\u202egnp.exe\x07\u2066\x9b2J"
 
 def problem(status: int, code: str, zh: str, en: str, **more: Any) -> Problem:
     return Problem(
-        type=f"urn:wardbox:problem:{code}", title=code, status=status, code=code, detail=f"{zh} {en}",
-        way_out=more.pop("way_out", "请稍后再试。 Try again later."), request_id="req_0", **more,
+        type=f"urn:wardbox:problem:{code}",
+        title=code,
+        status=status,
+        code=code,
+        detail=f"{zh} {en}",
+        way_out=more.pop("way_out", "请稍后再试。 Try again later."),
+        request_id="req_0",
+        **more,
     )
 
 
-LOCKED = problem(503, "vault.locked", "保险库已锁定。", "The vault is locked.", way_out="请先解锁。 Unlock it.")
+LOCKED = problem(
+    503, "vault.locked", "保险库已锁定。", "The vault is locked.", way_out="请先解锁。 Unlock it."
+)
 
 
 def _schema() -> dict[str, Any]:
@@ -62,30 +77,46 @@ def _schema() -> dict[str, Any]:
         return {"type": "object", "properties": properties}
 
     finding = record(
-        visual_acuity=acuity, corrected_acuity=acuity, intraocular_pressure=number, lens=text,
-        locs=record(cortical=number, nuclear=number, posterior=number), fundus=text, cornea=text,
+        visual_acuity=acuity,
+        corrected_acuity=acuity,
+        intraocular_pressure=number,
+        lens=text,
+        locs=record(cortical=number, nuclear=number, posterior=number),
+        fundus=text,
+        cornea=text,
     )
     return record(
         patient=record(
-            name=text, sex={"enum": ["男", "女"]}, age={"type": "integer"}, admission_no=text, bed=text
+            name=text,
+            sex={"enum": ["男", "女"]},
+            age={"type": "integer"},
+            admission_no=text,
+            bed=text,
         ),
         department=text,
         admission_date=text,
         chief_complaint=record(
-            eye=eye, symptom=text, course=text, affects=words,
+            eye=eye,
+            symptom=text,
+            course=text,
+            affects=words,
             duration=record(value=number, unit={"enum": ["天", "周", "个月", "年"]}),
         ),
         right_eye=finding,
         left_eye=finding,
         history=record(
-            chronic={"type": "array", "items": record(disease=text, years=number, drugs=words)}, surgery=words
+            chronic={"type": "array", "items": record(disease=text, years=number, drugs=words)},
+            surgery=words,
         ),
         allergies=record(
-            status={"enum": ["无", "有"]}, items={"type": "array", "items": record(drug=text, reaction=text)}
+            status={"enum": ["无", "有"]},
+            items={"type": "array", "items": record(drug=text, reaction=text)},
         ),
         vitals=record(systolic={"type": "integer"}, diastolic={"type": "integer"}, glucose=number),
         diagnoses={"type": "array", "items": record(eye=eye, name=text)},
-        plan=record(eye=eye, procedure=text, date=text, anaesthesia=text, drugs=words, measures=words),
+        plan=record(
+            eye=eye, procedure=text, date=text, anaesthesia=text, drugs=words, measures=words
+        ),
     )
 
 
@@ -93,16 +124,44 @@ def draft_of(facts: dict[str, Any], *, nasty: bool = False) -> Draft:
     name = facts.get("patient", {}).get("name", "?")
     eye = facts.get("chief_complaint", {}).get("eye", "左眼")
     rows = (
-        ("一般项目", f"姓名{name},性别女,年龄71岁。", ("patient.name", "patient.sex", "patient.age")),
-        ("主诉", f"{eye}视物模糊3年。", ("chief_complaint.eye", "chief_complaint.symptom", "chief_complaint.duration")),
-        ("现病史", f"患者{eye}视物模糊3年,逐渐加重,影响阅读、看电视。", ("chief_complaint.eye", "chief_complaint.course", "chief_complaint.affects")),
-        ("既往史", "高血压病病史12年,用药:氨氯地平。", ("history.chronic.1.disease", "history.chronic.1.years")),
+        (
+            "一般项目",
+            f"姓名{name},性别女,年龄71岁。",
+            ("patient.name", "patient.sex", "patient.age"),
+        ),
+        (
+            "主诉",
+            f"{eye}视物模糊3年。",
+            ("chief_complaint.eye", "chief_complaint.symptom", "chief_complaint.duration"),
+        ),
+        (
+            "现病史",
+            f"患者{eye}视物模糊3年,逐渐加重,影响阅读、看电视。",
+            ("chief_complaint.eye", "chief_complaint.course", "chief_complaint.affects"),
+        ),
+        (
+            "既往史",
+            "高血压病病史12年,用药:氨氯地平。",
+            ("history.chronic.1.disease", "history.chronic.1.years"),
+        ),
         ("过敏史", "对青霉素过敏,反应皮疹。", ("allergies.1.drug", "allergies.1.reaction")),
-        ("专科检查", "左眼视力0.12,矫正视力0.2,眼压16mmHg。", ("left_eye.visual_acuity", "left_eye.corrected_acuity", "left_eye.intraocular_pressure")),
+        (
+            "专科检查",
+            "左眼视力0.12,矫正视力0.2,眼压16mmHg。",
+            (
+                "left_eye.visual_acuity",
+                "left_eye.corrected_acuity",
+                "left_eye.intraocular_pressure",
+            ),
+        ),
         ("专科检查", "左眼晶状体混浊,分级C3N3P2。", ("left_eye.lens", "left_eye.grading")),
         ("辅助检查", "血压136/80mmHg,血糖5.4mmol/L。", ("vitals.blood_pressure", "vitals.glucose")),
         ("初步诊断", "1.左眼年龄相关性白内障。2.高血压病。", ("diagnoses.1", "diagnoses.2")),
-        ("诊疗计划", "拟于2026-01-07在表面麻醉下行左眼白内障超声乳化摘除联合人工晶状体植入术。", ("plan.eye", "plan.procedure", "plan.date")),
+        (
+            "诊疗计划",
+            "拟于2026-01-07在表面麻醉下行左眼白内障超声乳化摘除联合人工晶状体植入术。",
+            ("plan.eye", "plan.procedure", "plan.date"),
+        ),
     )
     sections: list[Section] = []
     for title, text, sources in rows:
@@ -114,24 +173,46 @@ def draft_of(facts: dict[str, Any], *, nasty: bool = False) -> Draft:
     return Draft(
         note=Note(sections=tuple(sections), text="\n".join(text for _, text, _ in rows)),
         repairs=(Repair(field="left_eye.intraocular_pressure", before="18mmHg", after="16mmHg"),),
-        flags=(Flag(field="plan.drugs", sentence="术前用药未写入病历。 The drugs before surgery are not in the note."),),
-        receipt="rcp_mfrggzdfmztwq2lk", model="wardbox-reference", seconds=2.4,
+        flags=(
+            Flag(
+                field="plan.drugs",
+                sentence="术前用药未写入病历。 The drugs before surgery are not in the note.",
+            ),
+        ),
+        receipt="rcp_mfrggzdfmztwq2lk",
+        model="wardbox-reference",
+        seconds=2.4,
     )
 
 
 def job_of(number: int, kind: str, state: str, **more: Any) -> Job:
     started = NOON - timedelta(minutes=10 * number)
     return Job(
-        id=f"job_{number:04d}", kind=kind, state=state, actor="local:console", created=started,
-        started=started, finished=None, spec={"recipe": "reference"}, progress=more.get("progress"),
-        result=more.get("result"), fault=more.get("fault"),
+        id=f"job_{number:04d}",
+        kind=kind,
+        state=state,
+        actor="local:console",
+        created=started,
+        started=started,
+        finished=None,
+        spec={"recipe": "reference"},
+        progress=more.get("progress"),
+        result=more.get("result"),
+        fault=more.get("fault"),
     )
 
 
-def entry_of(index: int, tag: str = "model:completion:answer", actor: str = "key:emr", **details: Any) -> Entry:
+def entry_of(
+    index: int, tag: str = "model:completion:answer", actor: str = "key:emr", **details: Any
+) -> Entry:
     return Entry(
-        index=index, time=NOON + timedelta(seconds=index), tag=tag, actor=actor, subject="wardbox-reference",
-        request_id=f"req_{index:04x}", details=details or {"prompt_tokens": 229, "completion_tokens": 253},
+        index=index,
+        time=NOON + timedelta(seconds=index),
+        tag=tag,
+        actor=actor,
+        subject="wardbox-reference",
+        request_id=f"req_{index:04x}",
+        details=details or {"prompt_tokens": 229, "completion_tokens": 253},
         hash=f"{index:064x}",
     )
 
@@ -172,18 +253,42 @@ class FakeBox:
             job_of(1, "training", "running", progress={"step": 40, "steps": 60, "loss": 2.1}),
             job_of(2, "evaluation", "done", result=EVALUATED),
             job_of(3, "training", "interrupted", progress={"step": 12, "steps": 60}),
-            job_of(4, "training", "failed", fault=JobFault(
-                code="training.disk-full", sentence="磁盘已满。 The disk is full.", way_out="请清理磁盘后续跑。 Free some space, then resume.")),
+            job_of(
+                4,
+                "training",
+                "failed",
+                fault=JobFault(
+                    code="training.disk-full",
+                    sentence="磁盘已满。 The disk is full.",
+                    way_out="请清理磁盘后续跑。 Free some space, then resume.",
+                ),
+            ),
         ]
         self.events.setdefault("job_0001", [self._progress("job_0001", n) for n in range(1, 41)])
-        tags = ("box:audit:start", "vault:root:unlock", "access:session:open", "model:completion:accept", "model:completion:answer")
+        tags = (
+            "box:audit:start",
+            "vault:root:unlock",
+            "access:session:open",
+            "model:completion:accept",
+            "model:completion:answer",
+        )
         self.entries = self.entries or [entry_of(n, tags[n % 5]) for n in range(30)]
 
     def _progress(self, job_id: str, n: int) -> JobEvent:
         loss = 1.2 + 6.0 / (1 + n / 6) + (0.12 if n % 2 else -0.12)
         return JobEvent(
-            index=n, job=job_id, event="progress", time=NOON,
-            data={"step": n, "steps": 60, "loss": loss, "smooth_loss": 1.2 + 6.0 / (1 + n / 6), "tokens_per_s": 5120.0, "seconds": n * 1.5},
+            index=n,
+            job=job_id,
+            event="progress",
+            time=NOON,
+            data={
+                "step": n,
+                "steps": 60,
+                "loss": loss,
+                "smooth_loss": 1.2 + 6.0 / (1 + n / 6),
+                "tokens_per_s": 5120.0,
+                "seconds": n * 1.5,
+            },
         )
 
     async def start(self) -> "FakeBox":
@@ -206,7 +311,9 @@ class FakeBox:
         await self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _routes(self) -> list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
+    def _routes(
+        self,
+    ) -> list[tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
         api, note = "/api/v1", "/api/v1/specialists/admission-note"
         return [
             ("GET", f"{api}/system/health", self._health),
@@ -242,42 +349,86 @@ class FakeBox:
     async def _health(self, _: web.Request) -> web.Response:
         vault = "locked" if self.locked else "unlocked"
         status = "locked" if self.locked else "ok" if self.engine == "ready" else "degraded"
-        return _say(Health(status=status, vault=vault, engine=self.engine, audit="ok", version="0.1.0"))
+        return _say(
+            Health(status=status, vault=vault, engine=self.engine, audit="ok", version="0.1.0")
+        )
 
     async def _overview(self, _: web.Request) -> web.Response:
         nasty = NASTY if self.hostile else ""
         gib = 2**30
         engine = EngineView(
-            model="wardbox-reference" + nasty, engine="llama.cpp", state=self.engine, since=NOON,
-            progress=1.0 if self.engine == "ready" else 0.4, restarts=0, pid=4242, in_flight=3,
-            reason=Text(zh="模型文件损坏。", en="The model file is damaged.") if self.engine == "failed" else None,
+            model="wardbox-reference" + nasty,
+            engine="llama.cpp",
+            state=self.engine,
+            since=NOON,
+            progress=1.0 if self.engine == "ready" else 0.4,
+            restarts=0,
+            pid=4242,
+            in_flight=3,
+            reason=Text(zh="模型文件损坏。", en="The model file is damaged.")
+            if self.engine == "failed"
+            else None,
         )
-        card = AcceleratorView(vendor="NVIDIA", index=0, name="NVIDIA H100 PCIe", memory_bytes=80 * gib, memory_free_bytes=49 * gib)
+        card = AcceleratorView(
+            vendor="NVIDIA",
+            index=0,
+            name="NVIDIA H100 PCIe",
+            memory_bytes=80 * gib,
+            memory_free_bytes=49 * gib,
+        )
         return _say(
             Overview(
-                time=NOON, uptime_s=93_784,
+                time=NOON,
+                uptime_s=93_784,
                 info=Info(
-                    id="box-1", name="眼科一号机" + nasty, hospital="某市第一医院", language="zh", version="0.1.0",
-                    audit_origin="wardbox/box-1", audit_key="k", started=NOON, default_model="wardbox-reference",
+                    id="box-1",
+                    name="眼科一号机" + nasty,
+                    hospital="某市第一医院",
+                    language="zh",
+                    version="0.1.0",
+                    audit_origin="wardbox/box-1",
+                    audit_key="k",
+                    started=NOON,
+                    default_model="wardbox-reference",
                 ),
-                health=Health(status="ok", vault="unlocked", engine=self.engine, audit="ok", version="0.1.0"),
+                health=Health(
+                    status="ok", vault="unlocked", engine=self.engine, audit="ok", version="0.1.0"
+                ),
                 posture=PostureSummary(
-                    verdict="warn", level=2, digest="0" * 64, checked=NOON, passed=10, failed=1, unknown=1,
+                    verdict="warn",
+                    level=2,
+                    digest="0" * 64,
+                    checked=NOON,
+                    passed=10,
+                    failed=1,
+                    unknown=1,
                     sentence=Text(zh="安全启动未开启。" + nasty, en="Secure Boot is off."),
                 ),
                 engines=(engine,),
                 accelerators=(card,) if self.gpu else (),
                 host=HostView(
-                    processor="AMD EPYC 7763 64-Core Processor", cores=2, load=(0.8, 0.6, 0.5),
-                    memory_bytes=24 * gib, memory_available_bytes=15 * gib, disk_bytes=200 * gib, disk_free_bytes=120 * gib,
+                    processor="AMD EPYC 7763 64-Core Processor",
+                    cores=2,
+                    load=(0.8, 0.6, 0.5),
+                    memory_bytes=24 * gib,
+                    memory_available_bytes=15 * gib,
+                    disk_bytes=200 * gib,
+                    disk_free_bytes=120 * gib,
                 ),
                 traffic=TrafficView(
-                    requests_per_minute=42, tokens_per_minute=18_400, in_flight=3, refused=1,
+                    requests_per_minute=42,
+                    tokens_per_minute=18_400,
+                    in_flight=3,
+                    refused=1,
                     requests_by_minute=tuple((n * 7) % 23 + n for n in range(40)),
                 ),
                 jobs=JobsView(queued=1, running=1, failed=1, latest=tuple(self.jobs[:3])),
                 integrity=IntegrityView(
-                    state=self.integrity, entries=len(self.entries), root="ab" * 32, verified=NOON, sentence="ok"
+                    state=self.integrity,
+                    entries=len(self.entries),
+                    root="ab" * 32,
+                    verified=NOON,
+                    sentence="ok",
                 ),
             )
         )
@@ -285,9 +436,19 @@ class FakeBox:
     async def _unlock(self, request: web.Request) -> web.Response:
         secret = (await request.json())["secret"]
         if secret not in {PASSPHRASE, RECOVERY}:
-            return _refuse(problem(403, "vault.wrong-secret", "口令或恢复密钥不对。", "The passphrase or recovery key is wrong.", way_out="请核对后再输。 Check it and try again."))
+            return _refuse(
+                problem(
+                    403,
+                    "vault.wrong-secret",
+                    "口令或恢复密钥不对。",
+                    "The passphrase or recovery key is wrong.",
+                    way_out="请核对后再输。 Check it and try again.",
+                )
+            )
         self.locked = False
-        return _say(VaultView(state="unlocked", backend="embedded", slots=("passphrase", "recovery")))
+        return _say(
+            VaultView(state="unlocked", backend="embedded", slots=("passphrase", "recovery"))
+        )
 
     async def _lock(self, _: web.Request) -> web.Response:
         self.locked = True
@@ -295,7 +456,9 @@ class FakeBox:
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         if (await request.json())["password"] != PASSPHRASE:
-            return _refuse(problem(401, "access.refused", "姓名或密码不对。", "Name or password is wrong."))
+            return _refuse(
+                problem(401, "access.refused", "姓名或密码不对。", "Name or password is wrong.")
+            )
         return _say(SessionView(token="t", expires=NOON, role="clinician", scopes=("specialists",)))
 
     async def _sign_out(self, _: web.Request) -> web.Response:
@@ -308,13 +471,26 @@ class FakeBox:
         facts = (await request.json())["facts"]
         if self.loading > 0:
             self.loading -= 1
-            return _refuse(problem(503, "serving.loading", "模型加载中。", "Loading.", progress=0.5, retry_after_s=0.2))
+            return _refuse(
+                problem(
+                    503,
+                    "serving.loading",
+                    "模型加载中。",
+                    "Loading.",
+                    progress=0.5,
+                    retry_after_s=0.2,
+                )
+            )
         if self.contradictory:
-            return _refuse(problem(
-                422, "model.facts-contradictory",
-                "病历要素互相矛盾:手术眼别(右眼)与主诉眼别(左眼)不一致。", "The eye to operate is not the eye of the complaint.",
-                way_out="请核对这些字段后重新提交。 Check these fields and submit again.",
-            ))
+            return _refuse(
+                problem(
+                    422,
+                    "model.facts-contradictory",
+                    "病历要素互相矛盾:手术眼别(右眼)与主诉眼别(左眼)不一致。",
+                    "The eye to operate is not the eye of the complaint.",
+                    way_out="请核对这些字段后重新提交。 Check these fields and submit again.",
+                )
+            )
         answer = await _stream(request)
         draft = draft_of(facts, nasty=self.hostile)
         for at in range(0, len(draft.note.text), 8):
@@ -358,20 +534,44 @@ class FakeBox:
 
     async def _entries(self, request: web.Request) -> web.Response:
         tag, actor = request.query.get("tag", "*").removesuffix("*"), request.query.get("actor")
-        found = [one for one in reversed(self.entries) if one.tag.startswith(tag) and actor in {None, one.actor}]
-        return _say(EntryPage(entries=tuple(found[: int(request.query.get("limit", "100"))]), next_before=None))
+        found = [
+            one
+            for one in reversed(self.entries)
+            if one.tag.startswith(tag) and actor in {None, one.actor}
+        ]
+        return _say(
+            EntryPage(
+                entries=tuple(found[: int(request.query.get("limit", "100"))]), next_before=None
+            )
+        )
 
     async def _checkpoint(self, _: web.Request) -> web.Response:
-        return _say(CheckpointView(checkpoint="wardbox/box-1\n30\nq6urq6s=\n\n— wardbox/box-1 AAAA\n", size=len(self.entries), root="ab" * 32))
+        return _say(
+            CheckpointView(
+                checkpoint="wardbox/box-1\n30\nq6urq6s=\n\n— wardbox/box-1 AAAA\n",
+                size=len(self.entries),
+                root="ab" * 32,
+            )
+        )
 
     async def _proof(self, request: web.Request) -> web.Response:
         index = int(request.match_info["index"])
-        return _say(Proof(index=index, size=30, leaf_hash=f"{index:064x}", hashes=("cd" * 32, "ef" * 32), checkpoint="wardbox/box-1\n30\nq6urq6s=\n"))
+        return _say(
+            Proof(
+                index=index,
+                size=30,
+                leaf_hash=f"{index:064x}",
+                hashes=("cd" * 32, "ef" * 32),
+                checkpoint="wardbox/box-1\n30\nq6urq6s=\n",
+            )
+        )
 
     async def _verify(self, _: web.Request) -> web.Response:
         ok = self.integrity != "broken"
         sentence = "日志完整。 The log is intact." if ok else "第 7 条被改动。 Entry 7 was changed."
-        return _say(AuditVerified(ok=ok, entries=len(self.entries), root="ab" * 32, sentence=sentence))
+        return _say(
+            AuditVerified(ok=ok, entries=len(self.entries), root="ab" * 32, sentence=sentence)
+        )
 
     async def _export(self, request: web.Request) -> web.Response:
         out = (await request.json())["out"] or "/var/lib/wardbox/vault/files/exports/audit-1"
@@ -403,7 +603,9 @@ def _say(view: BaseModel) -> web.Response:
 
 
 def _refuse(said: Problem) -> web.Response:
-    return web.Response(status=said.status, text=said.model_dump_json(), content_type="application/problem+json")
+    return web.Response(
+        status=said.status, text=said.model_dump_json(), content_type="application/problem+json"
+    )
 
 
 async def _stream(request: web.Request) -> web.StreamResponse:

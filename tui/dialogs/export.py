@@ -2,13 +2,13 @@
 
 from typing import ClassVar
 
-from typing_extensions import override
-
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.types import CSSPathType
 from textual.widgets import Button, Input, Static
+from typing_extensions import override
 
 from appliance.contract.audit import ExportWish
 
@@ -16,7 +16,7 @@ from appliance.contract.audit import ExportWish
 class ExportDialog(ModalScreen[ExportWish | None]):
     """Answers with a wish, or None."""
 
-    CSS_PATH = "dialogs.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     def __init__(self, *, local: bool) -> None:
@@ -31,7 +31,9 @@ class ExportDialog(ModalScreen[ExportWish | None]):
                 "The whole audit log is exported, with the stand-alone verify.py beside it.",
                 markup=False,
             )
-            yield Static("目录 directory(空为一体机默认 empty: the box's own)", classes="label", markup=False)
+            yield Static(
+                "目录 directory(空为一体机默认 empty: the box's own)", classes="label", markup=False
+            )
             yield Input(id="out", compact=True, max_length=1024, disabled=not self._local)
             with Horizontal(classes="row"):
                 yield Button("导出 Export", id="export", variant="primary", compact=True)
@@ -49,7 +51,7 @@ class ExportDialog(ModalScreen[ExportWish | None]):
         if event.button.id == "export":
             self._answer()
         else:
-            self.dismiss(None)
+            _ = self.dismiss(None)
 
     def _answer(self) -> None:
-        self.dismiss(ExportWish(out=self.query_one("#out", Input).value.strip() or None))
+        _ = self.dismiss(ExportWish(out=self.query_one("#out", Input).value.strip() or None))

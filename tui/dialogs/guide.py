@@ -2,14 +2,14 @@
 
 from typing import ClassVar
 
-from typing_extensions import override
-
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.types import CSSPathType
 from textual.widgets import Static
+from typing_extensions import override
 
 ROWS = (
     ("", "到处可用 everywhere"),
@@ -37,7 +37,7 @@ ROWS = (
 class GuideDialog(ModalScreen[None]):
     """One page of keys."""
 
-    CSS_PATH = "dialogs.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "关闭 close"),
     ]

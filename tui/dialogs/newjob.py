@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from typing_extensions import override
-
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.types import CSSPathType
 from textual.widgets import Button, Input, Static
+from typing_extensions import override
 
 from appliance.contract.job import EvaluationWish
 
@@ -32,15 +32,21 @@ class Unclear(ValueError):
 class NewTrainingDialog(ModalScreen[Wish | None]):
     """The reference recipe by default; a small demonstration takes a minute on two cores."""
 
-    CSS_PATH = "dialogs.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     @override
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            yield Static("配方 recipe(reference 为参考模型 the reference model)", classes="label", markup=False)
+            yield Static(
+                "配方 recipe(reference 为参考模型 the reference model)",
+                classes="label",
+                markup=False,
+            )
             yield Input("reference", id="recipe", compact=True, max_length=64)
-            yield Static("步数 steps(空为配方自定 empty: the recipe's own)", classes="label", markup=False)
+            yield Static(
+                "步数 steps(空为配方自定 empty: the recipe's own)", classes="label", markup=False
+            )
             yield Input("60", id="steps", compact=True, restrict=r"[0-9]{0,7}")
             yield Static("随机种子 seed", classes="label", markup=False)
             yield Input("1", id="seed", compact=True, restrict=r"[0-9]{0,18}")
@@ -60,11 +66,11 @@ class NewTrainingDialog(ModalScreen[Wish | None]):
         if event.button.id == "start":
             self._start()
         else:
-            self.dismiss(None)
+            _ = self.dismiss(None)
 
     def _start(self) -> None:
         try:
-            self.dismiss(self._wish())
+            _ = self.dismiss(self._wish())
         except Unclear as error:
             self.query_one(".issue", Static).update(f"✖ {error}")
 
@@ -83,13 +89,15 @@ class NewTrainingDialog(ModalScreen[Wish | None]):
 class NewEvaluationDialog(ModalScreen[Wish | None]):
     """All abilities by default, few cases of each."""
 
-    CSS_PATH = "dialogs.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     @override
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            yield Static("能力 abilities(如 S9 B8;空为全部 empty: all)", classes="label", markup=False)
+            yield Static(
+                "能力 abilities(如 S9 B8;空为全部 empty: all)", classes="label", markup=False
+            )
             yield Input("S9", id="abilities", compact=True, max_length=400)
             yield Static("模型 model(空为默认 empty: the default)", classes="label", markup=False)
             yield Input("", id="model", compact=True, max_length=64)
@@ -111,12 +119,15 @@ class NewEvaluationDialog(ModalScreen[Wish | None]):
         if event.button.id == "start":
             self._start()
         else:
-            self.dismiss(None)
+            _ = self.dismiss(None)
 
     def _start(self) -> None:
-        said = {key: self.query_one(f"#{key}", Input).value for key in ("abilities", "model", "limit", "seed")}
+        said = {
+            key: self.query_one(f"#{key}", Input).value
+            for key in ("abilities", "model", "limit", "seed")
+        }
         try:
-            self.dismiss(
+            _ = self.dismiss(
                 EvaluationWish(
                     abilities=tuple(said["abilities"].replace(",", " ").split()),
                     model=said["model"].strip() or None,

@@ -2,19 +2,19 @@
 
 from typing import ClassVar
 
-from typing_extensions import override
-
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.types import CSSPathType
 from textual.widgets import Button, Static
+from typing_extensions import override
 
 
 class QuestionDialog(ModalScreen[bool]):
     """Answers True for yes."""
 
-    CSS_PATH = "dialogs.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "否 no")]
 
     def __init__(self, question: str, yes: str) -> None:
@@ -34,4 +34,4 @@ class QuestionDialog(ModalScreen[bool]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer."""
         event.stop()
-        self.dismiss(event.button.id == "yes")
+        _ = self.dismiss(event.button.id == "yes")

@@ -1,24 +1,23 @@
 """The audit log: a live tail with filters, one entry in full, its proof, verification and export."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import ClassVar
 
-from typing_extensions import override
-
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
+from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, Static
+from typing_extensions import override
 
-from appliance.contract.audit import Entry, ExportWish, Proof
+from appliance.contract.audit import ExportWish
 from tui import theme
 from tui.batches import batched
 from tui.dialogs.export import ExportDialog
-from tui.inert import inert, inert_lines
+from tui.inert import inert
 from tui.line import Fault, Line
 from tui.messages import (
     CheckpointHeard,
@@ -30,6 +29,7 @@ from tui.messages import (
     ProofHeard,
 )
 from tui.screens.boxscreen import UNREADABLE, BoxScreen
+from tui.screens.entries import describe, describe_proof
 from tui.widgets.entrytable import EntryTable
 
 BATCH_S = 0.2
@@ -42,7 +42,7 @@ class AuditScreen(BoxScreen):
     """Tail, filters and light."""
 
     TITLE_ZH, TITLE_EN = "审计", "Audit"
-    CSS_PATH = "audit.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "audit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "verify", "核验", show=False),
         Binding("x", "export", "导出", show=False),
@@ -56,16 +56,22 @@ class AuditScreen(BoxScreen):
         super().__init__(line)
         self._light = theme.INTEGRITY["unknown"]
         self._told = ""
+        self._note = ""
         self._tail_seen = -1
+        self._shown: int | None = None
 
     @override
     def compose_body(self) -> Iterator[Widget]:
         yield Static(id="light", markup=False)
         with Horizontal(id="filters"):
             yield Static("事件 tag ", classes="word", markup=False)
-            yield Input(id="tag", placeholder="如 e.g. model:completion", compact=True, max_length=99)
+            yield Input(
+                id="tag", placeholder="如 e.g. model:completion", compact=True, max_length=99
+            )
             yield Static(" 主体 actor ", classes="word", markup=False)
-            yield Input(id="actor", placeholder="如 e.g. local:console", compact=True, max_length=200)
+            yield Input(
+                id="actor", placeholder="如 e.g. local:console", compact=True, max_length=200
+            )
         with Container(id="desk"):
             table = EntryTable("entries")
             table.border_title = "实时 Live ▶"
@@ -90,12 +96,20 @@ class AuditScreen(BoxScreen):
         """Stop listening while nobody looks."""
         self.workers.cancel_group(self, "tail")
 
+    def _remember(self) -> None:
+        known = self.line.integrity
+        if known is not None and self._light is theme.INTEGRITY["unknown"]:
+            self._light = theme.INTEGRITY[known.state]
+            self._told = f"{known.entries:,} 条 entries · root {inert(known.root[:16])}…"
+            self._draw_light()
+
     def _begin(self) -> None:
+        self._remember()
         if self.line.person is None:
             return
         self._page()
         self.ask("checkpoint", self.box.audit_checkpoint, CheckpointHeard, patience_s=10)
-        self.run_worker(self._listen(), group="tail", exclusive=True)
+        self.start(self._listen, group="tail", exclusive=True)
 
     def _page(self) -> None:
         tag, actor = self._wanted()
@@ -104,8 +118,13 @@ class AuditScreen(BoxScreen):
             query["tag"] = f"{tag}*"
         if actor:
             query["actor"] = actor
-        self.workers.cancel_group(self, "entries")
-        self.ask("entries", lambda: self.box.audit_entries(**query), EntriesHeard, patience_s=20)
+        self.ask(
+            "entries",
+            lambda: self.box.audit_entries(**query),
+            EntriesHeard,
+            patience_s=20,
+            anew=True,
+        )
 
     def _wanted(self) -> tuple[str, str]:
         tag = self.query_one("#tag", Input).value.strip().rstrip("*")
@@ -141,8 +160,10 @@ class AuditScreen(BoxScreen):
         tag, actor = self._wanted()
         table = self.query_one(EntryTable)
         if table.following:
-            table.add(one for one in entries if one.tag.startswith(tag) and actor in {"", one.actor})
-        if missed and not self.asking("entries"):
+            table.add(
+                one for one in entries if one.tag.startswith(tag) and actor in {"", one.actor}
+            )
+        if missed and table.following and not self.asking("entries"):
             self._page()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -163,8 +184,11 @@ class AuditScreen(BoxScreen):
 
     def _show_entry(self) -> None:
         entry = self.query_one(EntryTable).chosen
-        self.query_one("#words", Static).update("" if entry is None else describe(entry))
-        self.query_one("#proof", Static).update("")
+        index = None if entry is None else entry.index
+        if index != self._shown:
+            self._shown = index
+            self.query_one("#words", Static).update("" if entry is None else describe(entry))
+            self.query_one("#proof", Static).update("")
 
     def action_table(self) -> None:
         """Back to the table."""
@@ -176,17 +200,24 @@ class AuditScreen(BoxScreen):
 
     def action_follow(self) -> None:
         """Pause the tail, or follow it again."""
+        self._follow(following=not self.query_one(EntryTable).following)
+
+    def _follow(self, *, following: bool) -> None:
         table = self.query_one(EntryTable)
-        table.following = not table.following
-        table.border_title = "实时 Live ▶" if table.following else "已暂停 Paused ‖"
-        if table.following:
+        if following and not table.following:
             self._page()
+        elif not following:
+            self.workers.cancel_group(self, "entries")
+        table.following = following
+        table.border_title = "实时 Live ▶" if following else "已暂停 Paused ‖"
 
     def action_verify(self) -> None:
         """Have the whole log recomputed."""
         begun = self.line.clock()
         if self.ask(
-            "verify", self.box.audit_verify, lambda found: LogVerified(found, self.line.clock() - begun)
+            "verify",
+            self.box.audit_verify,
+            lambda found: LogVerified(found, self.line.clock() - begun),
         ):
             self._told = "正在逐条重算… recomputing every entry…"
             self._draw_light()
@@ -196,8 +227,12 @@ class AuditScreen(BoxScreen):
         message.stop()
         found = message.verified
         self._light = theme.INTEGRITY["ok" if found.ok else "broken"]
-        speed = f" · {found.entries / message.seconds:,.0f} 条/s entries/s" if message.seconds > 0 else ""
-        self._told = f"{found.entries:,} 条 entries{speed} · root {inert(found.root, 16)}…"
+        speed = (
+            f" · {found.entries / message.seconds:,.0f} 条/s entries/s"
+            if message.seconds > 0
+            else ""
+        )
+        self._told = f"{found.entries:,} 条 entries{speed} · root {inert(found.root[:16])}…"
         if not found.ok:
             self._told += f"\n{inert(found.sentence, 400)}"
         self._draw_light()
@@ -207,18 +242,22 @@ class AuditScreen(BoxScreen):
         message.stop()
         if self._light is theme.INTEGRITY["unknown"]:
             seen = message.checkpoint
-            self._told = f"{seen.size:,} 条 entries · root {inert(seen.root, 16)}… · 按 v 核验 v verifies"
+            self._told = (
+                f"{seen.size:,} 条 entries · root {inert(seen.root[:16])}… · 按 v 核验 v verifies"
+            )
             self._draw_light()
 
     def _draw_light(self) -> None:
+        note = f"\n{self._note}" if self._note else ""
         self.query_one("#light", Static).update(
-            Content.assemble("完整性 integrity ", self._light.content(), f"  {self._told}")
+            Content.assemble("完整性 integrity ", self._light.content(), f"  {self._told}{note}")
         )
 
     def action_prove(self) -> None:
-        """Ask for the inclusion proof of the chosen entry."""
+        """Ask for the inclusion proof of the chosen entry, which stays chosen."""
         entry = self.query_one(EntryTable).chosen
         if entry is not None:
+            self._follow(following=False)
             self.ask("proof", lambda: self.box.audit_proof(entry.index), ProofHeard, patience_s=20)
 
     def on_proof_heard(self, message: ProofHeard) -> None:
@@ -230,22 +269,23 @@ class AuditScreen(BoxScreen):
 
     def action_export(self) -> None:
         """Ask where to, then export."""
-        self.app.push_screen(ExportDialog(local=self.line.local), self._export)
+        _ = self.app.push_screen(ExportDialog(local=self.line.local), self._export)
 
     def _export(self, wish: ExportWish | None) -> None:
-        if wish is not None and self.ask("export", lambda: self.box.audit_export(wish), LogExported):
+        if wish is not None and self.ask(
+            "export", lambda: self.box.audit_export(wish), LogExported
+        ):
             self.notify("正在导出… Exporting…", markup=False)
 
     def on_log_exported(self, message: LogExported) -> None:
         """Say where it lies and how to verify it."""
         message.stop()
         found = message.exported
-        self.query_one("#proof", Static).update(
-            Content(
-                f"✔ 已导出 exported {found.entries:,} 条 entries\n目录 directory: {inert(found.directory, 1024)}\n"
-                "在任一电脑核验 verify anywhere: python3 verify.py"
-            )
+        self._note = (
+            f"✔ 已导出 exported {found.entries:,} 条 entries → {inert(found.directory, 1024)}\n"
+            "  在任一电脑核验 verify on any computer: python3 verify.py"
         )
+        self._draw_light()
 
     def on_failed(self, message: Failed) -> None:
         """Say why."""
@@ -254,31 +294,5 @@ class AuditScreen(BoxScreen):
             return
         if message.topic == "verify":
             self._told = ""
-            self._draw_light()
-        said = f"✖ {message.fault.sentence}\n→ {message.fault.way_out}"
-        self.query_one("#proof", Static).update(Content(said))
-
-
-def describe(entry: Entry) -> Content:
-    """One entry in full."""
-    details = json.dumps(entry.details, ensure_ascii=False, indent=1, sort_keys=True)
-    return Content.assemble(
-        (f"#{entry.index} {inert(entry.tag, 100)}\n", "bold"),
-        f"时间 time    {entry.time:%Y-%m-%d %H:%M:%S} UTC\n",
-        f"主体 actor   {inert(entry.actor, 200)}\n",
-        f"对象 subject {inert(entry.subject or '–', 200)}\n",
-        f"请求 request {inert(entry.request_id or '–', 64)}\n",
-        (f"叶哈希 leaf  {inert(entry.hash, 64)}\n", "$text-muted"),
-        inert_lines(details, 8000),
-    )
-
-
-def describe_proof(proof: Proof, entry: Entry) -> Content:
-    """A proof in full, and whether it speaks of this entry at all."""
-    same = proof.leaf_hash == entry.hash
-    head = "✔ 证明针对本条 the proof is of this entry" if same else "✖ 证明与本条不符 NOT of this entry"
-    hashes = "\n".join(f"  {inert(one, 64)}" for one in proof.hashes)
-    return Content(
-        f"\n{head}\n存在证明 inclusion proof: #{proof.index} / {proof.size}\n{hashes}\n"
-        f"检查点 checkpoint:\n{inert_lines(proof.checkpoint, 2000)}"
-    )
+        self._note = f"✖ {message.fault.sentence}\n→ {message.fault.way_out}"
+        self._draw_light()

@@ -1,17 +1,16 @@
 """What every screen of the console shares: first line, banner, and questions asked by workers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import TypeVar
-
-from typing_extensions import override
 
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
-from textual.worker import WorkerState
+from textual.worker import Worker, WorkerState
+from typing_extensions import override
 
 from appliance.client.problem import BoxUnreachable, ProblemError
 from appliance.client.session import Session
@@ -21,6 +20,8 @@ from tui.widgets.banner import Banner
 from tui.widgets.topbar import TopBar
 
 T = TypeVar("T")
+
+Work = Callable[[], Coroutine[None, None, None]]
 
 # Whatever reading an answer of another version can raise; the rest of the errors are ours.
 UNREADABLE = (ProblemError, BoxUnreachable, TimeoutError, ValueError, TypeError)
@@ -38,7 +39,10 @@ class BoxScreen(Screen[None]):
 
     TITLE_ZH = ""
     TITLE_EN = ""
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 (Textual's own form)
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012 (Textual's own form)
+        (0, "-narrow"),
+        (110, "-wide"),
+    ]
 
     def __init__(self, line: Line) -> None:
         super().__init__()
@@ -67,13 +71,21 @@ class BoxScreen(Screen[None]):
         answer: Callable[[T], Message],
         *,
         patience_s: float | None = None,
+        anew: bool = False,
     ) -> bool:
         """Ask in a worker; its answer comes as the message `answer(value)`, a refusal as `Failed`.
+
+        Args:
+            topic: names the question; it is asked once at a time.
+            question: called inside the worker.
+            answer: makes the message.
+            patience_s: how long to wait, in seconds; None waits as long as the client does.
+            anew: drop the same question where it is still being asked, instead of leaving it.
 
         Returns:
             False when the same topic is still being asked: nothing new was started.
         """
-        if self.asking(topic):
+        if self.asking(topic) and not anew:
             return False
 
         async def work() -> None:
@@ -84,8 +96,12 @@ class BoxScreen(Screen[None]):
             else:
                 self.post_message(answer(value))
 
-        self.run_worker(work(), group=topic, exit_on_error=True)
+        self.start(work, group=topic, exclusive=anew)
         return True
+
+    def start(self, work: Work, *, group: str, exclusive: bool = False) -> None:
+        """Have a worker do `work`; an exclusive one ends the others of its group."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=exclusive)
 
     def asking(self, topic: str) -> bool:
         """Whether a worker of this topic is at work."""

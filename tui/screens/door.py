@@ -1,18 +1,21 @@
 """The door: how the box is, unlocking its vault, signing in and out."""
 
 from collections.abc import Iterator
-from typing_extensions import override
+from typing import ClassVar
 
 from textual.containers import Center, Horizontal, VerticalScroll
 from textual.content import Content
+from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
+from typing_extensions import override
 
 from tui import theme
 from tui.inert import inert
 from tui.line import LOCAL_PERSON, Line
 from tui.messages import Entered, Failed, SignedIn, SignedOut, Unlocked
 from tui.screens.boxscreen import BoxScreen
+from tui.widgets.banner import Banner
 from tui.widgets.secret import SecretInput
 
 STATES = {
@@ -29,7 +32,7 @@ class DoorScreen(BoxScreen):
     """Who wants to come in, and is the vault open."""
 
     TITLE_ZH, TITLE_EN = "门禁", "Door"
-    CSS_PATH = "door.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "door.tcss"
 
     def __init__(self, line: Line) -> None:
         super().__init__(line)
@@ -45,7 +48,9 @@ class DoorScreen(BoxScreen):
             with VerticalScroll(id="entering", can_focus=False):
                 yield Button(
                     "以本机管理员继续 Continue as local administrator",
-                    id="local", variant="primary", compact=True,
+                    id="local",
+                    variant="primary",
+                    compact=True,
                 )
                 yield Static(
                     "或以本人姓名登录,审计记录会写上姓名:\nor sign in, so that the audit log names you:",
@@ -66,6 +71,8 @@ class DoorScreen(BoxScreen):
     @override
     def show_line(self) -> None:
         super().show_line()
+        if self.line.fault is None:
+            self.query_one(Banner).display = False  # what is locked, the door says itself
         health, fault = self.line.health, self.line.fault
         nobody = fault is not None and fault.unreachable
         locked = not nobody and health is not None and health.vault != "unlocked"

@@ -2,25 +2,31 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import Any, ClassVar
-
-from typing_extensions import override
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import Button, Static
+from typing_extensions import override
 
-from appliance.contract.specialist import Draft, DraftEvent
 from tui.batches import batched
 from tui.inert import inert
 from tui.line import Fault, Line
 from tui.messages import DraftEnded, DraftHeard, Failed, SchemaHeard
 from tui.screens.boxscreen import UNREADABLE, BoxScreen
-from tui.widgets.factform import FactForm, labels
+from tui.widgets.factform import FactForm
 from tui.widgets.fieldlist import EXAMPLE
 from tui.widgets.notepaper import NotePaper
+from tui.widgets.sources import labels
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from appliance.contract.specialist import Draft, DraftEvent
 
 BATCH_S = 0.05
 TRIES = 40
@@ -31,7 +37,7 @@ class DraftScreen(BoxScreen):
     """Form left, note right; on a narrow terminal one at a time."""
 
     TITLE_ZH, TITLE_EN = "入院病历", "Admission note"
-    CSS_PATH = "draft.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "draft.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f6", "example", "示例", show=False),
         Binding("f7", "draft", "起草", show=False),
@@ -45,6 +51,7 @@ class DraftScreen(BoxScreen):
         self._since: float | None = None
         self._built = False
         self._tries = 0
+        self._again: Timer | None = None
 
     @override
     def compose_body(self) -> Iterator[Widget]:
@@ -52,7 +59,7 @@ class DraftScreen(BoxScreen):
             yield Button("F6 示例 Example", id="example", compact=True)
             yield Button("F7 起草 Draft", id="draft", variant="primary", compact=True)
             yield Button("F8 要素/病历 Turn", id="turn", compact=True)
-            yield Static(IDLE, id="status", markup=False)
+        yield Static(IDLE, id="status", markup=False)
         with Horizontal(id="desk"):
             form = FactForm(id="form", classes="panel")
             form.border_title = "要素 Key facts"
@@ -112,7 +119,8 @@ class DraftScreen(BoxScreen):
 
     def action_leave(self) -> None:
         """Stop drafting, or leave the field."""
-        if self._since is not None:
+        if self._since is not None or self._again is not None:
+            self._forget_again()
             self.workers.cancel_group(self, "draft")
             self._since = None
             self._status("已停止。 Stopped.")
@@ -123,6 +131,7 @@ class DraftScreen(BoxScreen):
         """Have a note written from the facts."""
         if not self._built or self._since is not None:
             return
+        self._forget_again()
         facts = self.query_one(FactForm).collect()
         if facts is None:
             self.remove_class("-writing")
@@ -132,14 +141,20 @@ class DraftScreen(BoxScreen):
         self._tries = 0
         self._write()
 
+    def _forget_again(self) -> None:
+        if self._again is not None:
+            self._again.stop()
+            self._again = None
+
     def _write(self) -> None:
+        self._again = None
         self.query_one(NotePaper).clear()
         self.query_one("#sources", Static).update("")
         self.query_one("#receipt", Static).update("")
         self.add_class("-writing")
         self._since = self.line.clock()
         self._count()
-        self.run_worker(self._listen(dict(self._facts)), group="draft", exclusive=True)
+        self.start(partial(self._listen, dict(self._facts)), group="draft", exclusive=True)
 
     async def _listen(self, facts: dict[str, Any]) -> None:
         draft: Draft | None = None
@@ -173,13 +188,17 @@ class DraftScreen(BoxScreen):
             return
         self._since = None
         if draft is None:
-            self._status("✖ 应答中断,上面的文字未经核对,请勿使用;按 F7 重试。 Broken off: unchecked, do not use. F7 tries again.")
+            self._status(
+                "✖ 应答中断,上面的文字未经核对,请勿使用;按 F7 重试。 Broken off: unchecked, do not use. F7 tries again."
+            )
             return
         self.query_one(NotePaper).show(draft)
         self.query_one("#receipt", Static).update(
             Content.assemble(
-                ("收据 receipt ", "$text-muted"), inert(draft.receipt, 40),
-                ("  模型 model ", "$text-muted"), inert(draft.model, 40),
+                ("收据 receipt ", "$text-muted"),
+                inert(draft.receipt, 40),
+                ("  模型 model ", "$text-muted"),
+                inert(draft.model, 40),
             )
         )
         told = f"{len(draft.repairs)} 处修正 repairs · {len(draft.flags)} 处待核 flags"
@@ -211,7 +230,7 @@ class DraftScreen(BoxScreen):
             self._tries += 1
             loaded = "" if problem.progress is None else f" {problem.progress:.0%}"
             self._status(f"◔ 模型加载中{loaded},稍后自动重试。 Loading; tried again by itself.")
-            self.set_timer(min(max(problem.retry_after_s, 0.2), 30), self._write)
+            self._again = self.set_timer(min(max(problem.retry_after_s, 0.2), 30), self._write)
             return
         if self.query_one(FactForm).accuse(fault.sentence):
             self.remove_class("-writing")
@@ -219,7 +238,9 @@ class DraftScreen(BoxScreen):
 
     def _count(self) -> None:
         if self._since is not None:
-            self._status(f"✎ 正在书写 writing… {self.line.clock() - self._since:.1f} s  Esc 停止 stop")
+            self._status(
+                f"✎ 正在书写 writing… {self.line.clock() - self._since:.1f} s  Esc 停止 stop"
+            )
 
     def _status(self, words: str) -> None:
         self.query_one("#status", Static).update(Content(words))

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import ClassVar
-
-from typing_extensions import override
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
+from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
+from typing_extensions import override
 
 from appliance.contract.job import Job
 from tui import theme
@@ -42,7 +43,7 @@ class JobsScreen(BoxScreen):
     """Table above or left, the chosen job beside it."""
 
     TITLE_ZH, TITLE_EN = "任务", "Jobs"
-    CSS_PATH = "jobs.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "jobs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "train", "训练", show=False),
         Binding("e", "evaluate", "评测", show=False),
@@ -64,7 +65,11 @@ class JobsScreen(BoxScreen):
             table.border_subtitle = "n 训练 train · e 评测 evaluate · c 取消 cancel · u 续跑 resume"
             yield table
             with Vertical(id="detail", classes="panel") as detail:
-                yield Static("还没有任务:按 n 训练,按 e 评测。 No jobs yet: n trains, e evaluates.", id="figures", markup=False)
+                yield Static(
+                    "还没有任务:按 n 训练,按 e 评测。 No jobs yet: n trains, e evaluates.",
+                    id="figures",
+                    markup=False,
+                )
                 yield CoursePlot(id="plot")
                 yield Static(id="told", markup=False)
             detail.border_title = "进程 Course"
@@ -104,7 +109,7 @@ class JobsScreen(BoxScreen):
         self._watched = job_id
         if moved or (course.ended and self._jobs[job_id].state in CANCELLABLE):
             course.ended = False
-            self.run_worker(self._listen(job_id, course.after), group="watch", exclusive=True)
+            self.start(partial(self._listen, job_id, course.after), group="watch", exclusive=True)
         self._draw()
 
     async def _listen(self, job_id: str, after: int) -> None:
@@ -149,18 +154,22 @@ class JobsScreen(BoxScreen):
 
     def action_train(self) -> None:
         """Ask what to train."""
-        self.app.push_screen(NewTrainingDialog(), self._submit)
+        _ = self.app.push_screen(NewTrainingDialog(), self._submit)
 
     def action_evaluate(self) -> None:
         """Ask what to evaluate."""
-        self.app.push_screen(NewEvaluationDialog(), self._submit)
+        _ = self.app.push_screen(NewEvaluationDialog(), self._submit)
 
     def _submit(self, wish: Wish | None) -> None:
         if wish is None:
             return
         if isinstance(wish, TrainingWish):
             spec = wish.spec
-            self.ask("submit", lambda: self.box.submit_job("training", spec), lambda job: JobHeard(job, "submit"))
+            self.ask(
+                "submit",
+                lambda: self.box.submit_job("training", spec),
+                lambda job: JobHeard(job, "submit"),
+            )
         else:
             self.ask("submit", lambda: self.box.evaluate(wish), lambda job: JobHeard(job, "submit"))
 
@@ -168,21 +177,31 @@ class JobsScreen(BoxScreen):
         """Cancel the chosen job, once confirmed."""
         job = self._jobs.get(self.query_one(JobTable).chosen or "")
         if job is None or job.state not in CANCELLABLE:
-            self.notify("只有排队或运行中的任务可取消。 Only a queued or running job can be cancelled.", markup=False)
+            self.notify(
+                "只有排队或运行中的任务可取消。 Only a queued or running job can be cancelled.",
+                markup=False,
+            )
             return
 
         def confirmed(yes: bool | None) -> None:  # noqa: FBT001 (Textual hands the dialog's answer over)
             if yes:
-                self.ask("cancel", lambda: self.box.cancel_job(job.id), lambda one: JobHeard(one, "cancel"))
+                self.ask(
+                    "cancel",
+                    lambda: self.box.cancel_job(job.id),
+                    lambda one: JobHeard(one, "cancel"),
+                )
 
         question = f"取消任务 {inert(job.id, 40)}?已有检查点会保留。 Cancel this job? Its checkpoints stay."
-        self.app.push_screen(QuestionDialog(question, "取消任务 Cancel it"), confirmed)
+        _ = self.app.push_screen(QuestionDialog(question, "取消任务 Cancel it"), confirmed)
 
     def action_resume(self) -> None:
         """Put the chosen job back in the queue."""
         job = self._jobs.get(self.query_one(JobTable).chosen or "")
         if job is None or job.state not in RESUMABLE:
-            self.notify("只有中断、失败或取消的任务可续跑。 Only an interrupted, failed or cancelled job can be resumed.", markup=False)
+            self.notify(
+                "只有中断、失败或取消的任务可续跑。 Only an interrupted, failed or cancelled job can be resumed.",
+                markup=False,
+            )
             return
         self.ask("resume", lambda: self.box.resume_job(job.id), lambda one: JobHeard(one, "resume"))
 
@@ -216,16 +235,22 @@ def figures(job: Job, course: Course) -> Content:
     if step is not None and steps:
         said.append(f"步 step {step:.0f}/{steps:.0f}")
     for key, word, form in (
-        ("loss", "损失 loss", ".3f"), ("tokens_per_s", "词元/秒 tokens/s", ",.0f"), ("seconds", "用时 s", ".0f"),
+        ("loss", "损失 loss", ".3f"),
+        ("tokens_per_s", "词元/秒 tokens/s", ",.0f"),
+        ("seconds", "用时 s", ".0f"),
     ):
         value = figure(at, key)
         if value is not None:
             said.append(f"{word} {value:{form}}")
     passed, answered = figure(at, "passed"), figure(at, "answered")
     if passed is not None and answered:
-        said.append(f"{inert(at.get('ability', ''), 20)} 通过 passed {passed / answered:.1%} ({passed:.0f}/{answered:.0f})")
+        said.append(
+            f"{inert(at.get('ability', ''), 20)} 通过 passed {passed / answered:.1%} ({passed:.0f}/{answered:.0f})"
+        )
     return Content.assemble(
-        theme.JOB[job.state].content(), (f"  {inert(job.kind, 20)} {inert(job.id, 40)}\n", "bold"), " · ".join(said)
+        theme.JOB[job.state].content(),
+        (f"  {inert(job.kind, 20)} {inert(job.id, 40)}\n", "bold"),
+        " · ".join(said),
     )
 
 
@@ -235,6 +260,7 @@ def told(job: Job) -> Content:
         fault = job.fault
         return Content(f"✖ {inert_lines(fault.sentence, 600)}\n→ {inert_lines(fault.way_out, 400)}")
     lines = [
-        f"{ability:<10} {theme.bar(share or 0, 16)} {share or 0:.1%}  {span}" for ability, share, span in shares(job)
+        f"{ability:<10} {theme.bar(share or 0, 16)} {share or 0:.1%}  {span}"
+        for ability, share, span in shares(job)
     ]
     return Content("\n".join(lines))

@@ -1,20 +1,24 @@
 """The overview: posture, engine, machine, traffic, jobs and proof, every two seconds."""
 
 from collections.abc import Iterator
-from typing_extensions import override
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Grid
 from textual.content import Content
+from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import Sparkline, Static
+from typing_extensions import override
 
-from appliance.contract.system import Overview
 from tui import theme
 from tui.inert import inert
 from tui.line import Line
 from tui.messages import Failed, OverviewHeard
 from tui.screens import panels
 from tui.screens.boxscreen import BoxScreen
+
+if TYPE_CHECKING:
+    from appliance.contract.system import Overview
 
 EVERY_S = 2.0
 PATIENCE_S = 10.0
@@ -24,7 +28,7 @@ class OverviewScreen(BoxScreen):
     """Everything about the box at a glance."""
 
     TITLE_ZH, TITLE_EN = "总览", "Overview"
-    CSS_PATH = "overview.tcss"
+    CSS_PATH: ClassVar[CSSPathType | None] = "overview.tcss"
 
     def __init__(self, line: Line) -> None:
         super().__init__(line)
@@ -63,6 +67,7 @@ class OverviewScreen(BoxScreen):
         """Draw every panel."""
         message.stop()
         seen = self._seen = message.overview
+        self.line.integrity = seen.integrity
         self.remove_class("-stale")
         self.query_one("#summary", Static).update(panels.summary(seen))
         for identity, draw in panels.DRAW.items():
@@ -80,7 +85,5 @@ class OverviewScreen(BoxScreen):
         elif self._seen is not None:
             told = f"{inert(self._seen.info.name, 30)} · {self._seen.time:%H:%M:%S} UTC"
             self.query_one("#summary", Static).update(
-                Content.assemble(
-                    (f"▲ 以下是旧数据 old figures: {told}", theme.WARN)
-                )
+                Content.assemble((f"▲ 以下是旧数据 old figures: {told}", theme.WARN))
             )

@@ -36,14 +36,23 @@ def _worries(seen: Overview) -> list[tuple[str, str]]:
     found = []
     health, host = seen.health, seen.host
     if seen.integrity.state == "broken":
-        found.append(("审计日志核验未通过,请立即按 F4 查看。", "The audit log failed its verification: F4."))
+        found.append(
+            ("审计日志核验未通过,请立即按 F4 查看。", "The audit log failed its verification: F4.")
+        )
     if health.audit != "ok":
-        found.append(("审计日志不可写,一体机已停止应答模型请求。", "The audit log cannot be written: no answers."))
+        found.append(
+            (
+                "审计日志不可写,一体机已停止应答模型请求。",
+                "The audit log cannot be written: no answers.",
+            )
+        )
     if health.vault != "unlocked":
         found.append(("保险库已锁定,按 F5 解锁。", "The vault is locked: F5 unlocks it."))
     found += [_engine_worry(one) for one in seen.engines if one.state not in {"ready", "stopped"}]
     if not seen.engines:
-        found.append(("没有引擎在运行,首个请求会启动它。", "No engine runs; the first request starts one."))
+        found.append(
+            ("没有引擎在运行,首个请求会启动它。", "No engine runs; the first request starts one.")
+        )
     if host.disk_bytes and host.disk_free_bytes < host.disk_bytes * (1 - _FULL):
         found.append(("磁盘快满了,请导出或清理。", "The disk is nearly full: export or tidy up."))
     if host.memory_bytes and host.memory_available_bytes < host.memory_bytes * (1 - _FULL):
@@ -72,9 +81,9 @@ def posture(seen: Overview) -> Content:
     checked = "–" if found.checked is None else f"{found.checked:%m-%d %H:%M} UTC"
     return Content.assemble(
         theme.VERDICT[found.verdict].content(),
-        (f"   等级 level {found.level}/4 {'●' * found.level}{'○' * (4 - found.level)}\n", "bold"),
+        (f"  等级 level {found.level}/4\n", "bold"),
         f"✔ {found.passed}  ✖ {found.failed}  ? {found.unknown}   ",
-        (f"检查于 {checked}\n", theme.QUIET),
+        (f"{checked}\n", theme.QUIET),
         inert(found.sentence.zh, 120),
         (f"\n{inert(found.sentence.en, 160)}", theme.QUIET),
     )
@@ -140,11 +149,14 @@ def jobs(seen: Overview) -> Content:
     """Counts and the newest few."""
     told = seen.jobs
     parts: list[str | Content | tuple[str, str]] = [
-        f"运行 running {told.running}  排队 queued {told.queued}  失败 failed {told.failed}"
+        f"▶ 运行 running {told.running}  … 排队 queued {told.queued}\n✖ 失败 failed {told.failed}"
     ]
-    for job in told.latest[:3]:
+    for job in told.latest[:8]:
         sign = theme.JOB[job.state]
-        parts += [(f"\n{sign.mark} {sign.zh} ", sign.style), f"{inert(job.kind, 16)} {inert(job.id, 18)}"]
+        parts += [
+            (f"\n{sign.mark} {sign.zh} ", sign.style),
+            f"{inert(job.kind, 16)} {inert(job.id, 18)}",
+        ]
     if not told.latest:
         parts.append(("\n还没有任务,按 F3 新建。 None yet: F3 starts one.", theme.QUIET))
     return Content.assemble(*parts)
@@ -158,7 +170,7 @@ def proof(seen: Overview) -> Content:
         "审计 audit ",
         theme.INTEGRITY[light.state].content(),
         f"\n{light.entries:,} 条 entries · 核验 {verified}\n",
-        (f"root {inert(light.root, 16)}…\n", theme.QUIET),
+        (f"root {inert(light.root[:16])}…\n", theme.QUIET),
         "保险库 vault ",
         theme.VAULT[seen.health.vault].content(),
         f"\n已运行 up {theme.duration(seen.uptime_s)}",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 from textual.widgets import DataTable
+from typing_extensions import override
 
 from appliance.contract.audit import Entry
 from tui.inert import inert
@@ -19,9 +20,16 @@ class EntryTable(DataTable[Text]):
         self._entries: dict[int, Entry] = {}
         self.following = True
 
+    @override
     def on_mount(self) -> None:
         """Name the columns."""
-        for title, width in (("序号 #", 8), ("时间 UTC", 8), ("事件 tag", 30), ("主体 actor", 22), ("对象 subject", 26)):
+        for title, width in (
+            ("序号 #", 7),
+            ("时间 UTC", 8),
+            ("事件 tag", 27),
+            ("主体 actor", 22),
+            ("对象 subject", 40),
+        ):
             self.add_column(title, width=width)
 
     @property
@@ -43,7 +51,9 @@ class EntryTable(DataTable[Text]):
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add entries, in any order; those that stand there already are left alone."""
-        fresh = sorted((one for one in entries if one.index not in self._entries), key=lambda one: one.index)
+        fresh = sorted(
+            (one for one in entries if one.index not in self._entries), key=lambda one: one.index
+        )
         if not fresh:
             return
         late = fresh[0].index < self.newest

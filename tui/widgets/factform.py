@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Input, Select, Static, TextArea
+from typing_extensions import override
 
 from tui import facts as keyfacts
 from tui.inert import inert
-from tui.widgets.fieldlist import FIELDS, GROUPS, PATHS, FactField
+from tui.widgets.fieldlist import GROUPS, PATHS, FactField
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
 
 LONGEST = 60
 
@@ -25,10 +28,12 @@ class FactRow(Horizontal):
         self.field = field
         self.shape = shape
 
+    @override
     def compose(self) -> ComposeResult:
         """Place label and entry."""
         yield Static(
-            Content.assemble(self.field.zh, (f" {self.field.en}", "$text-muted")), classes="fact-label"
+            Content.assemble(self.field.zh, (f" {self.field.en}", "$text-muted")),
+            classes="fact-label",
         )
         if self.shape.kind == "choice":
             pairs = [(Content(inert(choice, 20)), choice) for choice in self.shape.choices]
@@ -155,19 +160,3 @@ class FactForm(VerticalScroll):
     def _complain_rest(self, sentence: str) -> None:
         issue = self.query_one("#rest-issue", Static)
         issue.update(f"✖ {sentence}" if sentence else "")
-
-
-def labels(sources: Iterable[str], facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Each source as a person reads it: its label and the value that was entered."""
-    found = []
-    for source in sources:
-        fields = [field for field in FIELDS if keyfacts.touches(source, field.path)]
-        side = {"right_eye": "右眼", "left_eye": "左眼"}.get(source.split(".")[0], "")
-        words = "/".join(field.zh for field in fields) or source
-        values = [keyfacts.pick(facts, field.path) for field in fields]
-        said = " ".join(keyfacts.written(value) for value in values if value is not None)
-        if not fields:
-            value = keyfacts.pick(facts, source)
-            said = "" if value is None or isinstance(value, dict) else keyfacts.written(value)
-        found.append((inert(side + words, 60), inert(said or "–", 80)))
-    return found

@@ -2,6 +2,7 @@
 
 from rich.text import Text
 from textual.widgets import DataTable
+from typing_extensions import override
 
 from appliance.contract.job import Job
 from tui import theme
@@ -29,7 +30,7 @@ def outcome(job: Job) -> str:
     told = [one for one in shares(job) if one[1] is not None]
     if len(told) == 1:
         return f"{told[0][1]:.1%}"
-    return f"{len(told)} 项 abilities" if told else "–"
+    return f"{len(told)} 项 items" if told else "–"
 
 
 def shares(job: Job) -> list[tuple[str, float | None, str]]:
@@ -53,12 +54,13 @@ class JobTable(DataTable[Text]):
         super().__init__(id=identity, cursor_type="row", zebra_stripes=False, classes="panel")
         self._shown: list[str] = []
 
+    @override
     def on_mount(self) -> None:
         """Name the columns."""
-        self.add_column("状态 state", key="state", width=15)
-        self.add_column("类型 kind", key="kind", width=11)
-        self.add_column("进度 progress", key="progress", width=14)
-        self.add_column("编号 id", key="id", width=14)
+        self.add_column("状态 state", key="state", width=18)
+        self.add_column("类型 kind", key="kind", width=10)
+        self.add_column("进度 progress", key="progress", width=13)
+        self.add_column("编号 id", key="id", width=12)
         self.add_column("开始 UTC", key="created", width=11)
 
     def show(self, jobs: tuple[Job, ...]) -> None:
@@ -74,7 +76,9 @@ class JobTable(DataTable[Text]):
                 self.move_cursor(row=ids.index(chosen), animate=False)
             return
         for job in jobs:
-            for column, cell in zip(("state", "kind", "progress", "id", "created"), _cells(job), strict=True):
+            for column, cell in zip(
+                ("state", "kind", "progress", "id", "created"), _cells(job), strict=True
+            ):
                 self.update_cell(job.id, column, cell)
 
     @property

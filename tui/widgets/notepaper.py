@@ -1,16 +1,16 @@
 """The note: text as it is written, then the checked sentences, one of them chosen at a time."""
 
-from typing_extensions import override
-
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
+from typing_extensions import override
 
 from appliance.contract.specialist import Draft, Flag, Repair, Sentence
 from tui.inert import inert, inert_lines
+from tui.widgets.sources import label
 
 LONGEST_STREAM = 40_000
 
@@ -65,7 +65,7 @@ class NotePaper(Vertical):
             parts += [("⚑ 请核对 review ", "$text-warning"), f"{inert(flag.sentence, 200)}\n"]
         for repair in repairs:
             change = f"{inert(repair.before, 60) or '(缺 missing)'} → {inert(repair.after, 60)}"
-            parts += [("✎ 已修正 repaired ", "$text-accent"), f"{inert(repair.field, 50)}: {change}\n"]
+            parts += [("✎ 已修正 repaired ", "$text-accent"), f"{label(repair.field)}: {change}\n"]
         if not parts:
             parts = [("✔ 每个字段与要素一致 every field agrees with the facts", "$text-success")]
         findings = self.query_one("#findings", Static)

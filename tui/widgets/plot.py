@@ -1,8 +1,7 @@
 """A curve of one job: the loss of a training or the share passed of an evaluation."""
 
-from typing_extensions import override
-
 from textual_plotext import PlotextPlot
+from typing_extensions import override
 
 from tui.curve import Course
 

@@ -1,9 +1,8 @@
 """A masked line for passphrases and recovery keys that takes what is pasted, line breaks and all."""
 
-from typing_extensions import override
-
 from textual import events
 from textual.widgets import Input
+from typing_extensions import override
 
 
 class SecretInput(Input):

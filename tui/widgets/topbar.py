@@ -4,6 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
+from typing_extensions import override
 
 from tui import theme
 from tui.inert import inert
@@ -17,6 +18,7 @@ class TopBar(Horizontal):
         super().__init__()
         self._title = f"{title_zh} {title_en}"
 
+    @override
     def compose(self) -> ComposeResult:
         """Place the three parts."""
         yield Static(

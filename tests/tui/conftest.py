@@ -1,0 +1,69 @@
+"""A console on a paper box, and waiting for what one should see."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from appliance.client.session import Session
+from tests.fakes.fake_box import FakeBox
+from tui.app import ConsoleApp
+from tui.line import Line
+
+Until = Callable[[Pilot[Any], Callable[[], object]], Any]
+
+
+def console_on(box: FakeBox, *, local: bool = True) -> ConsoleApp:
+    return ConsoleApp(
+        Line(lambda: Session.local(box.socket), local=local, clock=lambda: 0.0), beat_s=0.1
+    )
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
+    """Wait until something holds; a minute is for a machine that does eight things at once."""
+    async with asyncio.timeout(60):
+        while not holds():
+            await pilot.pause(0.02)
+
+
+def text(app: ConsoleApp, which: str) -> str:
+    """What a Static on the present screen shows."""
+    return str(app.screen.query_one(which, Static).render())
+
+
+async def enter(pilot: Pilot[Any]) -> None:
+    """Go in as the local administrator."""
+    app = pilot.app
+    await until(
+        pilot, lambda: app.screen.query("#local") and app.screen.query_one("#entering").display
+    )
+    await pilot.click("#local")
+    await until(pilot, lambda: app.current_mode == "overview")
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[FakeBox]:
+    made = await FakeBox().start()
+    yield made
+    await made.close()
+
+
+@contextmanager
+def served(box: FakeBox) -> Iterator[FakeBox]:
+    """Serve a box from a thread of its own, for tests whose loop is not theirs."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(box.start(), loop).result(30)
+    try:
+        yield box
+    finally:
+        asyncio.run_coroutine_threadsafe(box.close(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

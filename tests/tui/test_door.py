@@ -1,0 +1,108 @@
+"""The door: unlocking, signing in, a box that is not there."""
+
+import pytest
+from textual import events
+from textual.widgets import Input
+
+from tests.fakes.fake_box import PASSPHRASE, RECOVERY, FakeBox
+from tests.tui.conftest import console_on, enter, text, until
+
+
+async def test_the_local_administrator_goes_straight_in(box: FakeBox) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#entering").display)
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "local")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.current_mode == "overview")
+
+
+async def test_a_locked_box_is_unlocked_and_then_entered(box: FakeBox) -> None:
+    box.locked = True
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#unlocking").display)
+        secret = app.screen.query_one("#secret", Input)
+        assert secret.password
+        secret.value = "wrong"
+        await pilot.press("enter")
+        await until(pilot, lambda: "不对" in text(app, "#said"))
+        assert secret.value == ""
+        secret.value = PASSPHRASE
+        await pilot.press("enter")
+        await enter(pilot)
+        assert not box.locked
+
+
+async def test_a_pasted_recovery_key_may_be_broken_over_lines(box: FakeBox) -> None:
+    box.locked = True
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#unlocking").display)
+        secret = app.screen.query_one("#secret", Input)
+        secret.focus()
+        await pilot.pause()
+        secret.post_message(events.Paste("  " + RECOVERY.replace(" ", "\r\n   ") + "\n\n"))
+        await until(pilot, lambda: secret.value)
+        await pilot.click("#unlock")
+        await until(pilot, lambda: not box.locked)
+
+
+async def test_a_person_signs_in_and_out_by_name(box: FakeBox) -> None:
+    app = console_on(box, local=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#entering").display)
+        assert not app.screen.query_one("#local").display
+        await pilot.press("f2")
+        assert app.current_mode == "door"
+        app.screen.query_one("#name", Input).value = "李明"
+        app.screen.query_one("#password", Input).value = "wrong"
+        await pilot.click("#sign-in")
+        await until(pilot, lambda: "姓名或密码不对" in text(app, "#said"))
+        app.screen.query_one("#password", Input).value = PASSPHRASE
+        await pilot.click("#sign-in")
+        await until(pilot, lambda: app.current_mode == "overview")
+        assert "李明 (clinician)" in text(app, "#whom")
+        await pilot.press("f5")
+        await until(pilot, lambda: app.screen.query("#sign-out"))
+        await pilot.click("#sign-out")
+        await until(pilot, lambda: "未登录" in text(app, "#whom"))
+
+
+async def test_no_box_is_a_sentence_and_its_coming_is_noticed() -> None:
+    box = FakeBox()
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "连接不上" in text(app, "#state"))
+        assert "wardbox supervise" in text(app, "Banner")
+        await box.start()
+        await enter(pilot)
+    await box.close()
+
+
+@pytest.mark.parametrize("mode", ["overview", "draft", "jobs", "audit"])
+async def test_a_box_that_goes_away_leaves_a_banner_and_no_crash(box: FakeBox, mode: str) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await enter(pilot)
+        app.action_go(mode)
+        await until(pilot, lambda: app.current_mode == mode)
+        await box.stop()
+        await until(pilot, lambda: app.screen.query_one("Banner").display)
+        assert "连接不上" in text(app, "Banner")
+        await box.start()
+        await until(pilot, lambda: not app.screen.query_one("Banner").display)
+
+
+async def test_a_vault_that_is_locked_meanwhile_sends_to_the_door(box: FakeBox) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await enter(pilot)
+        box.locked = True
+        await until(pilot, lambda: app.screen.query_one("Banner").display)
+        assert "F5" in text(app, "Banner")
+        await pilot.press("f5")
+        await until(
+            pilot,
+            lambda: app.screen.query("#unlocking") and app.screen.query_one("#unlocking").display,
+        )

@@ -1,0 +1,65 @@
+"""Pictures of the screens, compared sign by sign with those a person has looked at."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.fakes.fake_box import FakeBox
+from tests.tui.conftest import console_on, enter, served, text, until
+from tui.widgets.entrytable import EntryTable
+from tui.widgets.factform import FactRow
+
+Steps = Callable[[Pilot[Any]], Awaitable[None]]
+
+
+async def _door(pilot: Pilot[Any]) -> None:
+    await until(pilot, lambda: pilot.app.screen.query_one("#unlocking").display)
+    pilot.app.screen.query_one("#unlock").focus()
+    await until(pilot, lambda: pilot.app.screen.query_one("#unlock").has_focus)
+
+
+async def _overview(pilot: Pilot[Any]) -> None:
+    await enter(pilot)
+    await until(pilot, lambda: "一切正常" in text(pilot.app, "#summary"))
+
+
+async def _note(pilot: Pilot[Any]) -> None:
+    await enter(pilot)
+    await pilot.press("f2")
+    await until(pilot, lambda: pilot.app.screen.query(FactRow))
+    await pilot.press("f6", "f7")
+    await until(pilot, lambda: "完成" in text(pilot.app, "#status"))
+    await pilot.press("down")
+    await until(pilot, lambda: "主诉眼别" in text(pilot.app, "#sources"))
+
+
+async def _jobs(pilot: Pilot[Any]) -> None:
+    await enter(pilot)
+    await pilot.press("f3")
+    await until(pilot, lambda: "5,120" in text(pilot.app, "#figures"))
+
+
+async def _audit(pilot: Pilot[Any]) -> None:
+    await enter(pilot)
+    await until(pilot, lambda: "一切正常" in text(pilot.app, "#summary"))
+    await pilot.press("f4")
+    await until(pilot, lambda: pilot.app.screen.query(EntryTable))
+    await until(pilot, lambda: "#29" in text(pilot.app, "#words"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "size", "locked"),
+    [
+        pytest.param(_door, (80, 24), True, id="door"),
+        pytest.param(_overview, (80, 24), False, id="overview-narrow"),
+        pytest.param(_overview, (120, 40), False, id="overview"),
+        pytest.param(_note, (120, 40), False, id="note"),
+        pytest.param(_jobs, (80, 24), False, id="jobs"),
+        pytest.param(_audit, (120, 40), False, id="audit"),
+    ],
+)
+def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked: bool) -> None:
+    with served(FakeBox(locked=locked)) as box:
+        assert snap_compare(console_on(box), terminal_size=size, run_before=steps)
