@@ -15,7 +15,7 @@ from appliance.db.database import Db
 from appliance.errors import ApplianceError
 from appliance.updates.account import Account
 from appliance.updates.content import FreeBytes, Staging, check_content, free_bytes, read_card
-from appliance.updates.errors import ContentRefused, StickUnreadable, UpdateBusy
+from appliance.updates.errors import ContentRefused, DiskRefused, StickUnreadable, UpdateBusy
 from appliance.updates.fetcher import Stick
 from appliance.updates.packages import Package
 from appliance.updates.store import Seen, UpdateStore
@@ -272,6 +272,9 @@ def _kept_for_resuming(staging: Staging) -> Iterator[None]:
         yield
     except StickUnreadable:
         raise
+    except OSError as error:
+        staging.forget()
+        raise DiskRefused(reason=error.strerror or type(error).__name__) from error
     except BaseException:
         staging.forget()
         raise

@@ -114,20 +114,18 @@ def verify_metadata(stick: Stick, anchor: Anchor, now: datetime) -> Verified:
             reason_zh="没有 metadata/timestamp.json",
             reason_en="metadata/timestamp.json is not there",
         )
-    with tempfile.TemporaryDirectory(prefix="wardbox-update-") as scratch:
+    with _refusals(), tempfile.TemporaryDirectory(prefix="wardbox-update-") as scratch:
         folder = Path(scratch)
         for name, raw in anchor.held.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(raw)
-        fetcher = StickFetcher(stick)
-        with _refusals():
-            updater = _OfflineUpdater(folder, fetcher, anchor.root, now)
-            updater.refresh()
-            models = updater.models()
-            if models is None or not models.targets:
-                raise BundleEmpty
-            _check_signatures(updater, folder)
-            packages = packages_of(models, updater.get_targetinfo)
+        updater = _OfflineUpdater(folder, StickFetcher(stick), anchor.root, now)
+        updater.refresh()
+        models = updater.models()
+        if models is None or not models.targets:
+            raise BundleEmpty
+        _check_signatures(updater, folder)
+        packages = packages_of(models, updater.get_targetinfo)
         held = _held(folder)
         _check_same(stick, held)
         signed_at = _signed_at(held["timestamp.json"])

@@ -234,6 +234,19 @@ def test_a_shelf_that_is_full_changes_nothing(box: Box, yard, stick, monkeypatch
     assert box.models() == []
 
 
+def test_a_shelf_whose_disk_breaks_is_a_sentence(box: Box, stick, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = box.state()
+    monkeypatch.setattr(box.shelf, "admit", fail)
+    with pytest.raises(DiskRefused, match="Input/output error"):
+        box.updates.apply(stick, "x")
+    assert box.state() == before
+    assert list(box.places.staging.iterdir()) == []
+    assert box.updates.list(1)[0].state == "refused"
+
+
 def test_trust_that_cannot_be_written_takes_the_models_back(box: Box, stick, monkeypatch):
     before = box.state()
     sync = durable._sync
@@ -373,3 +386,41 @@ def test_the_stick_may_lie_under_a_link_but_not_hold_one(box: Box, stick, tmp_pa
     model.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ContentRefused):
         box.updates.verify(stick, "x")
+
+
+def test_what_is_seen_fits_the_wire(box: Box, stick):
+    from appliance.contract.update import UpdateView
+
+    view = UpdateView.model_validate(box.updates.apply(stick, "x"), from_attributes=True)
+    assert (view.state, view.subject, view.time) == ("applied", "demo-1", NOW)
+
+
+def test_a_folder_of_files_travels_whole(box: Box, yard, tmp_path):
+    from installer.vendor.warehouse import Warehouse
+    from models.formats.inspect import require_model
+    from tests.models.formats.build import safetensors_bytes
+    from tests.models.registry.test_shelf import make_card
+
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    (folder / "config.json").write_text(
+        '{"architectures": ["LlamaForCausalLM"], "model_type": "llama"}'
+    )
+    (folder / "model.safetensors").write_bytes(safetensors_bytes())
+    told = require_model(folder)
+    card = make_card(
+        id="folder-1",
+        architecture=told.architecture or "llama",
+        parameters=told.parameters,
+        quantisation=told.quantisation,
+        context=0,
+    )
+    (tmp_path / "card.json").write_bytes(card.to_bytes())
+    Warehouse(yard.folder).add(folder, tmp_path / "card.json")
+    box.updates.apply(yard.build(tmp_path / "out"), "x")
+    assert [name for name, _ in box.models()] == ["demo-1", "folder-1"]
+    there = box.catalogue.get("folder-1")
+    assert sorted(path.name for path in there.path.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+    ]
