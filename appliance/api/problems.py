@@ -161,5 +161,8 @@ def headers_of(problem: Problem, length: int) -> list[tuple[bytes, bytes]]:
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="wardbox"'))
     if problem.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(problem.retry_after_s))))
+        wait = b"%d" % max(1, round(problem.retry_after_s))
+        headers.append((b"retry-after", wait))
+        if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+            headers += [(b"x-ratelimit-remaining", b"0"), (b"x-ratelimit-reset", wait)]
     return headers

@@ -15,7 +15,7 @@ class ProblemError(Exception):
         super().__init__(problem.detail)
 
 
-class BoxUnreachable(Exception):  # noqa: N818 (the name says what happened)
+class BoxUnreachable(Exception):
     """No answer came: the sentence says where it was looked for, the way out what to try."""
 
     def __init__(self, where: str, reason: str) -> None:

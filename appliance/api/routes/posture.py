@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from appliance.api.deps import Box, SystemReader
-from appliance.api.views import posture_report
+from appliance.api.report_views import posture_report
 from appliance.contract.posture import PostureReport
 
 router = APIRouter(prefix="/api/v1/posture", tags=["posture"])

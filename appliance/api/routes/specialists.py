@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from appliance.api.deps import Box, RequestId, SpecialistCaller, TheFront
 from appliance.api.events import Told, event_stream
-from appliance.api.views import draft_event, draft_view
+from appliance.api.report_views import draft_event, draft_view
 from appliance.contract.specialist import Draft, DraftWish
 from appliance.specialists.admission_note import Caller, Checked, Delta, Done
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query, Request
 
 from appliance.api.deps import Box, Permit, SystemReader, TheFront
 from appliance.api.overview import health_of, host_of, info_of, jobs_of
-from appliance.api.views import accelerator_view, engine_view, posture_summary, traffic_view
+from appliance.api.report_views import posture_summary
+from appliance.api.views import accelerator_view, engine_view, traffic_view
 from appliance.contract.system import DeepHealth, Health, Info, Overview
 
 router = APIRouter(prefix="/api/v1/system", tags=["system"])

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from appliance.api.deps import Box, LocalDoor, SystemReader, UpdateWriter
-from appliance.api.views import update_view
+from appliance.api.report_views import update_view
 from appliance.contract.update import UpdateList, UpdateView, UpdateWish
 
 router = APIRouter(prefix="/api/v1/updates", tags=["updates"])
