@@ -424,3 +424,28 @@ def test_a_folder_of_files_travels_whole(box: Box, yard, tmp_path):
         "config.json",
         "model.safetensors",
     ]
+
+
+def test_the_real_log_takes_every_step(box: Box, stick, tmp_path):
+    from appliance.audit.ledger import AuditIdentity
+    from appliance.audit.log import AuditLog
+    from appliance.audit.reading import Query
+    from secure_compute.signing import SigningKey
+
+    identity = AuditIdentity(SigningKey.generate(), "wardbox/test")
+    log = AuditLog.open(tmp_path / "audit.db", bytes(32), identity, clock=lambda: NOW)
+    box.updates._audit = box.catalogue._audit = log
+    box.updates.apply(stick, "user:li")
+    (stick / "metadata" / "timestamp.json").write_bytes(b"x")
+    with pytest.raises(ApplianceError):
+        box.updates.apply(stick, "user:li")
+    told = [(one.event.tag, one.event.subject) for one in log.reader.search(Query(limit=9))][::-1]
+    log.close()
+    bundle = box.updates.list()[-1].id
+    assert told[1:] == [
+        ("update:bundle:apply", "trust-root"),
+        ("update:bundle:verify", bundle),
+        ("model:shelf:admit", "demo-1"),
+        ("update:bundle:apply", bundle),
+        ("update:bundle:refuse", "none"),
+    ]
