@@ -189,7 +189,7 @@ class _Run:
                 budget,
                 seed=self._recipe.seed,
                 epoch=epoch,
-                ordered=self._recipe.ordered,
+                ordered=self._recipe.ordered and epoch == 0,
             )
             for rows in plan[skip:]:
                 yield gather(self._corpus, rows, padding=self._padding)

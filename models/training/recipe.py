@@ -124,7 +124,7 @@ class Recipe:
 
     `precision` "auto" measures both types once and takes bfloat16 only where it is much faster;
     the two other values make a run repeatable on any machine. `ordered` keeps
-    the order of the corpus from one stretch to the next, for data that is a course of lessons.
+    the order of the corpus in the first pass, for data that is a course of lessons.
     """
 
     name: str

@@ -28,7 +28,7 @@ from models.training.recipe import Recipe, Schedule, Shape
 MODEL_ID = "wardbox-reference"
 VERSION = "1"
 GGUF_NAME = f"{MODEL_ID}.gguf"
-RECORDS = 9_000
+RECORDS = 12_500
 _SAMPLE, _SAMPLE_SEED_SHIFT = 600, 1_000_003
 _MOST_TERMS, _MOST_REPEATS = 1400, 400
 _WORD = re.compile(r" ?[A-Za-z]{2,}")
@@ -40,16 +40,17 @@ RECIPE = Recipe(
         vocabulary=5632, layers=4, width=256, heads=4, kv_heads=2, head_dim=64, feed_forward=768
     ),
     schedule=Schedule(
-        steps=1000,
+        steps=960,
         minutes=24,
         tokens_per_batch=4096,
         matrix_rate=0.005,
         other_rate=0.004,
         warmup=30,
-        decay=0.5,
+        decay=0.45,
     ),
     threads=2,
     checkpoint_every=100,
+    ordered=True,
 )
 
 
