@@ -85,13 +85,12 @@ def test_every_single_byte_of_the_metadata_counts(box: Box, stick):
     for path in sorted((stick / "metadata").iterdir()):
         raw = path.read_bytes()
         for at in range(len(raw)):
-            for mask in (0x01, 0x20, 0x80):
-                changed = bytearray(raw)
-                changed[at] ^= mask
-                path.write_bytes(changed)
-                with suppress(UpdateError), Stick(stick) as held:
-                    verify_metadata(held, anchor, NOW)
-                    accepted.append((path.name, at, mask))
+            changed = bytearray(raw)
+            changed[at] ^= 1 << (at % 8)
+            path.write_bytes(changed)
+            with suppress(UpdateError), Stick(stick) as held:
+                verify_metadata(held, anchor, NOW)
+                accepted.append((path.name, at))
         path.write_bytes(raw)
     assert accepted == []
 
