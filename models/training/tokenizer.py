@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import orjson
@@ -183,10 +184,27 @@ def load(folder: Path) -> Tokenizer:
     Raises:
         TokenizerMalformed: The file is missing or not a tokenizer.
     """
-    try:
+    with _BareFaults():
         return Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as fault:  # the library raises nothing narrower
-        raise TokenizerMalformed(reason=str(fault)) from fault
+
+
+class _BareFaults:
+    """Turns what the tokenizers library raises, the bare class Exception itself, into a refusal.
+
+    Anything narrower passes: it would be a fault of ours.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is Exception:
+            raise TokenizerMalformed(reason=str(fault)) from fault
 
 
 def end_and_padding(tokenizer: Tokenizer) -> tuple[int, int]:
