@@ -97,6 +97,7 @@ class Services:
         await asyncio.to_thread(self.catalogue.place_reference, REFERENCE)
         await self.serving.start()
         await self.jobs.start()
+        self.schedules.once("posture at boot", self.posture.check)
         self.schedules.cron("posture", NIGHTLY, self.posture.check)
         self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
         self.schedules.start()

@@ -1,5 +1,6 @@
 """Preflight: judges whether this machine can carry a box, before anything is changed."""
 
+import os
 import shutil
 import socket
 import sys
@@ -41,7 +42,7 @@ def survey(state: Path, answers: Answers, *, ours: bool, root: Path = Path("/"))
     return Ground(
         python=sys.version_info[:2],
         aes=_has_aes(cpu),
-        fuse=(root / "dev/fuse").exists(),
+        fuse=os.access(root / "dev/fuse", os.R_OK | os.W_OK),
         free_disk=shutil.disk_usage(_existing(state)).free,
         memory=_memory(root / "proc/meminfo"),
         port_free=_port_free(answers.address, answers.port),
@@ -71,9 +72,9 @@ def judge(ground: Ground, answers: Answers) -> tuple[Finding, ...]:
     if not ground.fuse:
         found.append(
             Finding(
-                "没有 /dev/fuse,模型文件无法加密存放;请运行 modprobe fuse,容器中请加 --device /dev/fuse",
-                "there is no /dev/fuse, model files could not be kept encrypted; run modprobe fuse,"
-                " in a container add --device /dev/fuse",
+                "不能打开 /dev/fuse,模型文件无法加密存放;请运行 modprobe fuse 并允许本用户读写它,容器中请加 --device /dev/fuse",
+                "/dev/fuse cannot be opened, model files could not be kept encrypted; run modprobe fuse"
+                " and let this user read and write it, in a container add --device /dev/fuse",
             )
         )
     if ground.free_disk < NEED_DISK:

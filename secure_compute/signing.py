@@ -1,6 +1,6 @@
 """Signature keys: Ed25519 today, under algorithm ids so that others (SM2) can stand beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
@@ -26,8 +26,8 @@ class SignatureAlgorithm(Protocol):
         """The encoded public key of a seed."""
         ...
 
-    def sign(self, seed: bytes, message: bytes) -> bytes:
-        """A signature over the message."""
+    def signer(self, seed: bytes) -> Callable[[bytes], bytes]:
+        """What signs messages with this seed; loading a key once saves half of each signature."""
         ...
 
     def verify(self, public: bytes, signature: bytes, message: bytes) -> bool:
@@ -46,8 +46,8 @@ class Ed25519(SignatureAlgorithm):
         return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
     @override
-    def sign(self, seed: bytes, message: bytes) -> bytes:
-        return Ed25519PrivateKey.from_private_bytes(seed).sign(message)
+    def signer(self, seed: bytes) -> Callable[[bytes], bytes]:
+        return Ed25519PrivateKey.from_private_bytes(seed).sign
 
     @override
     def verify(self, public: bytes, signature: bytes, message: bytes) -> bool:
@@ -108,7 +108,7 @@ class VerifyKey:
 class SigningKey:
     """A private key that signs; the seed lives in a `Secret`."""
 
-    __slots__ = ("_seed", "algorithm", "verify_key")
+    __slots__ = ("_seed", "_sign", "algorithm", "verify_key")
 
     def __init__(self, seed: Secret, algorithm: str = ED25519) -> None:
         """Take over a seed.
@@ -121,6 +121,7 @@ class SigningKey:
         if len(seed) != scheme.seed_size:
             raise KeyMalformed(reason="the key has {size} bytes", size=len(seed))
         self._seed = seed
+        self._sign: Callable[[bytes], bytes] | None = None
         self.algorithm: Final = algorithm
         self.verify_key: Final = VerifyKey(scheme.public_of(seed.reveal()), algorithm)
 
@@ -141,11 +142,14 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Sign; KeyMalformed after `wipe`."""
-        return _scheme(self.algorithm).sign(self._seed.reveal(), message)
+        if self._sign is None:
+            self._sign = _scheme(self.algorithm).signer(self._seed.reveal())
+        return self._sign(message)
 
     def wipe(self) -> None:
-        """Forget the seed."""
+        """Forget the seed and what was loaded from it."""
         self._seed.wipe()
+        self._sign = None
 
     @override
     def __repr__(self) -> str:

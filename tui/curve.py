@@ -1,4 +1,4 @@
-"""The course of a job, read from its events: loss over steps, or the share passed; never believed blindly."""
+"""The course of a job, read from its events: loss over steps, or the share passed."""
 
 import math
 from collections.abc import Mapping

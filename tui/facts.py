@@ -1,4 +1,4 @@
-"""Key facts between form and JSON: which field stands where, how its text is read, what a source names.
+"""Key facts between form and JSON: where a field stands, how it is read, what a source names.
 
 A path is dotted, list items counted from 0 (`diagnoses.0.name`). The box names sources with items
 counted from 1 and a few joint names (`right_eye.grading`); `touches` knows both.

@@ -65,6 +65,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "training": HTTPStatus.UNPROCESSABLE_ENTITY,
     "tuning": HTTPStatus.UNPROCESSABLE_ENTITY,
     "update": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "update.busy": HTTPStatus.CONFLICT,
     "update.disk-full": HTTPStatus.INSUFFICIENT_STORAGE,
     "vault": HTTPStatus.SERVICE_UNAVAILABLE,
     "vault.backoff": HTTPStatus.TOO_MANY_REQUESTS,

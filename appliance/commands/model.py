@@ -1,15 +1,15 @@
 """`wardbox model`: list the shelf, verify a model, show its card, inspect a file."""
 
 import argparse
-import json
-import sys
-from pathlib import Path
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from appliance.commands.conversation import converse, tell
+from appliance.commands.conversation import converse
 from appliance.commands.jobs import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from appliance.client.session import Session
 
 
@@ -22,15 +22,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         one = what.add_parser(name, help=text)
         one.add_argument("id", help="模型标识 a model id")
     inspect = what.add_parser("inspect", help="检查模型文件,不经过设备 judge a file, without a box")
-    inspect.add_argument("file", type=Path, help="GGUF、safetensors 文件或文件夹 a file or folder")
-    inspect.add_argument("--json", action="store_true")
+    inspect.add_argument("file", help="GGUF、safetensors 文件或文件夹 a file or folder")
+    inspect.add_argument("--json", action="store_true", help="以 JSON 输出 print JSON")
+    inspect.add_argument("--sha256", action="store_true", help="同时计算摘要 digest it too")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked.
 
     Returns:
-        0 done or acceptable, 1 refused or not acceptable, 3 no box answers.
+        0 done or acceptable, 1 refused or not acceptable, 2 unreadable, 3 no box answers.
     """
     if args.what == "inspect":
         return _inspect(args)
@@ -62,19 +63,7 @@ async def _card(session: "Session", args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
-    from models.errors import ModelsError  # noqa: PLC0415  # keeps --help light
-    from models.formats.inspect import inspect_file  # noqa: PLC0415
-
-    try:
-        found = inspect_file(args.file)
-    except ModelsError as error:
-        tell(plain(error.sentence), plain(error.way_out), error.code)
-        return 1
-    if args.json:
-        print(json.dumps(found.to_json(str(args.file)), ensure_ascii=False, indent=2))
-    else:
-        stream = sys.stdout if found.accepted else sys.stderr
-        print(plain(f"{found.code}: {found.reason.zh} {found.reason.en}"), file=stream)
-        if not found.accepted:
-            print(plain(f"→ {found.way_out.zh} {found.way_out.en}"), file=stream)
-    return 0 if found.accepted else 1
+    """Hand the file to the models room's own program, which needs no box."""
+    program: Callable[[list[str]], int] = import_module("models.__main__").main
+    flags = [name for name in ("json", "sha256") if getattr(args, name)]
+    return program(["model", "inspect", *(f"--{name}" for name in flags), "--", args.file])

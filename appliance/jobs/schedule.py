@@ -7,6 +7,7 @@ from typing import Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 _GRACE_S: Final = 3600
@@ -36,6 +37,10 @@ class Schedules:
     def cron(self, name: str, when: str, work: Callable[[], Awaitable[object]]) -> None:
         """Run `work` at cron times ("30 3 * * *": half past three every night)."""
         self._add(name, CronTrigger.from_crontab(when, timezone=self._zone), work)
+
+    def once(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Run `work` once, as soon as the schedules start."""
+        self._add(name, DateTrigger(timezone=self._zone), work)
 
     def names(self) -> list[str]:
         """Return what is scheduled."""

@@ -27,6 +27,22 @@ async def test_work_runs_again_even_after_it_failed():
     assert len(runs) >= 2
 
 
+async def test_work_at_the_start_runs_once():
+    schedules, ran = Schedules(UTC), asyncio.Event()
+
+    async def work():
+        ran.set()
+
+    schedules.once("boot", work)
+    schedules.start()
+    try:
+        async with asyncio.timeout(20):
+            await ran.wait()
+        assert schedules.names() == []
+    finally:
+        schedules.close()
+
+
 async def test_names_are_kept_once():
     schedules = Schedules()
 

@@ -155,7 +155,7 @@ def test_files_are_inspected_without_a_box(tmp_path, capsys):
     assert run(model, "model", "inspect", str(good)) == 0
     assert run(model, "model", "inspect", str(good), "--json") == 0
     assert run(model, "model", "inspect", str(bad)) == 1
-    assert capsys.readouterr().err
+    assert "拒绝" in capsys.readouterr().out
     assert run(model, "model", "inspect", str(bad), "--json") == 1
     assert json.loads(capsys.readouterr().out)["accepted"] is False
-    assert run(model, "model", "inspect", str(tmp_path / "absent")) == 1
+    assert run(model, "model", "inspect", str(tmp_path / "absent")) == 2
