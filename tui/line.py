@@ -10,6 +10,7 @@ from appliance.contract.problem import Problem
 from appliance.contract.system import Health, IntegrityView
 from tui.inert import inert, inert_lines
 
+NO_ANSWER = {"client.unreachable", "client.silent"}
 LOCAL_PERSON = "本机管理员 local administrator"
 
 
@@ -25,7 +26,7 @@ class Fault:
     @property
     def unreachable(self) -> bool:
         """Nobody answered at all."""
-        return self.problem is None
+        return self.code in NO_ANSWER
 
     @classmethod
     def of(cls, error: Exception) -> Self:

@@ -238,6 +238,8 @@ class FakeBox:
     hang_draft: bool = False
     loading: int = 0
     contradictory: bool = False
+    expired: bool = False
+    abyss: bool = False
     pause_s: float = 0.0
     jobs: list[Job] = field(default_factory=list)
     events: dict[str, list[JobEvent]] = field(default_factory=dict)
@@ -344,6 +346,10 @@ class FakeBox:
         free = request.path.endswith(("/health", "/unlock"))
         if self.locked and not free:
             return _refuse(LOCKED)
+        if self.expired and not free:
+            return _refuse(
+                problem(401, "access.refused", "会话已过期。", "The session has expired.")
+            )
         return await handler(request)
 
     async def _health(self, _: web.Request) -> web.Response:
@@ -354,6 +360,8 @@ class FakeBox:
         )
 
     async def _overview(self, _: web.Request) -> web.Response:
+        if self.abyss:
+            return web.Response(text="[" * 100_000, content_type="application/json")
         nasty = NASTY if self.hostile else ""
         gib = 2**30
         engine = EngineView(
@@ -559,7 +567,7 @@ class FakeBox:
         return _say(
             Proof(
                 index=index,
-                size=30,
+                size=len(self.entries),
                 leaf_hash=f"{index:064x}",
                 hashes=("cd" * 32, "ef" * 32),
                 checkpoint="wardbox/box-1\n30\nq6urq6s=\n",

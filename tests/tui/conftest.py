@@ -53,6 +53,14 @@ async def box() -> AsyncIterator[FakeBox]:
     await made.close()
 
 
+async def _clear_away(box: FakeBox) -> None:
+    await box.close()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 @contextmanager
 def served(box: FakeBox) -> Iterator[FakeBox]:
     """Serve a box from a thread of its own, for tests whose loop is not theirs."""
@@ -63,7 +71,7 @@ def served(box: FakeBox) -> Iterator[FakeBox]:
     try:
         yield box
     finally:
-        asyncio.run_coroutine_threadsafe(box.close(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(_clear_away(box), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

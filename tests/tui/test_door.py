@@ -1,11 +1,15 @@
 """The door: unlocking, signing in, a box that is not there."""
 
+from pathlib import Path
+
 import pytest
 from textual import events
 from textual.widgets import Input
 
 from tests.fakes.fake_box import PASSPHRASE, RECOVERY, FakeBox
 from tests.tui.conftest import console_on, enter, text, until
+from tui.__main__ import dial
+from tui.app import ConsoleApp
 
 
 async def test_the_local_administrator_goes_straight_in(box: FakeBox) -> None:
@@ -106,3 +110,30 @@ async def test_a_vault_that_is_locked_meanwhile_sends_to_the_door(box: FakeBox) 
             pilot,
             lambda: app.screen.query("#unlocking") and app.screen.query_one("#unlocking").display,
         )
+
+
+async def test_a_session_that_ended_sends_to_the_door(box: FakeBox) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await enter(pilot)
+        await until(pilot, lambda: "一切正常" in text(app, "#summary"))
+        box.expired = True
+        await until(pilot, lambda: "未登录" in text(app, "#whom"))
+        await pilot.press("f4")
+        await until(pilot, lambda: app.current_mode == "door")
+
+
+async def test_an_answer_nested_beyond_reason_is_a_sentence(box: FakeBox) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await enter(pilot)
+        box.abyss = True
+        await until(pilot, lambda: "看不懂" in text(app, "#summary"))
+
+
+async def test_a_certificate_that_is_none_ends_the_console_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    app = ConsoleApp(dial("https://box.invalid:8443", tmp_path / "ca.pem", None))
+    async with app.run_test(size=(80, 24)):
+        pass
+    assert app.return_code == 3

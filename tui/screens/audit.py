@@ -29,7 +29,7 @@ from tui.messages import (
     ProofHeard,
 )
 from tui.screens.boxscreen import UNREADABLE, BoxScreen
-from tui.screens.entries import describe, describe_proof
+from tui.screens.entries import describe, describe_proof, tell_verified
 from tui.widgets.entrytable import EntryTable
 
 BATCH_S = 0.2
@@ -98,7 +98,8 @@ class AuditScreen(BoxScreen):
 
     def _remember(self) -> None:
         known = self.line.integrity
-        if known is not None and self._light is theme.INTEGRITY["unknown"]:
+        unsure = self._light is theme.INTEGRITY["unknown"]
+        if known is not None and (unsure or known.state == "broken"):
             self._light = theme.INTEGRITY[known.state]
             self._told = f"{known.entries:,} 条 entries · root {inert(known.root[:16])}…"
             self._draw_light()
@@ -107,7 +108,8 @@ class AuditScreen(BoxScreen):
         self._remember()
         if self.line.person is None:
             return
-        self._page()
+        if self.query_one(EntryTable).following:
+            self._page()
         self.ask("checkpoint", self.box.audit_checkpoint, CheckpointHeard, patience_s=10)
         self.start(self._listen, group="tail", exclusive=True)
 
@@ -227,14 +229,7 @@ class AuditScreen(BoxScreen):
         message.stop()
         found = message.verified
         self._light = theme.INTEGRITY["ok" if found.ok else "broken"]
-        speed = (
-            f" · {found.entries / message.seconds:,.0f} 条/s entries/s"
-            if message.seconds > 0
-            else ""
-        )
-        self._told = f"{found.entries:,} 条 entries{speed} · root {inert(found.root[:16])}…"
-        if not found.ok:
-            self._told += f"\n{inert(found.sentence, 400)}"
+        self._told = tell_verified(found, message.seconds)
         self._draw_light()
 
     def on_checkpoint_heard(self, message: CheckpointHeard) -> None:
@@ -266,6 +261,7 @@ class AuditScreen(BoxScreen):
         entry = self.query_one(EntryTable).chosen
         if entry is not None and entry.index == message.proof.index:
             self.query_one("#proof", Static).update(describe_proof(message.proof, entry))
+            self.query_one("#entry").scroll_end(animate=False)
 
     def action_export(self) -> None:
         """Ask where to, then export."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from http import HTTPStatus
 from typing import TypeVar
 
 from textual.app import ComposeResult
@@ -21,10 +22,18 @@ from tui.widgets.topbar import TopBar
 
 T = TypeVar("T")
 
+SIGN_IN = "请按 F5 重新登录。 Press F5 and sign in again."
 Work = Callable[[], Coroutine[None, None, None]]
 
 # Whatever reading an answer of another version can raise; the rest of the errors are ours.
-UNREADABLE = (ProblemError, BoxUnreachable, TimeoutError, ValueError, TypeError)
+UNREADABLE = (
+    ProblemError,
+    BoxUnreachable,
+    TimeoutError,
+    ValueError,
+    TypeError,
+    RecursionError,
+)
 
 
 class BoxScreen(Screen[None]):
@@ -127,7 +136,7 @@ class BoxScreen(Screen[None]):
         self.query_one(Banner).show(self.line)
 
     def take_fault(self, fault: Fault) -> bool:
-        """Put an unreachable box or locked vault into the banner.
+        """Put an unreachable box or locked vault into the banner; send an ended session to the door.
 
         Returns:
             False for any other refusal: the screen says that one where it belongs.
@@ -138,6 +147,11 @@ class BoxScreen(Screen[None]):
             return True
         if fault.code == "vault.locked":
             self.query_one(Banner).say(fault, "按 F5 解锁。 Press F5 to unlock it.")
+            return True
+        if fault.problem is not None and fault.problem.status == HTTPStatus.UNAUTHORIZED:
+            self.line.person = None
+            self.show_line()
+            self.notify(f"{fault.sentence}\n{SIGN_IN}", severity="error", markup=False)
             return True
         return False
 

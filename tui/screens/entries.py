@@ -4,7 +4,7 @@ import json
 
 from textual.content import Content
 
-from appliance.contract.audit import Entry, Proof
+from appliance.contract.audit import AuditVerified, Entry, Proof
 from tui.inert import inert, inert_lines
 
 
@@ -35,3 +35,10 @@ def describe_proof(proof: Proof, entry: Entry) -> Content:
         f"\n{head}\n存在证明 inclusion proof: #{proof.index} / {proof.size}\n{hashes}\n"
         f"检查点 checkpoint:\n{inert_lines(proof.checkpoint, 2000)}"
     )
+
+
+def tell_verified(found: AuditVerified, seconds: float) -> str:
+    """What a verification found: how many entries, how fast, the root, and what is wrong."""
+    speed = f" · {found.entries / seconds:,.0f} 条/s entries/s" if seconds > 0 else ""
+    told = f"{found.entries:,} 条 entries{speed} · root {inert(found.root[:16])}…"
+    return told if found.ok else f"{told}\n{inert(found.sentence, 400)}"

@@ -70,14 +70,14 @@ class JobTable(DataTable[Text]):
             chosen = self.chosen
             self.clear()
             for job in jobs:
-                self.add_row(*_cells(job), key=job.id)
+                self.add_row(*self._cells(job), key=job.id)
             self._shown = ids
             if chosen in ids:
                 self.move_cursor(row=ids.index(chosen), animate=False)
             return
         for job in jobs:
             for column, cell in zip(
-                ("state", "kind", "progress", "id", "created"), _cells(job), strict=True
+                ("state", "kind", "progress", "id", "created"), self._cells(job), strict=True
             ):
                 self.update_cell(job.id, column, cell)
 
@@ -92,14 +92,14 @@ class JobTable(DataTable[Text]):
         if job_id in self._shown:
             self.move_cursor(row=self._shown.index(job_id), animate=False)
 
-
-def _cells(job: Job) -> tuple[Text, ...]:
-    sign = theme.JOB[job.state]
-    style = {theme.GOOD: "green", theme.WARN: "yellow", theme.BAD: "red"}.get(sign.style, "")
-    return (
-        Text(f"{sign.mark} {sign.zh} {sign.en}", style=style, no_wrap=True),
-        Text(inert(job.kind, 24), no_wrap=True),
-        Text(progress(job), no_wrap=True),
-        Text(inert(job.id, 40), no_wrap=True),
-        Text(f"{job.created:%m-%d %H:%M}", no_wrap=True),
-    )
+    def _cells(self, job: Job) -> tuple[Text, ...]:
+        sign = theme.JOB[job.state]
+        # Rich's cells know no variables of the theme: the colour itself is handed over.
+        shade = self.app.theme_variables.get(sign.style.removeprefix("$text-"), "")
+        return (
+            Text(f"{sign.mark} {sign.zh} {sign.en}", style=shade, no_wrap=True),
+            Text(inert(job.kind, 24), no_wrap=True),
+            Text(progress(job), no_wrap=True),
+            Text(inert(job.id, 40), no_wrap=True),
+            Text(f"{job.created:%m-%d %H:%M}", no_wrap=True),
+        )
