@@ -17,6 +17,7 @@ from models.errors import EngineFailed
 
 _START_S = 120
 _ANSWER_S = 600
+_LONGEST_ANSWER = 1024
 Chat = Sequence[Mapping[str, str]]
 
 
@@ -106,7 +107,13 @@ async def _ask_all(
 
 
 async def _ask(session: aiohttp.ClientSession, chat: Chat) -> str:
-    body = {"messages": list(chat), "temperature": 0, "seed": 1, "cache_prompt": False}
+    body = {
+        "messages": list(chat),
+        "temperature": 0,
+        "seed": 1,
+        "cache_prompt": False,
+        "max_tokens": _LONGEST_ANSWER,
+    }
     try:
         async with session.post("http://engine/v1/chat/completions", json=body) as response:
             document = await response.json()
