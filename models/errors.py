@@ -84,8 +84,8 @@ class ModelUnknown(ModelsError):
     code = "model.unknown"
     zh = "货架上没有模型 {model_id}。"
     en = "There is no model {model_id} on the shelf."
-    way_out_zh = "请在控制台的模型页或通过 GET /v1/models 查看可用的模型。"
-    way_out_en = "See which models there are on the console or with GET /v1/models."
+    way_out_zh = "请用 wardbox model list 或 GET /v1/models 查看可用的模型。"
+    way_out_en = "See which models there are with `wardbox model list` or GET /v1/models."
 
 
 class ModelExists(ModelsError):

@@ -21,7 +21,6 @@ _JOINT = {
     "duration": ("duration.value", "duration.unit"),
 }
 _KINDS: dict[str, Kind] = {"integer": "whole", "number": "number", "array": "words"}
-_PATH = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)+")
 _SPLIT = re.compile(r"[、,,;;]\s*")
 
 
@@ -199,8 +198,3 @@ def _names(source: str) -> Iterator[str]:
         yield source.replace("allergies.", "allergies.items.", 1)
     else:
         yield source.removesuffix(".items")
-
-
-def named_paths(sentence: str) -> tuple[str, ...]:
-    """The dotted paths that a refusal names."""
-    return tuple(_PATH.findall(sentence))

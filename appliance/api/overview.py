@@ -1,7 +1,6 @@
 """Puts the first screen of the console together from what every room tells."""
 
 import os
-import platform
 import shutil
 from typing import Final
 
@@ -64,11 +63,11 @@ def info_of(front: Front, box: Services) -> Info:
     )
 
 
-def host_of(layout: StateLayout) -> HostView:
-    """The machine as it is now."""
+def host_of(layout: StateLayout, processor: str) -> HostView:
+    """The machine as it is now; `processor` is the name of its model."""
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(layout.root)
     return HostView(
-        processor=platform.processor() or platform.machine(),
+        processor=processor,
         cores=len(os.sched_getaffinity(0)),
         load=os.getloadavg(),
         memory_bytes=memory.total,

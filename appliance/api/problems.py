@@ -134,10 +134,19 @@ def problem_of(error: Exception, request_id: str, *, openai: bool = False) -> Pr
         detail=sentence,
         way_out=known.way_out,
         request_id=request_id,
+        fields=_fields(facts),
         progress=float(progress) if isinstance(progress, int | float) else None,
         retry_after_s=float(wait) if isinstance(wait, int | float) else None,
         error=told if openai else None,
     )
+
+
+def _fields(facts: dict[str, object]) -> tuple[str, ...]:
+    """The paths that a refusal names in its facts: one `field`, or several `fields`."""
+    named = facts.get("fields", facts.get("field"))
+    if isinstance(named, tuple):
+        return tuple(path for path in named if isinstance(path, str))
+    return (named,) if isinstance(named, str) else ()
 
 
 def _openai_type(status: HTTPStatus) -> str:
@@ -148,7 +157,10 @@ def _openai_type(status: HTTPStatus) -> str:
 
 def body_of(problem: Problem) -> bytes:
     """The bytes of a problem, without the members it does not have."""
-    return msgspec.json.encode(problem.model_dump(exclude_none=True))
+    members = problem.model_dump(exclude_none=True)
+    if not problem.fields:
+        del members["fields"]
+    return msgspec.json.encode(members)
 
 
 def headers_of(problem: Problem, length: int) -> list[tuple[bytes, bytes]]:

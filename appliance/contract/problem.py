@@ -19,7 +19,8 @@ class OpenAiError(Wire):
 class Problem(Wire):
     """One refusal: a stable code, a sentence in Chinese and English, and a way out.
 
-    `type` is `urn:wardbox:problem:<code>`; `detail` and `way_out` hold Chinese first, then English.
+    `type` is `urn:wardbox:problem:<code>`; `detail` and `way_out` hold Chinese first, then English;
+    `fields` are the dotted paths in the request that it is about, where it is about any.
     """
 
     model_config = ConfigDict(
@@ -45,6 +46,7 @@ class Problem(Wire):
     detail: str
     way_out: str
     request_id: str
+    fields: tuple[str, ...] = ()
     progress: float | None = None
     retry_after_s: float | None = None
     error: OpenAiError | None = None

@@ -38,5 +38,6 @@ def refuse_contradictions(facts: AdmissionFacts) -> tuple[Conflict, ...]:
             conflicts_zh="".join(each.zh for each in refused),
             conflicts_en=" ".join(each.en for each in refused),
             conflicts=tuple(refused),
+            fields=tuple(dict.fromkeys(field for each in refused for field in each.fields)),
         )
     return found

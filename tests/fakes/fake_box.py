@@ -497,6 +497,7 @@ class FakeBox:
                     "病历要素互相矛盾:手术眼别(右眼)与主诉眼别(左眼)不一致。",
                     "The eye to operate is not the eye of the complaint.",
                     way_out="请核对这些字段后重新提交。 Check these fields and submit again.",
+                    fields=("plan.eye", "chief_complaint.eye"),
                 )
             )
         answer = await _stream(request)

@@ -232,7 +232,7 @@ class DraftScreen(BoxScreen):
             self._status(f"◔ 模型加载中{loaded},稍后自动重试。 Loading; tried again by itself.")
             self._again = self.set_timer(min(max(problem.retry_after_s, 0.2), 30), self._write)
             return
-        if self.query_one(FactForm).accuse(fault.sentence):
+        if problem is not None and self.query_one(FactForm).accuse(problem.fields):
             self.remove_class("-writing")
         self._status(f"✖ {fault.sentence} → {fault.way_out}")
 

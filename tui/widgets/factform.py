@@ -134,17 +134,13 @@ class FactForm(VerticalScroll):
             return False
         return True
 
-    def accuse(self, sentence: str) -> int:
-        """Show a refusal at the fields it names; returns how many it named."""
-        paths = keyfacts.named_paths(sentence)
-        parts = [part for part in sentence.replace(":", "。").split("。") if part.strip()]
+    def accuse(self, fields: Iterable[str]) -> int:
+        """Mark the fields that a refusal names and go to the first; returns how many are here."""
+        named = tuple(fields)
         count = 0
         for row in self.rows:
-            said = [part for part in parts if any(word in part for word in row.field.words)]
-            if not said and any(keyfacts.touches(path, row.field.path) for path in paths):
-                said = [sentence]
-            if said:
-                row.complain("。".join(said))
+            if any(keyfacts.touches(path, row.field.path) for path in named):
+                row.complain("请核对此项。 Check this field.")
                 count += 1
                 if count == 1:
                     row.focus_entry()

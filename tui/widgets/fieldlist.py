@@ -1,4 +1,4 @@
-"""The fields of the admission-note form: path, label, and the words by which refusals name them."""
+"""The fields of the admission-note form: path and label, in groups, and an example."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FactField:
-    """One field. `words` are Chinese phrases by which a contradiction speaks of it."""
+    """One field of the facts, at its path."""
 
     path: str
     zh: str
     en: str
-    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Group:
     fields: tuple[FactField, ...]
 
 
-def _eye(key: str, zh: str) -> tuple[FactField, ...]:
+def _eye(key: str) -> tuple[FactField, ...]:
     rows = (
         ("visual_acuity", "视力", "acuity"),
         ("corrected_acuity", "矫正视力", "corrected"),
@@ -34,10 +33,7 @@ def _eye(key: str, zh: str) -> tuple[FactField, ...]:
         ("locs.posterior", "后囊下 P", "posterior"),
         ("fundus", "眼底", "fundus"),
     )
-    return tuple(
-        FactField(f"{key}.{path}", label, en, (f"{zh}{label.split()[0]}",))
-        for path, label, en in rows
-    )
+    return tuple(FactField(f"{key}.{path}", label, en) for path, label, en in rows)
 
 
 GROUPS = (
@@ -46,49 +42,49 @@ GROUPS = (
         "Patient",
         (
             FactField("patient.name", "姓名", "name"),
-            FactField("patient.sex", "性别", "sex", ("性别",)),
-            FactField("patient.age", "年龄", "age", ("年龄", "出生")),
+            FactField("patient.sex", "性别", "sex"),
+            FactField("patient.age", "年龄", "age"),
             FactField("patient.admission_no", "住院号", "admission no"),
             FactField("patient.bed", "床号", "bed"),
-            FactField("admission_date", "入院日期", "admitted", ("入院日期", "入院")),
+            FactField("admission_date", "入院日期", "admitted"),
         ),
     ),
     Group(
         "主诉",
         "Complaint",
         (
-            FactField("chief_complaint.eye", "主诉眼别", "eye", ("主诉眼别",)),
+            FactField("chief_complaint.eye", "主诉眼别", "eye"),
             FactField("chief_complaint.symptom", "症状", "symptom"),
-            FactField("chief_complaint.duration.value", "时长", "for", ("病程", "时长")),
+            FactField("chief_complaint.duration.value", "时长", "for"),
             FactField("chief_complaint.duration.unit", "单位", "unit"),
             FactField("chief_complaint.course", "变化", "course"),
         ),
     ),
-    Group("右眼", "Right eye", _eye("right_eye", "右眼")),
-    Group("左眼", "Left eye", _eye("left_eye", "左眼")),
+    Group("右眼", "Right eye", _eye("right_eye")),
+    Group("左眼", "Left eye", _eye("left_eye")),
     Group(
         "病史",
         "History",
         (
-            FactField("history.chronic.0.disease", "慢性病", "chronic", ("慢性病",)),
-            FactField("history.chronic.0.years", "年数", "years", ("病史",)),
-            FactField("allergies.status", "过敏", "allergy", ("过敏",)),
-            FactField("allergies.items.0.drug", "过敏药物", "drug", ("过敏药物",)),
+            FactField("history.chronic.0.disease", "慢性病", "chronic"),
+            FactField("history.chronic.0.years", "年数", "years"),
+            FactField("allergies.status", "过敏", "allergy"),
+            FactField("allergies.items.0.drug", "过敏药物", "drug"),
             FactField("allergies.items.0.reaction", "反应", "reaction"),
-            FactField("vitals.systolic", "收缩压", "systolic", ("收缩压", "血压")),
-            FactField("vitals.diastolic", "舒张压", "diastolic", ("舒张压",)),
-            FactField("vitals.glucose", "血糖", "glucose", ("血糖",)),
+            FactField("vitals.systolic", "收缩压", "systolic"),
+            FactField("vitals.diastolic", "舒张压", "diastolic"),
+            FactField("vitals.glucose", "血糖", "glucose"),
         ),
     ),
     Group(
         "诊断与计划",
         "Diagnosis and plan",
         (
-            FactField("diagnoses.0.eye", "诊断眼别", "eye", ("诊断眼别",)),
+            FactField("diagnoses.0.eye", "诊断眼别", "eye"),
             FactField("diagnoses.0.name", "诊断", "diagnosis"),
-            FactField("plan.eye", "手术眼别", "eye", ("手术眼别",)),
+            FactField("plan.eye", "手术眼别", "eye"),
             FactField("plan.procedure", "手术", "procedure"),
-            FactField("plan.date", "手术日期", "date", ("手术日期",)),
+            FactField("plan.date", "手术日期", "date"),
             FactField("plan.anaesthesia", "麻醉", "anaesthesia"),
             FactField("plan.drugs", "用药", "drugs"),
             FactField("plan.measures", "措施", "measures"),

@@ -36,6 +36,7 @@ def info(front: TheFront, box: Box, _: SystemReader) -> Info:
 def overview(front: TheFront, box: Box, _: SystemReader) -> Overview:
     """Everything on the first screen of the console."""
     now = front.clock()
+    hardware = box.hardware()
     return Overview(
         time=now,
         uptime_s=(now - front.started).total_seconds(),
@@ -43,8 +44,8 @@ def overview(front: TheFront, box: Box, _: SystemReader) -> Overview:
         health=health_of(front),
         posture=posture_summary(box.posture.last()),
         engines=tuple(engine_view(one) for one in box.serving.status()),
-        accelerators=tuple(accelerator_view(card) for card in box.hardware().accelerators),
-        host=host_of(front.layout),
+        accelerators=tuple(accelerator_view(card) for card in hardware.accelerators),
+        host=host_of(front.layout, hardware.cpu.model),
         traffic=traffic_view(box.serving.traffic.picture()),
         jobs=jobs_of(box),
         integrity=front.integrity.view(box.log),

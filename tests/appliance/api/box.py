@@ -136,7 +136,7 @@ class NoSchedules:
     def cron(self, *args: object) -> None:
         pass
 
-    every = cron
+    every = once = cron
 
     def start(self) -> None:
         pass
