@@ -148,6 +148,16 @@ class DoesNotFit(ModelsError):
     way_out_en = "Reduce context or slots, use a smaller quantisation, or unload another model."
 
 
+class ContextTooLong(ModelsError):
+    """A context that the model was not made for."""
+
+    code = "engine.context-too-long"
+    zh = "上下文 {wanted} 超过模型上限 {most}。"
+    en = "A context of {wanted} exceeds the model's {most}."
+    way_out_zh = "请把上下文设为不超过 {most}。"
+    way_out_en = "Ask for a context of {most} at most."
+
+
 class EngineMissing(ModelsError):
     """An engine program that is not installed."""
 

@@ -27,6 +27,7 @@ _STEADY_S: Final = 60.0
 _CHILD_STOP_S: Final = 40.0
 _STOP_WAIT_S: Final = 60.0
 _POLL_S: Final = 0.1
+_LOOKS_S: Final = 3.0
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -142,16 +143,27 @@ def _only_one(path: Path) -> Iterator[None]:
     """Hold the pid file's lock for life: a file that a killed process left locks nobody out."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SupervisorRunning(pid=_read_pid(path)) from error
+        _take(handle, path)
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         yield
         os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _take(handle: int, path: Path) -> None:
+    """Take the lock. Whoever only looks (`_holder`) holds it for a moment, so one look is not enough."""
+    ends = time.monotonic() + _LOOKS_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if _read_pid(path) or time.monotonic() > ends:
+                raise SupervisorRunning(pid=_read_pid(path)) from error
+            time.sleep(_POLL_S / 10)
+        else:
+            return
 
 
 def _holder(path: Path) -> int:

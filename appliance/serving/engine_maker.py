@@ -14,6 +14,7 @@ from models.engines.llama_cpp import LlamaCpp, find_llama_server
 from models.engines.placement import place
 from models.engines.process import ProcessKeeper
 from models.formats.inspect import inspect_file
+from models.formats.summary import ModelSummary
 from models.hardware.facts import Hardware
 from models.registry.shelf import ShelvedModel
 
@@ -56,7 +57,7 @@ class EngineMaker:
         directory.mkdir(mode=0o700, parents=True)
         uds = directory / "engine.sock"
         short = len(str(uds).encode()) <= _LONGEST_SOCKET
-        placement = place(inspection.summary, self.hardware, self.wish)
+        placement = place(inspection.summary, self.hardware, self._wish(inspection.summary))
         spec = EngineSpec(
             model_id=model.card.id,
             model_path=model.path,
@@ -68,3 +69,9 @@ class EngineMaker:
             else replace(placement, threads=self.threads),
         )
         return EngineSupervisor(LlamaCpp(find_llama_server(self.servers)), spec, keeper=self.keeper)
+
+    def _wish(self, model: ModelSummary) -> Wish:
+        """The settings are for every model; one that was made for less gets its own length."""
+        if self.wish.context is None or not model.context:
+            return self.wish
+        return replace(self.wish, context=min(self.wish.context, model.context))

@@ -2,7 +2,7 @@
 
 from models.capacity import Wish, gibibytes, plan
 from models.engines.engine import Placement
-from models.errors import DoesNotFit, NoAccelerator
+from models.errors import ContextTooLong, DoesNotFit, NoAccelerator
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Hardware
 
@@ -21,8 +21,11 @@ def place(model: ModelSummary, hardware: Hardware, wish: Wish) -> Placement:
     Raises:
         NoAccelerator: An accelerator was asked for and none is usable; the CPU is not taken
             instead.
+        ContextTooLong: The context asked for is longer than the model's own.
         DoesNotFit: It needs more memory than is free.
     """
+    if wish.context and model.context and wish.context > model.context:
+        raise ContextTooLong(wanted=wish.context, most=model.context)
     made = plan(model, hardware, wish)
     if wish.device == "gpu" and not hardware.accelerators:
         reasons = "; ".join(f"{found.vendor}: {found.reason}" for found in hardware.unreadable)
