@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from models.formats.inspect import require_model
 from models.reference.checking import check_note
 from models.reference.facts import AdmissionFacts
 from models.reference.fidelity import FieldScores, score
@@ -167,8 +168,11 @@ def examine(
     """Serve a model with llama-server and judge its notes.
 
     Raises:
+        FileRefused: The file is not a model.
         EngineFailed: The engine does not start or answer.
     """
+    require_model(model)
+    model = model.resolve()
     facts = patients(wanted.kind, wanted.seed, wanted.patients)
     notes = asyncio.run(answers(server, model, chats(facts), serving, told=told))
     return judge(wanted.kind, wanted.seed, facts, notes)

@@ -15,7 +15,6 @@ from models.engines.lifecycle import EngineSupervisor
 from models.engines.llama_cpp import LlamaCpp
 from models.errors import EngineFailed
 
-_START_S = 120
 _ANSWER_S = 600
 _LONGEST_ANSWER = 1024
 Chat = Sequence[Mapping[str, str]]
@@ -52,7 +51,7 @@ async def answers(
 
     Args:
         server: The `llama-server` program.
-        model: A GGUF file.
+        model: A GGUF file, as an absolute path: the engine runs in a folder of its own.
         chats: Messages of each chat.
         serving: Threads and slots.
         told: Called with the number of answers so far.
@@ -75,7 +74,7 @@ async def answers(
         )
         supervisor = EngineSupervisor(LlamaCpp(server), spec)
         try:
-            await supervisor.ensure_ready(_START_S)
+            await supervisor.ensure_ready()
             return await _ask_all(spec, chats, serving, told)
         finally:
             with suppress(EngineFailed):

@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import replace
+from hashlib import file_digest
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from models.training.errors import RecipeMalformed
 from models.training.loop import Outcome, Surroundings
 from models.training.quality import chats, judge, patients, share, table
 from models.training.recipe import parse
+from models.training.release import check_package
 
 ROOT = Path(__file__).parents[3]
 CARRIED = ROOT / "models" / "reference_model"
@@ -114,10 +116,25 @@ def test_a_missing_engine_is_a_sentence(tmp_path, capsys):
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.parametrize("content", [None, b"", b"GGUF", b"PK\x03\x04"])
+def test_what_is_no_model_is_not_examined(tmp_path, capsys, content):
+    (tmp_path / "llama-server").write_text("#!/bin/false")
+    (tmp_path / "llama-server").chmod(0o755)
+    model = tmp_path / "m.gguf"
+    if content is not None:
+        model.write_bytes(content)
+    wanted = ["train", "evaluate", "--model", str(model), "--engine", str(tmp_path)]
+    assert main(wanted) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
 def test_the_carried_model_is_whole():
     if not (CARRIED / reference.GGUF_NAME).is_file():
         pytest.skip("the reference model is not in this tree yet")
     card = ModelCard.from_bytes((CARRIED / "card.json").read_bytes())
+    manifest = check_package(CARRIED)
+    with (CARRIED / reference.GGUF_NAME).open("rb") as stream:
+        assert file_digest(stream, "sha256").hexdigest() == manifest.main_file.sha256
     assert card.id == reference.MODEL_ID
     assert (CARRIED / reference.GGUF_NAME).stat().st_size <= 6_000_000
     figures = {(row.suite, row.metric): row for row in card.evaluations}
