@@ -38,11 +38,11 @@ WardBox {state.get(health, health)} · https://localhost:{answers.port} · {site
       {prefix}./wardbox console
   起草一份白内障入院记录 draft a cataract admission note
       {prefix}./wardbox draft admission-note --facts docs/examples/cataract.json
-  给一个本地应用发放密钥,并像调用 OpenAI 一样调用它 give a local application a key, call it like OpenAI
-      {prefix}./wardbox key create --name emr --scopes chat,models:read
-      curl --cacert {site.state}/trust/ca.pem https://localhost:{answers.port}/v1/chat/completions \\
+  给一个本地应用发放密钥,让它起草病历 give a local application a key, let it draft
+      KEY=$({prefix}./wardbox key create emr --scope chat --scope specialists)
+      curl --cacert {site.state}/trust/ca.pem https://localhost:{answers.port}/api/v1/specialists/admission-note \\
            -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\
-           -d '{{"model": "wardbox-reference", "messages": [{{"role": "user", "content": "..."}}]}}'
+           -d "{{\"facts\": $(cat docs/examples/cataract.json)}}"
   导出审计记录,并在任何电脑上验证 export the audit log, verify it on any computer
       {prefix}./wardbox audit export --out /tmp/audit && python3 /tmp/audit/verify.py /tmp/audit
   评测模型 evaluate the model

@@ -31,11 +31,11 @@ def run(args: argparse.Namespace, checkout: Path) -> int:
     site = _site(args, checkout)
     if args.command == "prepare":
         return _prepare(site, args.group)
+    in_environment = Path(sys.prefix).resolve() == site.environment.resolve()
     if args.uninstall:
-        return _uninstall(site, confirmed=args.yes)
+        return _uninstall(site, confirmed=args.yes, in_environment=in_environment)
     answers = read_answers(args.answers)
     host: Host = Rehearsal(say) if args.rehearse else Machine(site.log, say)
-    in_environment = Path(sys.prefix).resolve() == site.environment.resolve()
     if not in_environment:
         say(f"WardBox · {site.state}")
         require_fit(site.state, answers, ours=StateLayout(site.state).settings_file.exists())
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, checkout: Path) -> int:
             with _alone(site):
                 ground.apply(host)
         if site.python.exists():
-            replace_process([str(site.python), "-m", "installer", *sys.argv[1:]])
+            _go_on_in(site)
         say(
             "其余步骤在环境建成后才能演练 the other steps can be rehearsed once the environment exists"
         )
@@ -86,12 +86,25 @@ def _prepare(site: Site, group: str) -> int:
     return 0
 
 
-def _uninstall(site: Site, *, confirmed: bool) -> int:
+def _go_on_in(site: Site) -> None:
+    replace_process([str(site.python), "-m", "installer", *sys.argv[1:]])
+
+
+def _uninstall(site: Site, *, confirmed: bool, in_environment: bool) -> int:
     if not confirmed:
         raise NotConfirmed(state=site.state)
-    from installer.box import uninstall_box  # noqa: PLC0415  needs the environment
+    if not site.state.exists():
+        say(f"没有可删除的 nothing to remove: {site.state}")
+        return 0
+    if not in_environment:
+        # Without its environment no box can be running: only files are left of it.
+        if site.python.exists():
+            _go_on_in(site)
+        Machine(site.cache / "uninstall.log", say).remove(site.state)
+    else:
+        from installer.box import uninstall_box  # noqa: PLC0415  needs the environment
 
-    uninstall_box(site, Answers(), Machine(site.log, say))
+        uninstall_box(site, Answers(), Machine(site.cache / "uninstall.log", say))
     say(f"已删除 removed: {site.state}")
     return 0
 

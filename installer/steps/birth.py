@@ -45,7 +45,10 @@ class Birth:
         host.perform("建立保险库 make the vault", lambda: self._make(layout))
 
     def undo(self, host: Host) -> None:
-        """Everything made here lies in the state directory, which goes as a whole."""
+        """Unmount; the rest lies in the state directory, which goes as a whole."""
+        layout = StateLayout(self.site.state)
+        if layout.settings_file.exists():
+            host.perform("卸下保险库 unmount the vault", lambda: self._vault(layout).lock())
 
     def _vault(self, layout: StateLayout) -> Vault:
         settings = load(self.site.state, environment())
