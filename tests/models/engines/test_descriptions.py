@@ -16,7 +16,7 @@ from models.engines.llama_cpp import LlamaCpp, find_llama_server
 from models.engines.openai_local import OpenAiLocal
 from models.engines.placement import place
 from models.engines.vllm import Vllm, VllmOptions
-from models.errors import DoesNotFit, EngineMissing, EngineUnable, NoAccelerator
+from models.errors import ContextTooLong, DoesNotFit, EngineMissing, EngineUnable, NoAccelerator
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Accelerator, CpuFacts, Hardware, HostMemory, Unreadable
 
@@ -172,7 +172,7 @@ def test_no_accelerator_is_a_refusal_and_never_the_cpu() -> None:
     assert (on_card.devices, on_card.vendor) == ((3,), "nvidia")
     with pytest.raises(DoesNotFit):
         place(QWEN3_32B, machine(), Wish())
-    with pytest.raises(DoesNotFit):
+    with pytest.raises(ContextTooLong):
         place(SMALL, machine(), Wish(context=1_000_000))
 
 
