@@ -1,0 +1,48 @@
+"""The maker of engines: a model gets its own context, its own socket and its own secret."""
+
+from pathlib import Path
+
+import pytest
+
+from appliance.serving.engine_maker import EngineMaker
+from models.capacity import Wish
+from models.engines.process import ProcessKeeper
+from models.hardware.detect import detect_hardware
+from models.registry.shelf import ShelvedModel
+
+REFERENCE = Path(__file__).resolve().parents[3] / "models/reference_model"
+
+
+class Card:
+    id = "wardbox-reference"
+
+
+@pytest.fixture
+def shelved():
+    return ShelvedModel(Card(), None, REFERENCE / "wardbox-reference.gguf")
+
+
+def maker(tmp_path, wish, threads=None):
+    server = tmp_path / "llama-server"
+    server.write_text("#!/bin/sh\n")
+    server.chmod(0o755)
+    return EngineMaker(
+        (tmp_path,), tmp_path / "run", detect_hardware(), wish, threads, ProcessKeeper()
+    )
+
+
+def test_a_model_made_for_less_gets_its_own_context(tmp_path, shelved):
+    made = maker(tmp_path, Wish(context=4096, slots=8), threads=1).make(shelved)
+    placement = made._spec.placement
+    assert (placement.context, placement.slots, placement.threads) == (2048, 8, 1)
+    shorter = maker(tmp_path, Wish(context=512, slots=8)).make(shelved)
+    assert shorter._spec.placement.context == 512
+
+
+def test_every_engine_has_a_secret_and_a_private_folder_of_its_own(tmp_path, shelved):
+    first = maker(tmp_path, Wish()).make(shelved)
+    second = maker(tmp_path, Wish()).make(shelved)
+    assert first.secret != second.secret
+    assert len(first.secret) > 30
+    folder = tmp_path / "run" / "wardbox-reference"
+    assert folder.stat().st_mode & 0o777 == 0o700
