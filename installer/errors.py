@@ -40,7 +40,7 @@ class NotFit(InstallerError):
 
     code = "install.machine-not-fit"
     zh = "这台机器还不能安装 WardBox:\n{findings_zh}"
-    en = "This machine cannot carry WardBox yet:\n{findings_en}"
+    en = "\nThis machine cannot carry WardBox yet:\n{findings_en}"
     way_out_zh = "逐条处理后重新运行 ./install.sh。"
     way_out_en = "Mend each line, then run ./install.sh again."
 
