@@ -83,7 +83,7 @@ class EngineBuild:
                             "download",
                             "--no-deps",
                             "--no-binary",
-                            ":all:",
+                            "llama-cpp-python",
                             "--dest",
                             str(work),
                             f"llama-cpp-python=={ENGINE_VERSION}",

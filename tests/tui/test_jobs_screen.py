@@ -53,7 +53,7 @@ async def test_a_training_is_started(box: FakeBox) -> None:
         )
         assert sent == {
             "kind": "training",
-            "spec": {"note": 1, "recipe": "reference", "steps": 60, "seed": 1},
+            "spec": {"note": 1, "name": "trial-1", "steps": 60, "seed": 1},
         }
         await until(pilot, lambda: table.chosen == "job_0009")
 

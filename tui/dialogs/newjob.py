@@ -1,4 +1,4 @@
-"""What to run: a training by recipe, steps and seed, or an evaluation by abilities and limit."""
+"""What to run: a training by name, steps and seed, or an evaluation by abilities and limit."""
 
 import json
 from dataclasses import dataclass
@@ -39,11 +39,11 @@ class NewTrainingDialog(ModalScreen[Wish | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             yield Static(
-                "配方 recipe(reference 为参考模型 the reference model)",
+                "新模型的标识 id of the new model(小写字母、数字、.-_)",
                 classes="label",
                 markup=False,
             )
-            yield Input("reference", id="recipe", compact=True, max_length=64)
+            yield Input("trial-1", id="name", compact=True, max_length=64)
             yield Static(
                 "步数 steps(空为配方自定 empty: the recipe's own)", classes="label", markup=False
             )
@@ -51,7 +51,7 @@ class NewTrainingDialog(ModalScreen[Wish | None]):
             yield Static("随机种子 seed", classes="label", markup=False)
             yield Input("1", id="seed", compact=True, restrict=r"[0-9]{0,18}")
             yield Static("其余参数 JSON further parameters, as JSON", classes="label", markup=False)
-            yield Input("", id="more", compact=True, placeholder="{}", max_length=4000)
+            yield Input('{"records": 600}', id="more", compact=True, max_length=4000)
             yield from _foot()
         box.border_title = "新训练 New training"
 
@@ -76,9 +76,10 @@ class NewTrainingDialog(ModalScreen[Wish | None]):
 
     def _wish(self) -> Wish:
         spec = _object(self.query_one("#more", Input).value)
-        recipe = self.query_one("#recipe", Input).value.strip()
-        if recipe:
-            spec["recipe"] = recipe
+        name = self.query_one("#name", Input).value.strip()
+        if not name:
+            raise Unclear("请给新模型一个标识。 Give the new model an id.")
+        spec["name"] = name
         for key in ("steps", "seed"):
             number = self.query_one(f"#{key}", Input).value
             if number:
