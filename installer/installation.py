@@ -76,7 +76,7 @@ def _site(args: argparse.Namespace, checkout: Path) -> Site:
 
 
 def _ground(site: Site, group: str) -> tuple[SystemPackages | Environment | EngineBuild, ...]:
-    return (SystemPackages(), Environment(site, group), EngineBuild(site))
+    return (SystemPackages(group), Environment(site, group), EngineBuild(site))
 
 
 def _prepare(site: Site, group: str) -> int:

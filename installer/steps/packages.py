@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
+from ctypes.util import find_library
 from dataclasses import dataclass
+from pathlib import Path
 
 from installer.errors import PackagesMissing
 from installer.host import Command, Host
@@ -20,11 +23,19 @@ PROGRAMS: Mapping[str, str] = {
 """Program that must be on PATH -> Debian package that brings it."""
 
 
+CHECKING: Mapping[str, str] = {"git": "git", "objdump": "binutils"}
+"""What the checks need beside: programs and their packages."""
+PYTHON_LIBRARY = "libpython3.11"
+"""PyInstaller needs the shared library, which Debian's python3 leaves out."""
+
+
 @dataclass(frozen=True, slots=True)
 class SystemPackages:
     """Installs what is missing with apt when root, and names it exactly when not."""
 
+    group: str = "run"
     find: Callable[[str], str | None] = shutil.which
+    find_library: Callable[[str], str | None] = find_library
     is_root: Callable[[], bool] = lambda: os.geteuid() == 0
 
     name = "packages"
@@ -32,7 +43,15 @@ class SystemPackages:
 
     def missing(self) -> tuple[str, ...]:
         """Debian packages whose program is not on PATH."""
-        return tuple(package for program, package in PROGRAMS.items() if self.find(program) is None)
+        programs = PROGRAMS if self.group == "run" else {**PROGRAMS, **CHECKING}
+        missing = [package for program, package in programs.items() if self.find(program) is None]
+        if self.group != "run" and self._lacks_library():
+            missing.append(PYTHON_LIBRARY)
+        return tuple(missing)
+
+    def _lacks_library(self) -> bool:
+        own = Path(sys.base_prefix, "lib", f"{PYTHON_LIBRARY}.so.1.0")
+        return not own.exists() and self.find_library("python3.11") is None
 
     def needed(self) -> bool:
         """True while a program is missing."""

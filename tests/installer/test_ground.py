@@ -94,6 +94,18 @@ def test_root_installs_what_is_missing():
     assert said[-1].endswith("--no-install-recommends ninja-build")
 
 
+def test_the_checks_need_a_little_more():
+    def step(library):
+        return SystemPackages(
+            "dev",
+            find=lambda name: None if name == "git" else "/usr/bin/x",
+            find_library=lambda name: library,
+        )
+
+    assert step("libpython3.11.so.1.0").missing() == ("git",)
+    assert set(step(None).missing()) <= {"git", "libpython3.11"}
+
+
 def test_the_environment_is_named_after_its_pins(site, tmp_path):
     other = tmp_path / "checkout"
     other.mkdir()

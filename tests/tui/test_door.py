@@ -63,8 +63,10 @@ async def test_a_person_signs_in_and_out_by_name(box: FakeBox) -> None:
         app.screen.query_one("#password", Input).value = "wrong"
         await pilot.click("#sign-in")
         await until(pilot, lambda: "姓名或密码不对" in text(app, "#said"))
+        # The refusal moved the button; the keyboard does not care.
         app.screen.query_one("#password", Input).value = PASSPHRASE
-        await pilot.click("#sign-in")
+        app.screen.query_one("#password", Input).focus()
+        await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "overview")
         assert "李明 (clinician)" in text(app, "#whom")
         await pilot.press("f5")

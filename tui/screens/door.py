@@ -145,6 +145,8 @@ class DoorScreen(BoxScreen):
             lambda: self.box.sign_in(name, password),
             lambda session: SignedIn(name, session),
             patience_s=30,
+            # A refusal is shown a moment before its question has ended; the next try must count.
+            anew=True,
         ):
             self._say("正在登录… Signing in…")
 
