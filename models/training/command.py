@@ -17,7 +17,7 @@ from models.errors import ModelsError
 
 if TYPE_CHECKING:
     from models.training.loop import Progress
-    from models.training.quality import Quality
+    from models.training.quality import Kind, Quality
 
 EXIT_OK, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 75
 _TELL_EVERY_S = 5.0
@@ -38,7 +38,9 @@ def add_parser(subparsers: Subparsers) -> None:
     reference.add_argument("--seed", type=int, default=1)
     evaluate = verbs.add_parser("evaluate", help="检验一个模型文件 examine a model file")
     evaluate.add_argument("--model", type=Path, required=True)
-    evaluate.add_argument("--kind", choices=("ordinary", "odd"), default="ordinary")
+    evaluate.add_argument(
+        "--kind", choices=("ordinary", "odd", "english", "department"), default="ordinary"
+    )
     evaluate.add_argument("--seed", type=int, default=_EXAMINATION_SEED)
     evaluate.add_argument("--threads", type=int, default=2)
     evaluate.add_argument("--json", action="store_true")
@@ -74,11 +76,11 @@ def _server(folder: Path | None) -> Path:
     return find_llama_server([*built, *([Path(found)] if found else [])])
 
 
-def _examine(args: argparse.Namespace, model: Path, kind: str, seed: int) -> "Quality":
+def _examine(args: argparse.Namespace, model: Path, kind: "Kind", seed: int) -> "Quality":
     from models.training.quality import Examination, examine  # noqa: PLC0415
     from models.training.served import Serving  # noqa: PLC0415
 
-    wanted = Examination("odd" if kind == "odd" else "ordinary", seed, args.patients)
+    wanted = Examination(kind, seed, args.patients)
     return examine(_server(args.engine), model, wanted, Serving(threads=args.threads))
 
 
@@ -141,12 +143,12 @@ def _reference(args: argparse.Namespace) -> int:
 
 def _finish(args: argparse.Namespace, made: Any, chosen: Any, began: float) -> int:
     from models.training import reference  # noqa: PLC0415
-    from models.training.quality import table  # noqa: PLC0415
+    from models.training.quality import KINDS, table  # noqa: PLC0415
     from models.training.release import sign_once  # noqa: PLC0415
 
     minutes = (time.monotonic() - began) / 60
     _say(f"训练完成,正在检验…… Trained in {minutes:.1f} min; examining ...")
-    examined = tuple(_examine(args, made.gguf, kind, args.seed) for kind in ("ordinary", "odd"))
+    examined = tuple(_examine(args, made.gguf, kind, args.seed) for kind in KINDS)
     for quality in examined:
         _say(table(quality))
     moment = datetime.fromtimestamp(time.time(), UTC)

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import orjson
 from tokenizers import Tokenizer
 
 from models.card import Bilingual, Evaluation, ModelCard
@@ -100,14 +101,23 @@ def tokenizer(seed: int, size: int) -> Tokenizer:
 
 
 def prepare(folder: Path, chosen: Recipe, count: int) -> tuple[Tokenizer, Corpus]:
-    """Make tokenizer and corpus under `folder`, or take those of an interrupted run."""
+    """Make tokenizer and corpus under `folder`, or take those of an interrupted run.
+
+    A note of what they were made from is written last, so that neither a half-made corpus nor one
+    of another seed is ever taken.
+    """
     model_folder, corpus_folder = folder / "model", folder / "corpus"
-    if (corpus_folder / "answers.npy").is_file():
+    origin = orjson.dumps({"seed": chosen.seed, "shape": asdict(chosen.shape), "count": count})
+    note = folder / "prepared.json"
+    if note.is_file() and note.read_bytes() == origin:
         return cutting.load(model_folder), open_corpus(corpus_folder)
+    note.unlink(missing_ok=True)
     made = tokenizer(chosen.seed, chosen.shape.vocabulary)
     cutting.save(made, model_folder)
     source = lessons(chosen.seed, count)
-    return made, write(corpus_folder, source, made, longest=chosen.shape.context)
+    corpus = write(corpus_folder, source, made, longest=chosen.shape.context)
+    note.write_bytes(origin)
+    return made, corpus
 
 
 def make(

@@ -10,12 +10,12 @@ import pytest
 
 from models.__main__ import main
 from models.card import ModelCard
-from models.reference.placeholders import mask
+from models.reference.placeholders import mask_sheet
 from models.reference.prompting import reference_note
 from models.training import reference
 from models.training.errors import RecipeMalformed
 from models.training.loop import Outcome, Surroundings
-from models.training.quality import chats, judge, patients, share, table
+from models.training.quality import KINDS, chats, judge, patients, share, table
 from models.training.recipe import parse
 from models.training.release import check_package
 
@@ -30,7 +30,7 @@ def facts():
 
 def right_notes(facts):
     chance = random.Random(1)
-    return [reference_note(mask(one)[0], chance).text for one in facts]
+    return [reference_note(mask_sheet(one)[0], chance).text for one in facts]
 
 
 def test_right_notes_are_counted_as_right(facts):
@@ -65,8 +65,15 @@ def test_patients_repeat_by_seed_and_no_identity_is_asked(facts):
     assert patients("ordinary", 6, 12) != facts
     for one, chat in zip(facts, chats(facts), strict=True):
         sent = json.dumps(chat, ensure_ascii=False)
-        assert one.patient.name not in sent
-        assert not one.patient.phone or one.patient.phone not in sent
+        for key in ("patient.name", "patient.phone", "patient.id_number", "patient.admission_no"):
+            assert key not in one.values or one.values[key] not in sent
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_right_notes_of_every_kind_are_right(kind):
+    sheets = patients(kind, 8, 6)
+    quality = judge(kind, 8, sheets, right_notes(sheets))
+    assert quality.bare.whole == quality.checked.whole == 6
 
 
 def test_shares():
@@ -98,6 +105,19 @@ def test_the_recipe_runs_and_can_be_stopped(tmp_path):
     quality = judge("ordinary", 5, patients("ordinary", 5, 2), ["", ""])
     card = reference.card(made, chosen, (quality,), day="2026-01-02")
     assert ModelCard.from_bytes(json.dumps(card.to_json()).encode()) == card
+
+
+def test_a_corpus_of_another_seed_is_not_taken(tmp_path):
+    _, first = reference.prepare(tmp_path, reference.RECIPE, 30)
+    stamp = (tmp_path / "corpus" / "tokens.npy").stat().st_mtime_ns
+    reference.prepare(tmp_path, reference.RECIPE, 30)
+    assert (tmp_path / "corpus" / "tokens.npy").stat().st_mtime_ns == stamp
+    _, other = reference.prepare(tmp_path, replace(reference.RECIPE, seed=2), 30)
+    assert first.tokens.tolist() != other.tokens.tolist()
+    (tmp_path / "prepared.json").unlink()
+    (tmp_path / "corpus" / "answers.npy").write_bytes(b"half")
+    _, again = reference.prepare(tmp_path, reference.RECIPE, 30)
+    assert len(again) == 30
 
 
 def test_placeholders_and_terms_are_single_tokens():
