@@ -162,9 +162,10 @@ def card(made: Made, chosen: Recipe, examined: tuple[Quality, ...], *, day: str)
             "review; proves and demonstrates the whole box.",
         ),
         limits=Bilingual(
-            "仅学习过生成的虚构记录,不具备医学知识,不能问答、诊断或分诊。草稿必须经规则检查和医生审核。",
+            "仅学习过生成的虚构记录,不具备医学知识,不能问答、诊断或分诊。英文与其他科室的草稿错误较多(见评测)。草稿必须经规则检查和医生审核。",
             "It has seen invented records alone and knows no medicine: no questions, no diagnosis, "
-            "no triage. Drafts must pass the rule check and a physician.",
+            "no triage. Drafts in English and for other departments hold more errors (see the "
+            "evaluations). Drafts must pass the rule check and a physician.",
         ),
         training_data=Bilingual(
             f"models.reference 生成器的虚构病历(种子 {seed},已见 {made.outcome.tokens} 词元);"
@@ -172,7 +173,7 @@ def card(made: Made, chosen: Recipe, examined: tuple[Quality, ...], *, day: str)
             f"Invented records of the generator models.reference (seed {seed}, "
             f"{made.outcome.tokens} tokens seen); no data of real patients.",
         ),
-        languages=("zh", "en"),
+        languages=("zh",),
         evaluations=tuple(row for one in examined for row in _evaluations(one, day)),
     )
 
