@@ -162,10 +162,11 @@ def card(made: Made, chosen: Recipe, examined: tuple[Quality, ...], *, day: str)
             "review; proves and demonstrates the whole box.",
         ),
         limits=Bilingual(
-            "仅学习过生成的虚构记录,不具备医学知识,不能问答、诊断或分诊。英文与其他科室的草稿错误较多(见评测)。草稿必须经规则检查和医生审核。",
+            "仅学习过生成的虚构记录,不具备医学知识,不能问答、诊断或分诊。英文记录写不好,几乎全靠规则检查改写。"
+            "草稿必须经规则检查和医生审核。",
             "It has seen invented records alone and knows no medicine: no questions, no diagnosis, "
-            "no triage. Drafts in English and for other departments hold more errors (see the "
-            "evaluations). Drafts must pass the rule check and a physician.",
+            "no triage. It writes English badly: there the rule check rewrites nearly all. Drafts must "
+            "pass the rule check and a physician.",
         ),
         training_data=Bilingual(
             f"models.reference 生成器的虚构病历(种子 {seed},已见 {made.outcome.tokens} 词元);"
