@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from installer.errors import InstallerError
+from installer.errors import InstallerError, SystemRefused
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -39,14 +39,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return installation.run(args, CHECKOUT)
     except InstallerError as error:
-        print(f"\n✗ {error.sentence}\n→ {error.way_out}\n[{error.code}]", file=sys.stderr)
-        return 1
+        return _tell(error)
+    except OSError as error:
+        return _tell(SystemRefused(path=error.filename or "-", reason=error.strerror or error))
     except KeyboardInterrupt:
         print(
             "\n已中断;再次运行会从中断处继续。 Interrupted; run again to go on from here.",
             file=sys.stderr,
         )
         return 130
+
+
+def _tell(error: InstallerError) -> int:
+    print(f"\n✗ {error.sentence}\n→ {error.way_out}\n[{error.code}]", file=sys.stderr)
+    return 1
 
 
 def _add_install(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

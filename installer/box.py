@@ -1,11 +1,16 @@
 """The box's own plan: from an empty state directory to a running, proven box."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from appliance.client.problem import BoxUnreachable, ProblemError
+from appliance.errors import ApplianceError
 from appliance.settings.layout import StateLayout
 from installer.answers import Answers
 from installer.closing import next_page, secrets_page
 from installer.conversation import Conversation
+from installer.errors import BoxRefused
 from installer.host import Host
 from installer.journal import Journal
 from installer.newborn import HANDED_OVER, Newborn
@@ -16,6 +21,7 @@ from installer.steps.birth import Birth
 from installer.steps.service import Service
 from installer.steps.settings import SettingsFile
 from installer.steps.smoke import Smoke
+from secure_compute.errors import SecureComputeError
 
 
 def install_box(site: Site, answers: Answers, host: Host, *, rehearse: bool) -> int:
@@ -27,7 +33,8 @@ def install_box(site: Site, answers: Answers, host: Host, *, rehearse: bool) -> 
     if rehearse:
         plan.rehearse(host)
         return 0
-    plan.apply(host)
+    with _told():
+        plan.apply(host)
     if newborn.waiting:
         _hand_over(answers, newborn, host)
         journal.note(HANDED_OVER, "done")
@@ -39,7 +46,8 @@ def uninstall_box(site: Site, answers: Answers, host: Host) -> None:
     """Stop the box and remove its state directory with everything in it."""
     journal = Journal(site.journal, time.time)
     box = Conversation(StateLayout(site.state).socket)
-    _plan(site, answers, Newborn(), journal, box).undo(host)
+    with _told():
+        _plan(site, answers, Newborn(), journal, box).undo(host)
     host.remove(site.state)
 
 
@@ -68,3 +76,14 @@ def _hand_over(answers: Answers, newborn: Newborn, host: Host) -> None:
     else:
         host.say(page)
     newborn.forget()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Pass a refusal of the box on as one of the installer's, in the box's own words."""
+    try:
+        yield
+    except (ProblemError, BoxUnreachable) as error:
+        raise BoxRefused(told=error.detail, advice=error.way_out) from error
+    except (ApplianceError, SecureComputeError) as error:
+        raise BoxRefused(told=error.sentence, advice=error.way_out) from error

@@ -28,7 +28,7 @@ class Conversation:
             return (await session.health()).status
 
         if not self._socket.exists():
-            self.last_reason = str(self._socket)
+            self.last_reason = f"还没有套接字 there is no socket yet: {self._socket}"
             return None
         try:
             return asyncio.run(self._with(ask))
@@ -74,7 +74,7 @@ class Conversation:
             return asyncio.run(self._with(ask))
         except (BoxUnreachable, ProblemError) as error:
             raise SmokeFailed(
-                reason=error.detail, log=self._socket.parent.parent / "logs"
+                reason=f"{error.detail} → {error.way_out}", log=self._socket.parent.parent / "logs"
             ) from None
 
     async def _with(self, ask: Callable[[Session], Awaitable[T]]) -> T:

@@ -125,3 +125,23 @@ class NotConfirmed(InstallerError):
     en = "Not confirmed; nothing was removed."
     way_out_zh = "要删除 {state} 及其中全部数据,请加 --yes。"
     way_out_en = "To remove {state} and all data in it, add --yes."
+
+
+class BoxRefused(InstallerError):
+    """The box itself refused what a step asked of it; its own words are passed on."""
+
+    code = "install.box-refused"
+    zh = "一体机拒绝了这一步:"
+    en = "{told}"
+    way_out_zh = "{advice}"
+    way_out_en = ""
+
+
+class SystemRefused(InstallerError):
+    """The operating system refused: disk full, no permission, a read-only place."""
+
+    code = "install.system-refused"
+    zh = "系统拒绝了对 {path} 的操作:{reason}。"
+    en = "The system refused an operation on {path}: {reason}."
+    way_out_zh = "请检查磁盘空间与权限,或用 --state 换一个目录;再次运行会从中断处继续。"
+    way_out_en = "Check space and permissions, or choose --state; run again to go on from here."
