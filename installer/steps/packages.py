@@ -23,7 +23,7 @@ PROGRAMS: Mapping[str, str] = {
 """Program that must be on PATH -> Debian package that brings it."""
 
 
-CHECKING: Mapping[str, str] = {"git": "git", "objdump": "binutils"}
+CHECKING: Mapping[str, str] = {"git": "git", "objdump": "binutils", "/usr/sbin/slapd": "slapd"}
 """What the checks need beside: programs and their packages."""
 PYTHON_LIBRARY = "libpython3.11"
 """PyInstaller needs the shared library, which Debian's python3 leaves out."""
