@@ -1,19 +1,19 @@
-"""What fits and how fast: memory, slots and decode speed, from a model's shape and the hardware."""
+"""What fits and how fast on this machine: memory by card, slots and decode speed of one model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from models.card import Bilingual
+from models.errors import ContextTooLong, DoesNotFit, NoAccelerator
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Accelerator, Hardware
+from models.planning.reservations import HOST, Claim, Reservations, card_place
 
 Device = Literal["auto", "cpu", "gpu"]
 
 # Work buffers of an engine (activations, logits, CUDA context): measured 0.3-1 GiB on a card.
 _OVERHEAD_GPU: Final = 1 << 30
 _OVERHEAD_CPU: Final = 128 << 20
-# Of free memory this share may be planned with; the rest is for fragments and peaks.
-_USABLE: Final = 0.92
 # Decode reaches about this share of the memory bandwidth.
 _EFFICIENCY: Final = 0.6
 # Two channels of DDR4-3200 with other work beside: what a small server really gives.
@@ -59,6 +59,7 @@ class CapacityPlan:
         cards: Indices of the cards used; none on the CPU.
         vendor: Vendor of the cards, "" on the CPU.
         sentence: All of it as a sentence.
+        claim: What it takes of each place; to be granted by `Reservations` before loading.
     """
 
     fits: bool
@@ -74,6 +75,7 @@ class CapacityPlan:
     cards: tuple[int, ...]
     vendor: str
     sentence: Bilingual
+    claim: Claim = field(default_factory=dict)
 
 
 def kv_bytes_per_token(model: ModelSummary, number_bytes: float = 2.0) -> int:
@@ -81,92 +83,151 @@ def kv_bytes_per_token(model: ModelSummary, number_bytes: float = 2.0) -> int:
     return round(2 * model.layers * model.kv_heads * model.head_dim * number_bytes)
 
 
-def plan(model: ModelSummary, hardware: Hardware, wish: Wish) -> CapacityPlan:
+def fits(
+    model: ModelSummary, hardware: Hardware, wish: Wish, reserved: Reservations | None = None
+) -> CapacityPlan:
+    """Plans a model that is about to be loaded.
+
+    Grant the plan's `claim` to the model in the same ledger before loading: what is granted
+    there is not planned with again.
+
+    Args:
+        model: Shape of the model.
+        hardware: Facts about the machine.
+        wish: What the caller wants; `device="gpu"` insists.
+        reserved: What others hold; None for a machine of its own.
+
+    Raises:
+        ContextTooLong: The context asked for is longer than the model's own.
+        NoAccelerator: An accelerator was asked for and none is usable; the CPU is not taken
+            instead.
+        DoesNotFit: It needs more memory than is free and not reserved; `facts` tell how much.
+    """
+    if wish.context and model.context and wish.context > model.context:
+        raise ContextTooLong(wanted=wish.context, most=model.context)
+    if wish.device == "gpu" and not hardware.accelerators:
+        reasons = "; ".join(f"{found.vendor}: {found.reason}" for found in hardware.unreadable)
+        raise NoAccelerator(reason_zh=reasons or "未检测到", reason_en=reasons or "none was found")
+    made = plan(model, hardware, wish, reserved)
+    if not made.fits:
+        raise DoesNotFit(needed=gibibytes(made.total_bytes), free=gibibytes(made.free_bytes))
+    return made
+
+
+def plan(
+    model: ModelSummary, hardware: Hardware, wish: Wish, reserved: Reservations | None = None
+) -> CapacityPlan:
     """Plans one model on one machine.
 
     Cards of one vendor are added until the model fits, in powers of two as tensor parallelism
-    wants them. Without a wish for slots, as many as fit are taken, up to a usual number.
+    wants them; every card must have room for its own share. Without a wish for slots, as many
+    as fit are taken, up to a usual number.
 
     Args:
         model: Shape of the model.
         hardware: Facts about the machine; free memory is what counts.
         wish: Limits of the caller.
+        reserved: What others hold; None for a machine of its own.
 
     Returns:
         A plan; `fits` is False when it does not, and the sentence says what is lacking.
     """
+    now = Reservations.of(hardware)
+    places = now.capacity if reserved is None else reserved.capacity
+    free = {
+        place: min(now.free(place), now.free(place) if reserved is None else reserved.free(place))
+        for place in places
+    }
     if wish.device != "cpu":
-        for cards in _groups(hardware.accelerators):
-            free = sum(card.memory_free_bytes for card in cards)
-            made = _fill(model, wish, _Room("gpu", free, _bandwidth(cards), cards))
-            if made.fits:
-                return made
+        rooms = [
+            _Room("gpu", min(free.get(card_place(card), 0) for card in cards), cards)
+            for cards in _groups(hardware.accelerators, free, model.kv_heads)
+        ]
+        tried = [_fill(model, wish, room) for room in rooms]
+        fitting = next((made for made in tried if made.fits), None)
+        if fitting is not None:
+            return fitting
         if wish.device == "gpu":
-            return _no_card(model, hardware, wish)
-    memory = hardware.memory.available
-    return _fill(model, wish, _Room("cpu", memory, _CPU_BANDWIDTH, ()))
+            return tried[-1] if tried else _no_card(model, hardware, wish)
+    return _fill(model, wish, _Room("cpu", free.get(HOST, 0), ()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Room:
+    """Where a model may go: the free bytes of main memory, or of the fullest of some cards."""
+
     device: Literal["cpu", "gpu"]
     free: int
-    bandwidth: float
     cards: tuple[Accelerator, ...]
 
+    @property
+    def unit(self) -> int:
+        """The grain of a claim: engines are told their share of a card in hundredths."""
+        return -(-max((card.memory_bytes for card in self.cards), default=0) // 100) or 1
 
-def _groups(cards: tuple[Accelerator, ...]) -> list[tuple[Accelerator, ...]]:
+    @property
+    def bandwidth(self) -> float:
+        """Bytes a second in all; tensor parallelism waits for the slowest card."""
+        if not self.cards:
+            return float(_CPU_BANDWIDTH)
+        return float(min(card.bandwidth_bytes_s or 0 for card in self.cards) * len(self.cards))
+
+
+def _groups(
+    cards: tuple[Accelerator, ...], free: Claim, kv_heads: int
+) -> list[tuple[Accelerator, ...]]:
     groups: list[tuple[Accelerator, ...]] = []
     for vendor in sorted({card.vendor for card in cards}):
         mine = sorted(
             (card for card in cards if card.vendor == vendor),
-            key=lambda card: (-card.memory_free_bytes, card.index),
+            key=lambda card: (-free.get(card_place(card), 0), card.index),
         )
         width = 1
         while width <= len(mine):
-            groups.append(tuple(sorted(mine[:width], key=lambda card: card.index)))
+            if not kv_heads or kv_heads % width == 0 or width % kv_heads == 0:
+                groups.append(tuple(sorted(mine[:width], key=lambda card: card.index)))
             width *= 2
     return sorted(groups, key=len)
 
 
-def _bandwidth(cards: tuple[Accelerator, ...]) -> float:
-    # Tensor parallelism waits for the slowest card.
-    slowest = min((card.bandwidth_bytes_s or 0 for card in cards), default=0)
-    return float(slowest * len(cards))
-
-
 def _fill(model: ModelSummary, wish: Wish, room: _Room) -> CapacityPlan:
+    """Shares a model out evenly over a room; no card may be asked for more than it has."""
+    cards = max(1, len(room.cards))
     per_token = kv_bytes_per_token(model, wish.kv_bytes)
-    context = wish.context or min(model.context or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT)
-    overhead = _OVERHEAD_GPU * len(room.cards) if room.cards else _OVERHEAD_CPU
-    usable = round(room.free * _USABLE)
-    left = usable - model.weight_bytes - overhead
-    slots = _slots(wish, room.device, left, per_token * context)
-    total = model.weight_bytes + overhead + per_token * context * slots
+    context = max(1, wish.context or min(model.context or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT))
+    # A head of keys and values is never cut: more cards than heads hold copies of it.
+    spread = min(cards, model.kv_heads) if model.kv_heads else cards
+    fixed = -(-model.weight_bytes // cards) + (_OVERHEAD_GPU if room.cards else _OVERHEAD_CPU)
+    per_slot = -(-per_token * context // spread)
+    free = room.free // room.unit * room.unit
+    slots = _slots(wish, room, free - fixed, per_slot)
+    each = -(-(fixed + per_slot * slots) // room.unit) * room.unit
     too_long = bool(model.context) and context > model.context
-    fits = total <= usable and not too_long
     speed = _speed(model, per_token * context // 2, room.bandwidth)
+    memory = (each * cards, free * cards)
+    places = tuple(card_place(card) for card in room.cards) or (HOST,)
     return CapacityPlan(
-        fits=fits,
+        fits=each <= free and not too_long,
         device=room.device,
         weights_bytes=model.weight_bytes,
         kv_bytes_per_token=per_token,
         kv_bytes=per_token * context * slots,
-        total_bytes=total,
-        free_bytes=usable,
+        total_bytes=memory[0],
+        free_bytes=memory[1],
         context=context,
         slots=slots,
         decode_tokens_s=speed,
         cards=tuple(card.index for card in room.cards),
         vendor=room.cards[0].vendor if room.cards else "",
-        sentence=_sentence(room, (total, usable), (slots, context, speed), too_long=too_long),
+        sentence=_sentence(room, memory, (slots, context, speed), too_long=too_long),
+        claim=dict.fromkeys(places, each),
     )
 
 
-def _slots(wish: Wish, device: str, left: int, per_slot: int) -> int:
+def _slots(wish: Wish, room: _Room, left: int, per_slot: int) -> int:
     if wish.slots is not None:
         return max(1, wish.slots)
-    usual = _DEFAULT_GPU_SLOTS if device == "gpu" else _DEFAULT_CPU_SLOTS
+    usual = _DEFAULT_GPU_SLOTS if room.cards else _DEFAULT_CPU_SLOTS
     if per_slot <= 0:
         return usual
     return max(1, min(usual, _MOST_SLOTS, left // per_slot))
@@ -211,28 +272,10 @@ def _sentence(
 
 
 def _no_card(model: ModelSummary, hardware: Hardware, wish: Wish) -> CapacityPlan:
-    groups = _groups(hardware.accelerators)
-    if groups:
-        cards = groups[-1]
-        free = sum(card.memory_free_bytes for card in cards)
-        return _fill(model, wish, _Room("gpu", free, _bandwidth(cards), cards))
+    """The plan of a model that insists on a card where there is none: nothing is free."""
     why = "; ".join(f"{found.vendor}: {found.reason}" for found in hardware.unreadable)
-    context, slots = wish.context or _DEFAULT_CONTEXT, wish.slots or 1
-    per_token = kv_bytes_per_token(model, wish.kv_bytes)
-    return CapacityPlan(
-        fits=False,
-        device="gpu",
-        weights_bytes=model.weight_bytes,
-        kv_bytes_per_token=per_token,
-        kv_bytes=per_token * context * slots,
-        total_bytes=model.weight_bytes + per_token * context * slots,
-        free_bytes=0,
-        context=context,
-        slots=slots,
-        decode_tokens_s=0.0,
-        cards=(),
-        vendor="",
-        sentence=Bilingual(
-            f"本机没有可用的加速卡。{why}", f"There is no usable accelerator here. {why}".strip()
-        ),
+    made = _fill(model, wish, _Room("gpu", 0, ()))
+    told = Bilingual(
+        f"本机没有可用的加速卡。{why}", f"There is no usable accelerator here. {why}".strip()
     )
+    return replace(made, fits=False, decode_tokens_s=0.0, sentence=told, claim={})

@@ -1,22 +1,27 @@
 """Where a model runs: threads, slots and layers from the capacity plan; never a silent fallback."""
 
-from models.capacity import Wish, gibibytes, plan
+from models.capacity import CapacityPlan, Wish, fits
 from models.engines.engine import Placement
-from models.errors import ContextTooLong, DoesNotFit, NoAccelerator
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Hardware
+from models.planning.reservations import Reservations
 
 # More than the layers of any model: llama.cpp then puts all of it on the card.
 ALL_LAYERS = 999
+# With all layers on cards the CPU only feeds them.
+_FEEDING_THREADS = 2
 
 
-def place(model: ModelSummary, hardware: Hardware, wish: Wish) -> Placement:
+def place(
+    model: ModelSummary, hardware: Hardware, wish: Wish, reserved: Reservations | None = None
+) -> Placement:
     """Decides where a model runs.
 
     Args:
         model: Shape of the model.
         hardware: Facts about the machine.
         wish: What the caller wants; `device="gpu"` insists.
+        reserved: What others hold; None for a machine of its own.
 
     Raises:
         NoAccelerator: An accelerator was asked for and none is usable; the CPU is not taken
@@ -24,23 +29,35 @@ def place(model: ModelSummary, hardware: Hardware, wish: Wish) -> Placement:
         ContextTooLong: The context asked for is longer than the model's own.
         DoesNotFit: It needs more memory than is free.
     """
-    if wish.context and model.context and wish.context > model.context:
-        raise ContextTooLong(wanted=wish.context, most=model.context)
-    made = plan(model, hardware, wish)
-    if wish.device == "gpu" and not hardware.accelerators:
-        reasons = "; ".join(f"{found.vendor}: {found.reason}" for found in hardware.unreadable)
-        raise NoAccelerator(reason_zh=reasons or "未检测到", reason_en=reasons or "none was found")
-    if not made.fits:
-        raise DoesNotFit(needed=gibibytes(made.total_bytes), free=gibibytes(made.free_bytes))
-    if made.device == "cpu":
-        return Placement(hardware.cpu.free_cores, made.slots, made.context)
+    return placement_of(fits(model, hardware, wish, reserved), hardware)
+
+
+def placement_of(plan: CapacityPlan, hardware: Hardware) -> Placement:
+    """The placement of a plan that fits; its `claim` is what to reserve for it."""
+    free = hardware.cpu.free_cores
+    if plan.device == "cpu":
+        return Placement(free, plan.slots, plan.context)
     return Placement(
-        # With all layers on cards the CPU only feeds them.
-        threads=min(hardware.cpu.free_cores, 2),
-        slots=made.slots,
-        context=made.context,
+        threads=min(free, _FEEDING_THREADS),
+        slots=plan.slots,
+        context=plan.context,
         gpu_layers=ALL_LAYERS,
-        devices=made.cards,
-        tensor_parallel=len(made.cards),
-        vendor=made.vendor,
+        devices=plan.cards,
+        tensor_parallel=len(plan.cards),
+        vendor=plan.vendor,
+        memory_share=_share(plan, hardware),
     )
+
+
+def _share(plan: CapacityPlan, hardware: Hardware) -> float:
+    """The share of each card that the plan claims: an engine that takes a share takes no more."""
+    total = max(
+        (
+            card.memory_bytes
+            for card in hardware.accelerators
+            if card.vendor == plan.vendor and card.index in plan.cards
+        ),
+        default=0,
+    )
+    claimed = max(plan.claim.values(), default=0)
+    return min(95, max(1, 100 * claimed // total)) / 100 if total else 0.9
