@@ -1,16 +1,17 @@
 """The door of the box: what every request passes before any route, and what every answer carries."""
 
-import ipaddress
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.api.errors import BodyTooLarge, HostRefused
+from appliance.api.hosts import Hosts
 from appliance.api.hot.body import read_head
-from appliance.api.hot.route import KINDS, HotRoutes
+from appliance.api.hot.kinds import KINDS
+from appliance.api.hot.route import HotRoutes
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.audit.identifiers import request_id
 
@@ -21,32 +22,6 @@ _SAFE: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-
-
-class Hosts:
-    """Which Host headers name this box: its own names, and any literal address.
-
-    A browser led here by a rebound name sends that name; an address cannot be rebound.
-    """
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = frozenset({"localhost", *(name.lower().rstrip(".") for name in names)})
-
-    def knows(self, host: bytes) -> bool:
-        """Whether the value of a Host header is one of ours."""
-        name = host.decode("latin-1").strip().lower()
-        if name.startswith("["):
-            name = name[1:].partition("]")[0]
-        else:
-            name = name.rpartition(":")[0] if name.count(":") == 1 else name
-        name = name.rstrip(".")
-        if name in self._names:
-            return True
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
 
 
 class Door:
@@ -73,7 +48,6 @@ class Door:
         self._hosts = hosts
         self._limit = limit
         self._clock = clock
-        self._known: set[bytes] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -89,14 +63,7 @@ class Door:
     def _host_known(self, scope: Scope) -> bool:
         for name, value in scope["headers"]:
             if name == b"host":
-                # The few values in use are remembered; a flood of others is not.
-                if value in self._known:
-                    return True
-                if self._hosts.knows(value):
-                    if len(self._known) < len(_SAFE) * 16:
-                        self._known.add(value)
-                    return True
-                return False
+                return self._hosts.knows(value)
         return False
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:

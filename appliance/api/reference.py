@@ -16,7 +16,7 @@ import firmware_checks
 import models
 import secure_compute
 from appliance.api.deps import Permit
-from appliance.api.hot.route import KINDS, SCOPE
+from appliance.api.hot.kinds import KINDS, SCOPE
 from appliance.api.problems import status_of
 
 _PACKAGES: Final = (appliance, eval_package, models, secure_compute, firmware_checks)

@@ -1,19 +1,17 @@
-"""Uvicorn's HTTP protocol with the limits it lacks: head size, head time, and our own words."""
+"""Uvicorn's HTTP protocol with the limits it lacks, and the short way for plain model requests."""
 
-import asyncio  # noqa: TC003  # annotates an attribute
+import asyncio
 import re
 from functools import partial
+from hashlib import sha256
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from appliance.access.errors import AccessRefused
 from appliance.api.errors import HeadersTooLarge, HeadMalformed, HeadTooSlow
+from appliance.api.hot.line import Line, ShortWay
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.errors import ApplianceError
 
@@ -28,24 +26,46 @@ _LINGER_S: Final = 2.0
 class BoxProtocol(HttpToolsProtocol):
     """One connection: a head of bounded length and time, and problems instead of plain text.
 
-    A head that comes in one piece, as nearly all do, costs nothing here.
+    A head that comes in one piece, as nearly all do, costs nothing here; a plain model request goes
+    the short way, and the full parser does not see it.
     """
 
     heads_under_way: ClassVar[int] = 0
 
-    def __init__(self, *args: Any, **named: Any) -> None:
+    def __init__(self, *args: Any, way: ShortWay | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
+        self._way = way
+        self._line: Line | None = None
+        self._peer: bytes | None = None
         self._head = 0
         self._in_head = False
+        self._between = True
         self._refused = False
         self._last = b""
+        self._used = 0.0
         self._timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
     @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Remember whose certificate the client showed."""
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        certificate = None if tls is None else tls.getpeercert(binary_form=True)
+        self._peer = None if certificate is None else sha256(certificate).digest()
+
+    @override
     def data_received(self, data: bytes) -> None:
-        """Let uvicorn read, and count what is no whole head yet."""
+        """Take the short way where it is open; else let uvicorn read, and bound its heads."""
         if self._refused:
             return
+        if self._line is not None:
+            self._line.feed(data)
+            return
+        if self._way is not None and self._between and self._is_idle():
+            head = self._way.read(data)
+            if head is not None:
+                self._begin(Line(self._way, head, data, self.transport, self._peer, self._over))
+                return
         self._last = data
         super().data_received(data)
         if self._in_head:
@@ -54,7 +74,7 @@ class BoxProtocol(HttpToolsProtocol):
     @override
     def on_message_begin(self) -> None:
         """A head begins."""
-        self._in_head = True
+        self._in_head, self._between = True, False
         super().on_message_begin()
 
     @override
@@ -66,10 +86,53 @@ class BoxProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     @override
+    def on_message_complete(self) -> None:
+        """The request is whole: another may begin."""
+        self._between = True
+        super().on_message_complete()
+
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
         self._forget_head()
+        line, self._line = self._line, None
+        if line is not None:
+            line.lost()
         super().connection_lost(exc)
+
+    @override
+    def pause_writing(self) -> None:
+        """The client reads slowly."""
+        super().pause_writing()
+        if self._line is not None:
+            self._line.pause()
+
+    @override
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        if self._line is not None:
+            self._line.resume()
+
+    @override
+    def shutdown(self) -> None:
+        """Close after the request under way, now when there is none."""
+        if self._line is not None:
+            self._line.keep_alive = False
+        else:
+            super().shutdown()
+
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        """Close what nobody has used for long; the short way only notes when it was used."""
+        left = self._used + self.timeout_keep_alive - self.loop.time()
+        if self._line is not None or left > 0:
+            wait = max(left, 1.0)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                wait, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
 
     @override
     def send_400_response(self, msg: str) -> None:
@@ -79,8 +142,38 @@ class BoxProtocol(HttpToolsProtocol):
 
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.scope["wardbox.answer"] = partial(answer_at_once, cycle)  # type: ignore[typeddict-unknown-key]
+        cycle.scope["wardbox.peer"] = self._peer  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def _begin(self, line: Line) -> None:
+        if self._timer is not None:
+            self._forget_head()
+        self._line = line
+        task = line.start(self.loop, self.server_state.default_headers)
+        self.tasks.add(task)
+
+    def _over(self, line: Line, task: asyncio.Task[None], rest: bytes) -> None:
+        """A request that went the short way is answered; go on with what came after it."""
+        self.tasks.discard(task)
+        self.server_state.total_requests += 1
+        self._line = None
+        self._used = self.loop.time()
+        if self.transport.is_closing():
+            return
+        if not line.keep_alive:
+            self._hang_up()
+            return
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        if rest:
+            self.flow.resume_reading()
+            self.data_received(rest)
 
     def _count(self, size: int) -> None:
         self._head += size
@@ -100,11 +193,10 @@ class BoxProtocol(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._timer = None
-        if self._in_head or self.cycle is None:
+        if self._in_head or (self._line is None and self._is_idle()):
             self._refuse(HeadTooSlow())
 
     def _refuse(self, error: ApplianceError) -> None:
-        self._refused = True
         self._forget_head()
         if self.transport.is_closing():
             return
@@ -113,28 +205,15 @@ class BoxProtocol(HttpToolsProtocol):
         lines = [f"HTTP/1.1 {problem.status} {problem.title}".encode(), b"connection: close"]
         lines += [name + b": " + value for name, value in headers_of(problem, len(body))]
         self.transport.write(b"\r\n".join([*lines, b"", body]))
-        # Closing at once would reset the connection before a client that still sends can read.
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Hear no more, and close once a client that still sends has had time to read."""
+        self._refused = True
+        # Closing at once would reset the connection under what was just written.
         self.loop.call_later(_LINGER_S, self.transport.close)
 
 
-def answer_at_once(
-    cycle: RequestResponseCycle, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-) -> None:
-    """Write a whole answer in one piece: what `cycle.send` does in two messages and two writes.
-
-    The headers are the box's own, so they are not searched for line ends; `content-length` is
-    among them. A body of at most some megabytes needs no pause for a slow reader.
-    """
-    if cycle.disconnected:
-        return
-    pieces = [STATUS_LINE[status]]
-    for name, value in (*cycle.default_headers, *headers):
-        pieces += (name, b": ", value, b"\r\n")
-    pieces.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
-    pieces.append(body)
-    cycle.transport.write(b"".join(pieces))
-    cycle.response_started = cycle.response_complete = True
-    cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()
+def protocol_with(way: ShortWay) -> "partial[BoxProtocol]":
+    """The protocol for a server whose plain model requests go the short way."""
+    return partial(BoxProtocol, way=way)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from appliance.api.front import Front
+    from appliance.api.hot.line import ShortWay
     from appliance.services import Services
     from appliance.settings.model import Settings
     from appliance.vault.opened import Opened
@@ -115,8 +116,8 @@ async def _live(
     gc.freeze()
     gc.set_threshold(200_000, 50, 1000)
     servers = [
-        _server(app, settings, (layout.tls_cert, layout.tls_key)),
-        _server(local_door(app), settings, None),
+        _server(app, app.short_way(local=False), settings, (layout.tls_cert, layout.tls_key)),
+        _server(local_door(app), app.short_way(local=True), settings, None),
     ]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -141,10 +142,12 @@ def _stop(front: "Front", servers: "list[uvicorn.Server]") -> None:
         server.should_exit = True
 
 
-def _server(app: object, settings: "Settings", tls: tuple[Path, Path] | None) -> "uvicorn.Server":
+def _server(
+    app: object, way: "ShortWay", settings: "Settings", tls: tuple[Path, Path] | None
+) -> "uvicorn.Server":
     import uvicorn  # noqa: PLC0415  # keeps --help light
 
-    from appliance.api.wire import BoxProtocol  # noqa: PLC0415
+    from appliance.api.wire import protocol_with  # noqa: PLC0415
 
     class Server(uvicorn.Server):
         """Two of them share a process, so neither takes the signals."""
@@ -157,7 +160,7 @@ def _server(app: object, settings: "Settings", tls: tuple[Path, Path] | None) ->
 
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application by construction
-        http=BoxProtocol,
+        http=protocol_with(way),  # type: ignore[arg-type]  # called as a class is
         ws="none",
         lifespan="off",
         log_config=None,

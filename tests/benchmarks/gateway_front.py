@@ -15,7 +15,7 @@ from appliance.access.grants import KeyWish
 from appliance.access.migrations import MIGRATIONS
 from appliance.access.service import AccessService
 from appliance.api.front import Front
-from appliance.api.wire import BoxProtocol
+from appliance.api.wire import protocol_with
 from appliance.app import create_app
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
@@ -57,11 +57,12 @@ async def _main(uds: Path, port: int, state: Path) -> None:
     notary = Notary(log, secrets.token_bytes(32), lambda: "0" * 64, "1", now)
     front = Front(Settings(), StateLayout(state), TestVault(), None, now)
     front.services = HotServicesOnly(access, serving, notary)
+    app = create_app(front)
     config = uvicorn.Config(
-        create_app(front),
+        app,
         host="127.0.0.1",
         port=port,
-        http=BoxProtocol,
+        http=protocol_with(app.short_way(local=False)),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -2,12 +2,12 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
-from starlette.types import Send
 
 from appliance.access.gate import Gate
+from appliance.api.hot.caller import Caller
 from appliance.api.hot.pump import Pump
 from appliance.api.hot.reply import plain, read_fault, read_reply, with_receipt
 from appliance.api.problems import problem_of
@@ -24,17 +24,7 @@ _STATUS: Final = {"stop": "complete", "length": "length"}
 GONE: Final = "client-gone"
 
 
-class AtOnce(Protocol):
-    """Writes a whole answer in one piece; the box's own HTTP protocol offers it in the scope."""
-
-    def __call__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        """Write it."""
-        ...
-
-
-async def answer_whole(
-    turn: Turn, access: Gate, body: bytes, send: Send, at_once: AtOnce | None
-) -> None:
+async def answer_whole(turn: Turn, access: Gate, body: bytes, caller: Caller) -> None:
     """Answer in one piece, once its record is durable.
 
     Raises:
@@ -57,16 +47,12 @@ async def answer_whole(
     meter(turn, access)
     await turn.answer(turn.answer_hash(said), status)
     whole = with_receipt(raw, turn.receipt)
-    headers = [_JSON, (b"content-length", b"%d" % len(whole)), *names(turn)]
-    if at_once is not None:
-        at_once(200, headers, whole)
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": whole})
+    headers = (_JSON, (b"content-length", b"%d" % len(whole)), *names(turn))
+    await caller.whole(200, headers, whole)
 
 
 async def answer_stream(
-    turn: Turn, access: Gate, body: bytes, send: Send, *, usage_wanted: bool
+    turn: Turn, access: Gate, body: bytes, caller: Caller, *, usage_wanted: bool
 ) -> None:
     """Answer as server-sent events.
 
@@ -82,19 +68,18 @@ async def answer_stream(
         if exchange.status != HTTPStatus.OK:
             raise refusal_of(exchange.status, await exchange.whole(), turn)
         await accepted
-        headers = [*_EVENTS, *names(turn)]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await caller.begin((*_EVENTS, *names(turn)))
         pump = Pump(turn, exchange, usage_wanted=usage_wanted)
-        await send(await _run(turn, access, pump, send))
+        await caller.end(await _run(turn, access, pump, caller))
     finally:
         exchange.abort()
 
 
-async def _run(turn: Turn, access: Gate, pump: Pump, send: Send) -> dict[str, object]:
-    """Pass the stream on and return its last message."""
+async def _run(turn: Turn, access: Gate, pump: Pump, caller: Caller) -> bytes:
+    """Pass the stream on and return its last piece."""
     status = GONE
     try:
-        await pump.run(send)
+        await pump.run(caller)
         status = pump.status
         meter(turn, access)
         await turn.answer(pump.answer_hash, status)
@@ -108,7 +93,7 @@ async def _run(turn: Turn, access: Gate, pump: Pump, send: Send) -> dict[str, ob
     except Exception as error:  # noqa: BLE001  # the API's wall, on the far side of the headers
         last = _error_event(turn, error)
         meter(turn, access)
-    return {"type": "http.response.body", "body": last, "more_body": False}
+    return last
 
 
 def _error_event(turn: Turn, error: Exception) -> bytes:

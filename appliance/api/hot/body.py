@@ -9,7 +9,7 @@ from appliance.access.errors import AccessRefused
 from appliance.api.errors import BodyTooLarge, BodyTooSlow, EncodingRefused
 
 BODY_SECONDS: Final = 30
-_LONGEST_KEY: Final = 512
+LONGEST_KEY: Final = 512
 
 
 def read_head(scope: Scope, limit: int) -> str | None:
@@ -23,7 +23,7 @@ def read_head(scope: Scope, limit: int) -> str | None:
     authorization: bytes | None = None
     for name, value in scope["headers"]:
         if name == b"authorization":
-            if authorization is not None or len(value) > _LONGEST_KEY:
+            if authorization is not None or len(value) > LONGEST_KEY:
                 raise AccessRefused
             authorization = value
         elif name == b"content-encoding" and value.strip().lower() != b"identity":

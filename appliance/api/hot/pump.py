@@ -7,8 +7,7 @@ the answer is durable: a client that saw the end of a stream can rely on its rec
 import hashlib
 from typing import Final
 
-from starlette.types import Send
-
+from appliance.api.hot.caller import Caller
 from appliance.api.hot.reply import plain, read_reply, with_receipt
 from appliance.serving.errors import EngineFaulty, EngineGone
 from appliance.serving.exchange import Exchange
@@ -39,7 +38,7 @@ class Pump:
         """The salted hash of the text that came so far."""
         return self._hash.hexdigest()
 
-    async def run(self, send: Send) -> None:
+    async def run(self, caller: Caller) -> None:
         """Pass events on until the engine says that it is done.
 
         Raises:
@@ -53,7 +52,7 @@ class Pump:
                 raise EngineGone(reason="stream ended early")
             passing = self._take(data)
             if passing:
-                await send({"type": "http.response.body", "body": passing, "more_body": True})
+                await caller.pass_on(passing)
 
     def ending(self) -> bytes:
         """The last events, with the receipt in the one that finishes the answer."""

@@ -7,26 +7,18 @@ key, scope, allow-list, quota, typed judgement of the body, engine, metering and
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from appliance.access.gate import Gate
 from appliance.api.hot.answer import GONE, answer_stream, answer_whole
-from appliance.api.hot.body import read_body, read_head
-from appliance.api.hot.departure import Departure, Departures
-from appliance.api.hot.wish import (
-    ChatWish,
-    CompletionWish,
-    EmbeddingWish,
-    ImagePart,
-    StreamOptions,
-    Wish,
-    read,
-)
+from appliance.api.hot.caller import AsgiCaller, Caller
+from appliance.api.hot.departure import Departures
+from appliance.api.hot.kinds import KINDS, SCOPE, Kind
+from appliance.api.hot.wish import ChatWish, EmbeddingWish, ImagePart, StreamOptions, Wish, read
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.audit.identifiers import request_id
 from appliance.errors import VaultLocked
@@ -34,7 +26,6 @@ from appliance.serving.errors import ModelCannot
 from appliance.serving.turn import Notary, Turn
 from appliance.serving.upstream import Upstream
 
-SCOPE: Final = "chat"
 _LOG: Final = logging.getLogger("wardbox.api.hot")
 _USAGE: Final = StreamOptions(include_usage=True)
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -71,25 +62,6 @@ class HotServices(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One route: what its body may hold and what the engine must be able to do."""
-
-    path: str
-    ability: str
-    decoder: "msgspec.json.Decoder[Any]"
-
-
-KINDS: Final = {
-    kind.path: kind
-    for kind in (
-        Kind("/v1/chat/completions", "chat", msgspec.json.Decoder(ChatWish)),
-        Kind("/v1/completions", "completions", msgspec.json.Decoder(CompletionWish)),
-        Kind("/v1/embeddings", "embeddings", msgspec.json.Decoder(EmbeddingWish)),
-    )
-}
-
-
 class HotRoutes:
     """Answers POST on the paths of `KINDS`.
 
@@ -111,35 +83,37 @@ class HotRoutes:
         self._departures = Departures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of an ASGI server."""
+        await self.serve(AsgiCaller(scope, receive, send, self._departures))
+
+    async def serve(self, caller: Caller) -> None:
         """Answer one request; every refusal and fault leaves as a problem."""
         ident = request_id(self._clock)
-        job = _Job(scope, receive, send, ident)
+        job = _Job(caller, ident)
         try:
             await self._answer(self._services(), job)
         except asyncio.CancelledError:
-            if job.departure is None or not job.departure.gone:
+            if not caller.gone:
                 raise
             if job.turn is not None and not job.turn.stream:
                 job.turn.fail(GONE)
         except Exception as error:  # noqa: BLE001  # the API's wall: no fault leaves as a traceback
             await _refuse(job, error)
         finally:
-            if job.departure is not None:
-                job.departure.stop()
+            caller.leave()
 
     async def _answer(self, services: HotServices | None, job: "_Job") -> None:
         if services is None:
             raise VaultLocked
-        access, kind = services.access, KINDS[job.scope["path"]]
-        authorization = read_head(job.scope, self._limit)
-        if authorization is None and job.scope.get("wardbox.local"):
+        caller = job.caller
+        access, kind = services.access, KINDS[caller.path]
+        authorization = caller.authorization(self._limit)
+        if authorization is None and caller.local:
             grant = access.local_grant()
         else:
             grant = access.authenticate(authorization)
         access.require(grant, SCOPE)
-        wish: Wish = read(kind.decoder, await read_body(job.receive, self._limit))
-        job.departure = Departure(job.receive)
-        self._departures.expect(job.departure)
+        wish: Wish = read(kind.decoder, await caller.body(self._limit))
         if wish.model is not None:
             access.allow(grant, wish.model)
         models = services.serving
@@ -152,10 +126,9 @@ class HotRoutes:
         upstream.enter()
         try:
             if turn.stream:
-                await answer_stream(turn, access, body, job.send, usage_wanted=_usage(wish))
+                await answer_stream(turn, access, body, caller, usage_wanted=_usage(wish))
             else:
-                at_once = job.scope.get("wardbox.answer")
-                await answer_whole(turn, access, body, job.send, at_once)
+                await answer_whole(turn, access, body, caller)
         finally:
             upstream.leave()
 
@@ -163,15 +136,12 @@ class HotRoutes:
 class _Job:
     """What the wall needs to know when something ends a request."""
 
-    __slots__ = ("departure", "ident", "receive", "scope", "send", "turn")
+    __slots__ = ("caller", "ident", "turn")
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, ident: str) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.send = send
+    def __init__(self, caller: Caller, ident: str) -> None:
+        self.caller = caller
         self.ident = ident
         self.turn: Turn | None = None
-        self.departure: Departure | None = None
 
 
 def _require_abilities(upstream: Upstream, kind: Kind, wish: Wish) -> None:
@@ -214,6 +184,4 @@ async def _refuse(job: _Job, error: Exception) -> None:
     if job.turn is not None:
         job.turn.fail(problem.code)
     body = body_of(problem)
-    headers = headers_of(problem, len(body))
-    await job.send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await job.send({"type": "http.response.body", "body": body})
+    await job.caller.whole(problem.status, headers_of(problem, len(body)), body)

@@ -18,7 +18,8 @@ from appliance.access.grants import KeyWish
 from appliance.access.service import AccessService
 from appliance.api.door import local_door
 from appliance.api.front import Front
-from appliance.api.wire import BoxProtocol
+from appliance.api.hot.line import ShortWay
+from appliance.api.wire import protocol_with
 from appliance.app import BoxApi, create_app
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
@@ -238,7 +239,10 @@ async def live_box(
     uds = socket.socket(socket.AF_UNIX)
     path = tmp / "box.sock"
     uds.bind(str(path))
-    servers = [_server(app, tcp), _server(local_door(app), uds)]
+    servers = [
+        _server(app, app.short_way(local=False), tcp),
+        _server(local_door(app), app.short_way(local=True), uds),
+    ]
     tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]
     while not all(one.started for one, _ in servers):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
@@ -264,14 +268,14 @@ async def live_box(
                 engine.close()
 
 
-def _server(app: Any, sock: socket.socket) -> tuple[uvicorn.Server, socket.socket]:
+def _server(app: Any, way: ShortWay, sock: socket.socket) -> tuple[uvicorn.Server, socket.socket]:
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self):
             yield
 
     config = uvicorn.Config(
-        app, http=BoxProtocol, loop="asyncio", lifespan="off", log_config=None, ws="none",
+        app, http=protocol_with(way), loop="asyncio", lifespan="off", log_config=None, ws="none",
         access_log=False, server_header=False,
     )  # fmt: skip
     return Server(config), sock

@@ -1,0 +1,122 @@
+"""Who is on the other end of a model request: how its body is read and its answer is written."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+
+from appliance.api.hot.body import read_body, read_head
+from appliance.api.hot.departure import Departure, Departures
+
+Headers = Sequence[tuple[bytes, bytes]]
+Message: Final = "http.response.body"
+
+
+class Caller(Protocol):
+    """One request and the way back. `gone` says that its task was cancelled for a client that left."""
+
+    @property
+    def path(self) -> str:
+        """The path that was asked for."""
+        ...
+
+    @property
+    def local(self) -> bool:
+        """Whether it came over the local Unix socket."""
+        ...
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client hung up, for which the request's task was cancelled."""
+        ...
+
+    def authorization(self, limit: int) -> str | None:
+        """Judge the head; return the Authorization header. Raises BodyTooLarge and the like."""
+        ...
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body. Raises BodyTooLarge, BodyTooSlow."""
+        ...
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Write a whole answer; content-length is among the headers."""
+        ...
+
+    async def begin(self, headers: Headers) -> None:
+        """Begin a streamed answer, status 200."""
+        ...
+
+    async def pass_on(self, data: bytes) -> None:
+        """Write a piece of a streamed answer; waits for a slow reader."""
+        ...
+
+    async def end(self, data: bytes) -> None:
+        """Write the last piece of a streamed answer."""
+        ...
+
+    def leave(self) -> None:
+        """The request is over, however it went."""
+        ...
+
+
+class AsgiCaller(Caller):
+    """A request that came through the full HTTP parser, as an ASGI server hands it over."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, departures: Departures) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._departures = departures
+        self._departure: Departure | None = None
+
+    @property
+    @override
+    def path(self) -> str:
+        path: str = self._scope["path"]
+        return path
+
+    @property
+    @override
+    def local(self) -> bool:
+        return bool(self._scope.get("wardbox.local"))
+
+    @property
+    @override
+    def gone(self) -> bool:
+        return self._departure is not None and self._departure.gone
+
+    @override
+    def authorization(self, limit: int) -> str | None:
+        return read_head(self._scope, limit)
+
+    @override
+    async def body(self, limit: int) -> bytes:
+        body = await read_body(self._receive, limit)
+        self._departure = Departure(self._receive)
+        self._departures.expect(self._departure)
+        return body
+
+    @override
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": list(headers)}
+        )
+        await self._send({"type": Message, "body": body})
+
+    @override
+    async def begin(self, headers: Headers) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+
+    @override
+    async def pass_on(self, data: bytes) -> None:
+        await self._send({"type": Message, "body": data, "more_body": True})
+
+    @override
+    async def end(self, data: bytes) -> None:
+        await self._send({"type": Message, "body": data, "more_body": False})
+
+    @override
+    def leave(self) -> None:
+        if self._departure is not None:
+            self._departure.stop()

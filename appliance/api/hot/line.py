@@ -1,0 +1,208 @@
+"""The short way in: plain model requests are read and answered on the connection, without ASGI.
+
+An ASGI server makes a scope, a cycle, an event and two messages for each request, which costs more
+than all that the gateway does. What comes here is plain (see `head`); everything else, and whatever
+stands on the same connection later, goes through the full parser as before.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from appliance.access.errors import AccessRefused
+from appliance.api.errors import BodyTooSlow
+from appliance.api.hosts import Hosts
+from appliance.api.hot.body import BODY_SECONDS, LONGEST_KEY
+from appliance.api.hot.caller import Caller, Headers
+from appliance.api.hot.head import Head, read_plain_head
+from appliance.api.hot.kinds import KINDS
+from appliance.api.hot.route import HotRoutes
+
+_AHEAD: Final = 65_536
+"""Bytes of later requests that are kept while one is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShortWay:
+    """What a line needs of the box.
+
+    Args:
+        routes: the model routes.
+        hosts: which Host headers name this box.
+        limit: longest body in bytes.
+        local: whether callers reach it over the local Unix socket.
+    """
+
+    routes: HotRoutes
+    hosts: Hosts
+    limit: int
+    local: bool
+
+    def read(self, data: bytes) -> Head | None:
+        """The head of a request that may go the short way."""
+        head = read_plain_head(data)
+        if head is None or head.path not in KINDS or head.length > self.limit:
+            return None
+        return head if self.local or self.hosts.knows(head.host) else None
+
+
+Over = Callable[["Line", asyncio.Task[None], bytes], None]
+
+
+class Line(Caller):
+    """One request on its connection: takes what comes of its body, writes its answer.
+
+    Args:
+        way: what it needs of the box.
+        head: the head that was read.
+        data: all that came, from the head's first byte on.
+        transport: the connection.
+        peer: SHA-256 of the client's certificate, or None.
+        over: called once it is answered, with its task and the bytes that came after it.
+    """
+
+    __slots__ = (
+        "_data", "_dates", "_drained", "_gone", "_head", "_over", "_paused", "_task", "_transport",
+        "_waiter", "_way", "keep_alive", "peer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        way: ShortWay,
+        head: Head,
+        data: bytes,
+        transport: asyncio.Transport,
+        peer: bytes | None,
+        over: Over,
+    ) -> None:
+        self.keep_alive = head.keep_alive
+        self.peer = peer
+        self._way = way
+        self._head = head
+        self._data = data
+        self._transport = transport
+        self._dates: Headers = ()
+        self._over = over
+        self._gone = False
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # What the connection reports
+
+    def start(self, loop: asyncio.AbstractEventLoop, dates: Headers) -> asyncio.Task[None]:
+        """Begin to answer; `dates` are the headers that every answer of the server carries."""
+        self._dates = dates
+        self._task = loop.create_task(self._way.routes.serve(self))
+        return self._task
+
+    def feed(self, data: bytes) -> None:
+        """Take what came next: the rest of the body, or what a hasty client sent after it."""
+        self._data += data
+        if self._waiter is not None and self._missing <= 0 and not self._waiter.done():
+            self._waiter.set_result(None)
+        if -self._missing > _AHEAD:
+            self._transport.pause_reading()
+
+    def lost(self) -> None:
+        """The client hung up."""
+        self._gone = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause(self) -> None:
+        """The client reads slowly: write no more."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """The client has caught up."""
+        self._paused = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # What the route asks for
+
+    @property
+    @override
+    def path(self) -> str:
+        return self._head.path
+
+    @property
+    @override
+    def local(self) -> bool:
+        return self._way.local
+
+    @property
+    @override
+    def gone(self) -> bool:
+        return self._gone
+
+    @property
+    def _missing(self) -> int:
+        """Bytes of the body that have not come; negative when more came."""
+        head = self._head
+        return head.start + head.length - len(self._data)
+
+    @override
+    def authorization(self, limit: int) -> str | None:
+        value = self._head.authorization
+        if value is None:
+            return None
+        if len(value) > LONGEST_KEY:
+            raise AccessRefused
+        return value.decode("latin-1")
+
+    @override
+    async def body(self, limit: int) -> bytes:
+        head = self._head
+        if self._missing > 0:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    await self._waiter
+            except TimeoutError:
+                raise BodyTooSlow(seconds=BODY_SECONDS) from None
+        return self._data[head.start : head.start + head.length]
+
+    @override
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        if self._missing > 0:
+            # Refused before its body came: what still comes of it is no request.
+            self.keep_alive = False
+        self._transport.write(b"".join((*self._answer_head(status, headers), b"\r\n", body)))
+
+    @override
+    async def begin(self, headers: Headers) -> None:
+        head = self._answer_head(200, headers)
+        self._transport.write(b"".join((*head, b"transfer-encoding: chunked\r\n\r\n")))
+
+    @override
+    async def pass_on(self, data: bytes) -> None:
+        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        if self._paused:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+
+    @override
+    async def end(self, data: bytes) -> None:
+        self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+    @override
+    def leave(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            head = self._head
+            self._over(self, task, self._data[head.start + head.length :])
+
+    def _answer_head(self, status: int, headers: Headers) -> list[bytes]:
+        pieces = [STATUS_LINE[status]]
+        for name, value in (*self._dates, *headers):
+            pieces += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            pieces.append(b"connection: close\r\n")
+        return pieces
