@@ -40,6 +40,9 @@ _ANSWER: Final = (
 _JOB: Final = ("code", "kind")
 _SHELF: Final = ("digest", "ok")
 _BUNDLE: Final = ("code", "version")
+_DEPLOYED: Final = ("revision", "targets")
+_ADAPTER: Final = ("base", "digest")
+_LEASE: Final = ("holder", "purpose")
 
 KINDS: Final = (
     Kind("box:audit:start", "日志已打开。", "The log was opened.", ("size", "version")),
@@ -108,6 +111,26 @@ KINDS: Final = (
     Kind("model:shelf:admit", "模型上架。", "A model was put on the shelf.", _SHELF),
     Kind("model:shelf:remove", "模型下架。", "A model was taken off the shelf.", _SHELF),
     Kind("model:shelf:verify", "重新校验模型文件。", "A model was rehashed.", _SHELF),
+    Kind("model:engine:load", "加载模型。", "A model was loaded.", ("code",)),
+    Kind("model:engine:unload", "卸载模型。", "A model was let go.", ("code",)),
+    Kind("model:engine:evict", "为其他模型让出内存。", "It made room for another.", ("code",)),
+    Kind("model:engine:fail", "模型加载失败。", "A model could not be loaded.", ("code",)),
+    Kind("model:engine:pin", "模型常驻。", "A model was pinned.", ("code",)),
+    Kind("model:engine:unpin", "取消模型常驻。", "A model was unpinned.", ("code",)),
+    Kind("model:deployment:apply", "设置服务名。", "A served name was given targets.", _DEPLOYED),
+    Kind("model:deployment:revert", "服务名恢复上一版。", "A served name was put back.", _DEPLOYED),
+    Kind("model:deployment:drain", "服务名停止接收。", "A served name was drained.", _DEPLOYED),
+    Kind("model:deployment:withdraw", "撤销服务名。", "A served name was withdrawn.", _DEPLOYED),
+    Kind("model:adapter:register", "登记适配器。", "An adapter was registered.", _ADAPTER),
+    Kind("model:adapter:approve", "批准适配器。", "An adapter was approved.", _ADAPTER),
+    Kind("model:adapter:load", "加载适配器。", "An adapter was loaded.", _ADAPTER),
+    Kind("model:adapter:promote", "适配器上线。", "An adapter was promoted.", _ADAPTER),
+    Kind("model:adapter:revert", "适配器下线。", "An adapter was taken back.", _ADAPTER),
+    Kind("model:adapter:remove", "删除适配器。", "An adapter was removed.", _ADAPTER),
+    Kind("lease:hold:take", "占用资源。", "Memory and cores were lent.", _LEASE),
+    Kind("lease:hold:yield", "请求让出资源。", "A holder was asked to give back.", _LEASE),
+    Kind("lease:hold:release", "归还资源。", "A lease was given back.", _LEASE),
+    Kind("lease:window:set", "更改运行时段。", "A purpose was given hours.", ("window",)),
     Kind("job:run:submit", "提交任务。", "A job was submitted.", _JOB),
     Kind("job:run:start", "任务开始。", "A job started.", _JOB),
     Kind("job:run:finish", "任务完成。", "A job finished.", _JOB),

@@ -1,21 +1,30 @@
 """The catalogue, the typed functions and the page agree."""
 
+import importlib
 import inspect
+import pkgutil
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
 
+import appliance.audit
 from appliance.audit import events
 from appliance.audit.catalogue import KINDS, reference_markdown
 from secure_compute.canonical import canonical_bytes
 from tests.appliance.audit.conftest import completion
 
 SAMPLES = {int: 3, str: "x", bool: True, list[str]: ["a"], str | None: None}
+MODULES = [
+    importlib.import_module(f"appliance.audit.{found.name}")
+    for found in pkgutil.iter_modules(appliance.audit.__path__)
+    if found.name.startswith("events")
+]
 FUNCTIONS = [
     function
-    for name, function in vars(events).items()
-    if inspect.isfunction(function) and function.__module__ == events.__name__
+    for module in MODULES
+    for function in vars(module).values()
+    if inspect.isfunction(function) and function.__module__ == module.__name__
 ]
 
 
