@@ -63,6 +63,16 @@ class UserExists(ApplianceError):
     way_out_en = "Choose another name."
 
 
+class UserExternal(ApplianceError):
+    """A person of an outside directory: the password is the directory's business."""
+
+    code = "access.user-external"
+    zh = "用户 {name} 由外部目录管理。"
+    en = "The user {name} belongs to an outside directory."
+    way_out_zh = "请在该目录中更改密码。"
+    way_out_en = "Change the password in that directory."
+
+
 class UserUnknown(ApplianceError):
     """A name nobody has."""
 

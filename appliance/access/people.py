@@ -11,6 +11,7 @@ from appliance.access.errors import (
     LockedOut,
     RoleUnknown,
     UserExists,
+    UserExternal,
     UserNameMalformed,
     UserUnknown,
     WeakPassword,
@@ -20,7 +21,9 @@ from appliance.access.store import AccessStore, Failures, StoredSession
 
 MIN_PASSWORD: Final = 10
 MAX_PASSWORD: Final = 256
-_NAME = re.compile(
+# Stands where a password hash would for people of an outside directory: no password fits it.
+EXTERNAL: Final = "external:"
+NAME: Final = re.compile(
     r"[^\s\x00-\x1f\x7f:/\\'\"<>\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]{1,64}"
 )
 
@@ -80,9 +83,9 @@ class People:
 
     def create(self, name: str, password: str, role: str) -> None:
         """Let a person in. Raises UserNameMalformed, RoleUnknown, WeakPassword or UserExists."""
-        if _NAME.fullmatch(name) is None:
+        if NAME.fullmatch(name) is None:
             raise UserNameMalformed
-        self._check_role(role)
+        self.check_role(role)
         self._check_password(password, name)
         encoded = self._passwords.hash(password)
         if not self._store.add_user(name, role, encoded, self._clock()):
@@ -95,26 +98,31 @@ class People:
         name = name[:256].encode("utf-8", "replace").decode()
         password = password[: MAX_PASSWORD + 1]
         # Counted before the password is looked at: parallel guesses cannot outrun the count.
-        self._count(name, now)
+        self.count(name)
         stored = self._store.user(name)
+        if stored is not None and stored[1].startswith(EXTERNAL):
+            stored = None  # the directory alone opens this account
         known = self._passwords.verify(self._nobody if stored is None else stored[1], password)
         if stored is None or not known:
             raise AccessRefused
         self._store.clear_failures(name)
         if self._passwords.outdated(stored[1]):
             self._store.upgrade_password(name, self._passwords.hash(password))
-        return self._open(name, stored[0], now)
+        return self.open(name, stored[0], now)
 
     def set_password(self, name: str, password: str) -> None:
         """Replace a password; every session of the person is dead in the database after it."""
         self._known(name)
+        stored = self._store.user(name)
+        if stored is not None and stored[1].startswith(EXTERNAL):
+            raise UserExternal(name=name)
         self._check_password(password, name)
         self._store.set_password(name, self._passwords.hash(password))
 
     def set_role(self, name: str, role: str) -> list[str]:
         """Change a role; return the ids of the person's keys, which are revoked by it."""
         self._known(name)
-        self._check_role(role)
+        self.check_role(role)
         return self._store.set_role(name, role, self._clock())
 
     def remove(self, name: str) -> list[str]:
@@ -122,15 +130,17 @@ class People:
         self._known(name)
         return self._store.set_role(name, None, self._clock())
 
-    def _open(self, name: str, role: str, now: float) -> SignedIn:
+    def open(self, name: str, role: str, now: float, lasts_s: float | None = None) -> SignedIn:
+        """Open a session of a person who is known to be that person; `lasts_s` may shorten it."""
         minted: Minted = mint(SESSION_PREFIX)
-        session = StoredSession(
-            minted.id, name, minted.salt, minted.digest, now + self._rules.session_s, now
-        )
+        lasts = min(self._rules.session_s, lasts_s or self._rules.session_s)
+        session = StoredSession(minted.id, name, minted.salt, minted.digest, now + lasts, now)
         self._store.add_session(session)
         return SignedIn(session, minted.token, role)
 
-    def _count(self, name: str, now: float) -> None:
+    def count(self, name: str) -> None:
+        """Count an attempt under a name, known or not. Raises LockedOut."""
+        now = self._clock()
         with self._store.change():
             failures = self._store.failures(name)
             if failures.locked_until > now:
@@ -147,7 +157,8 @@ class People:
             raise UserUnknown(name=name)
 
     @staticmethod
-    def _check_role(role: str) -> None:
+    def check_role(role: str) -> None:
+        """Raise RoleUnknown unless there is such a role."""
         if role not in ROLES:
             raise RoleUnknown(role=role[:64], roles=", ".join(ROLES))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from appliance.access.credentials import KEY_PREFIX, mint, token_id
 from appliance.access.errors import AccessForbidden, AccessRefused, KeyUnknown, LockedOut
+from appliance.access.external import ExternalPeople, folded
 from appliance.access.gate import ANONYMOUS, LOCAL, Audit, Gate
 from appliance.access.grants import (
     CreatedKey,
@@ -53,6 +54,7 @@ class AccessService(Gate):
         super().__init__(AccessStore(db), audit, clock)
         self._rules = rules or SignInRules()
         self._people = People(self._store, passwords or Argon2Passwords(), self._rules, clock)
+        self._external = ExternalPeople(self._store, self._people, clock)
         self._load()
         self._start()
 
@@ -113,6 +115,49 @@ class AccessService(Gate):
         """Remove a person; their sessions and their keys end at once."""
         self._forget(name, self._people.remove(name))
         self._record(_user_change(by.actor, name, "removed"))
+
+    # People of an outside directory -------------------------------------------------------------
+
+    def attempt(self, name: str, source: str) -> None:
+        """Count a sign-in before the directory is asked, as for local names. Raises LockedOut."""
+        self._people.count(f"{source}:{folded(name[:256])}")
+
+    def open_session_for(
+        self, name: str, role: str, source: str, lasts_s: float | None = None
+    ) -> Session:
+        """Open a session of a person whom the directory `source` has vouched for.
+
+        A role that has changed ends the sessions and keys they had.
+
+        Raises:
+            UserExists: A local account, or one of another directory, has this name.
+            UserNameMalformed, RoleUnknown: The directory says what cannot be.
+        """
+        known = self._store.user(name)
+        if known is not None and known[0] != role and self._external.known(name, source):
+            self._forget(name, self._people.set_role(name, role))
+        opened = self._external.enter(name, role, source, lasts_s)
+        self._store.clear_failures(f"{source}:{folded(name)}")
+        self._record(events.session_open(f"user:{name}", None, role=role))
+        self._open(opened.session, role)
+        return Session(opened.token, opened.session.expires, role, ROLES[role])
+
+    def close_sessions_of(
+        self, name: str, reason: str = "directory", *, keys: bool = False
+    ) -> None:
+        """End every session of a person at once, and with `keys` every key they made.
+
+        The account stays; unknown names are ignored.
+        """
+        known = self._store.user(name)
+        if known is None:
+            return
+        if keys:
+            self._forget(name, self._people.set_role(name, known[0]))
+        else:
+            self._index.drop_actor(f"user:{name}")
+            self._store.drop_sessions_of(name)
+        self._record(events.session_close(f"user:{name}", None, reason=reason))
 
     # Keys ---------------------------------------------------------------------------------------
 

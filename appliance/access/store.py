@@ -154,6 +154,11 @@ class AccessStore:
         with self._db.write() as tx:
             tx.execute("DELETE FROM access_sessions WHERE id = ?", [identity])
 
+    def drop_sessions_of(self, name: str) -> None:
+        """Delete every session of a person."""
+        with self._db.write() as tx:
+            tx.execute("DELETE FROM access_sessions WHERE name = ?", [name])
+
     def touch_sessions(self, seen: Iterable[tuple[str, float]]) -> None:
         """Store the last use of sessions."""
         with self._db.write() as tx:

@@ -21,6 +21,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "access.refused": HTTPStatus.UNAUTHORIZED,
     "access.user-exists": HTTPStatus.CONFLICT,
     "access.user-external": HTTPStatus.CONFLICT,
+    "access.user-external": HTTPStatus.CONFLICT,
     "access.user-unknown": HTTPStatus.NOT_FOUND,
     "audit": HTTPStatus.INTERNAL_SERVER_ERROR,
     "audit.entry-unknown": HTTPStatus.NOT_FOUND,
