@@ -40,6 +40,7 @@ _ANSWER: Final = (
 _JOB: Final = ("code", "kind")
 _SHELF: Final = ("digest", "ok")
 _BUNDLE: Final = ("code", "version")
+_ALERT: Final = ("alert", "rule")
 _DEPLOYED: Final = ("revision", "targets")
 _ADAPTER: Final = ("base", "digest")
 _LEASE: Final = ("holder", "purpose")
@@ -144,6 +145,9 @@ KINDS: Final = (
     Kind("update:bundle:verify", "更新包校验通过。", "An update was verified.", _BUNDLE),
     Kind("update:bundle:refuse", "更新包被拒绝。", "An update was refused.", _BUNDLE),
     Kind("update:bundle:apply", "更新包已应用。", "An update was applied.", _BUNDLE),
+    Kind("alert:rule:raise", "告警触发。", "An alert was raised.", _ALERT),
+    Kind("alert:rule:clear", "告警解除。", "An alert was cleared.", _ALERT),
+    Kind("alert:rule:acknowledge", "告警已由人确认。", "A person took note of an alert.", _ALERT),
 )
 
 

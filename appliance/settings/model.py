@@ -13,6 +13,7 @@ MINIMUM_RETENTION_DAYS: Final = 183
 _ORIGIN = r"^[a-z0-9][a-z0-9._/-]{2,99}$"
 _MODEL_ID = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _HOST = r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$"
+_COLLECTOR = r"^(https?://[0-9a-fA-F.:\[\]]+)?$"
 _BOX_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
@@ -151,6 +152,20 @@ class ModelSettings(Section):
     )
 
 
+class TelemetrySettings(Section):
+    """What the box tells those who watch over it."""
+
+    traces_endpoint: Annotated[str, StringConstraints(pattern=_COLLECTOR)] = _told(
+        "",
+        "接收追踪数据(OTLP/HTTP)的内网地址,如 http://10.0.0.5:4318;不填则关闭。",
+        "Collector of traces (OTLP/HTTP) inside the hospital, as http://10.0.0.5:4318; off when not given.",
+        max_length=200,
+    )
+    traces_share: float = _told(
+        1.0, "被追踪的请求比例。", "Share of requests that are traced.", ge=0, le=1
+    )
+
+
 class Settings(BaseSettings):
     """All settings. `appliance.settings.reading.load` is the only place that makes them."""
 
@@ -162,6 +177,7 @@ class Settings(BaseSettings):
     engines: EngineSettings = EngineSettings()
     jobs: JobSettings = JobSettings()
     audit: AuditSettings = AuditSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     @override
