@@ -63,7 +63,6 @@ async def test_a_person_signs_in_and_out_by_name(box: FakeBox) -> None:
         app.screen.query_one("#password", Input).value = "wrong"
         await pilot.click("#sign-in")
         await until(pilot, lambda: "姓名或密码不对" in text(app, "#said"))
-        # The refusal moved the button; the keyboard does not care.
         app.screen.query_one("#password", Input).value = PASSPHRASE
         app.screen.query_one("#password", Input).focus()
         await pilot.press("enter")
@@ -84,6 +83,19 @@ async def test_no_box_is_a_sentence_and_its_coming_is_noticed() -> None:
         await box.start()
         await enter(pilot)
     await box.close()
+
+
+async def test_what_is_said_moves_no_button(box: FakeBox) -> None:
+    app = console_on(box, local=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#sign-in").region.height)
+        before = app.screen.query_one("#sign-in").region
+        app.screen.query_one("#name", Input).value = "李明"
+        app.screen.query_one("#password", Input).value = "wrong"
+        await pilot.click("#sign-in")
+        await until(pilot, lambda: "姓名或密码不对" in text(app, "#said"))
+        await until(pilot, lambda: app.screen.query_one("#said").region.height > 1)
+        assert app.screen.query_one("#sign-in").region == before
 
 
 @pytest.mark.parametrize("mode", ["overview", "draft", "jobs", "audit"])
