@@ -1,11 +1,15 @@
 """The settings of a box: every field with its meaning, unit and bounds, frozen once read."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
+
+from appliance.settings.field import Section
+from appliance.settings.field import told as _told
+from appliance.settings.signin import LdapSettings, OidcSettings, TlsSettings
 
 MINIMUM_RETENTION_DAYS: Final = 183
 """Six months, rounded up: MLPS 2.0 (GB/T 22239-2019) and the Cybersecurity Law of China, art. 23."""
@@ -15,18 +19,6 @@ _MODEL_ID = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _HOST = r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$"
 _COLLECTOR = r"^(https?://[0-9a-fA-F.:\[\]]+)?$"
 _BOX_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
-
-
-def _told(default: object, zh: str, en: str, unit: str = "", **bounds: Any) -> Any:
-    """A field that says in both languages what it means and in which unit it is given."""
-    told: dict[str, Any] = {"zh": zh, "en": en, "unit": unit}
-    return Field(default, description=f"{zh} {en}", json_schema_extra=told, **bounds)
-
-
-class Section(BaseModel):
-    """One table of the settings file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class ServerSettings(Section):
@@ -178,6 +170,9 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    tls: TlsSettings = TlsSettings()
+    ldap: LdapSettings = LdapSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @classmethod
     @override

@@ -133,14 +133,22 @@ def _check_no_switch(key: str, values: Mapping[str, Any], source: str) -> None:
 
 
 def _from_text(key: str, text: str) -> object:
-    if key != "server.names":
-        return None if key == "engines.threads" and not text.strip() else text
-    if text.lstrip().startswith("["):
+    default = _default_of(key)
+    if not isinstance(default, list | dict):
+        return None if default is None and not text.strip() else text
+    if text.lstrip().startswith(("[", "{")):
         try:
             return json.loads(text)
         except ValueError:
             return text
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _default_of(key: str) -> object:
+    wanted, _, name = key.partition(".")
+    return next(
+        model.model_fields[name].default for section, model in sections() if section == wanted
+    )
 
 
 def _fill(values: dict[str, dict[str, Any]]) -> None:
@@ -178,6 +186,7 @@ _CHINESE: Final = {
     "string_too_long": "太长",
     "too_long": "项目过多",
     "list_type": "应为列表",
+    "dict_type": "应为一个表",
     "literal_error": "只能是 {expected}",
     "path_type": "应为路径",
     "model_type": "应为一个表",
