@@ -4,7 +4,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
-from models.hardware.bandwidth import known_bandwidth
+from models.hardware.datasheets import known_bandwidth
 from models.hardware.facts import Accelerator, Unreadable
 
 VENDOR: Final = "nvidia"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from models.hardware.bandwidth import known_bandwidth
+from models.hardware.datasheets import known_bandwidth
 from models.hardware.facts import Accelerator, Unreadable
 from models.hardware.tools import MEBIBYTE, OutputUnknown, ToolRunner, cells, first_number
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.hardware.bandwidth import known_bandwidth
+from models.hardware.datasheets import known_bandwidth
 from models.hardware.detect import detect_hardware
 from models.hardware.facts import Unreadable
 from models.hardware.host import read_cpu, read_memory
