@@ -30,6 +30,7 @@ from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
 from appliance.specialists.author import Ask, Written
+from appliance.telemetry.migrations import MIGRATIONS as TELEMETRY
 from appliance.tuning.kind import TRAINING, Workshop
 from appliance.updates.migrations import MIGRATIONS as UPDATES
 from appliance.updates.service import Places, UpdateService
@@ -46,7 +47,7 @@ POLICY: Final = "1"
 NIGHTLY: Final = "30 3 * * *"
 WEEKLY: Final = "45 3 * * 0"
 USAGE_KEPT_S: Final = 3 * 366 * 86_400.0
-MIGRATIONS: Final = (*ACCESS, *JOBS, *EXAMINATION, *POSTURE, *UPDATES)
+MIGRATIONS: Final = (*ACCESS, *JOBS, *EXAMINATION, *POSTURE, *UPDATES, *TELEMETRY)
 REFERENCE: Final = Path(models.__path__[0]) / "reference_model"
 
 

@@ -22,6 +22,9 @@ SCOPES: Final[frozenset[str]] = frozenset(
         "evaluation:read",
         "evaluation:write",
         "tuning:write",
+        "alerts:read",
+        "alerts:write",
+        "metrics",
     }
 )
 
@@ -43,11 +46,22 @@ ROLES: Final[dict[str, frozenset[str]]] = {
             "evaluation:read",
             "evaluation:write",
             "tuning:write",
+            "alerts:read",
+            "alerts:write",
+            "metrics",
         }
     ),
     "clinician": frozenset({"chat", "models:read", "specialists", "system:read"}),
     "auditor": frozenset(
-        {"models:read", "audit:read", "audit:export", "system:read", "jobs:read", "evaluation:read"}
+        {
+            "models:read",
+            "audit:read",
+            "audit:export",
+            "system:read",
+            "jobs:read",
+            "evaluation:read",
+            "alerts:read",
+        }
     ),
     "application": frozenset({"chat", "models:read", "specialists", "system:read"}),
 }

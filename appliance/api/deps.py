@@ -67,6 +67,8 @@ RequestId = Annotated[str, Depends(request_id_of)]
 Local = Annotated[bool, Depends(is_local)]
 LocalDoor = Annotated[None, Depends(local_only)]
 
+AlertReader = Annotated[Grant, Depends(Permit("alerts:read"))]
+AlertWriter = Annotated[Grant, Depends(Permit("alerts:write"))]
 AuditReaderGrant = Annotated[Grant, Depends(Permit("audit:read"))]
 AuditExporter = Annotated[Grant, Depends(Permit("audit:export"))]
 ChatCaller = Annotated[Grant, Depends(Permit("chat"))]
