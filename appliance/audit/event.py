@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 Detail = str | int | bool | None | list["Detail"] | dict[str, "Detail"]
 
@@ -33,8 +33,7 @@ class Event:
     details: Mapping[str, Detail] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """Where an event stands in the log, known once it is durable.
 
     Args:

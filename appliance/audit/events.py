@@ -1,7 +1,6 @@
 """The events of the box, one typed function per tag; docs/reference/audit-events.md lists them."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from appliance.audit.event import Detail, Event
 
@@ -117,8 +116,7 @@ def completion_accept(actor: str, request_id: str, *, route: str, model: str) ->
     return Event("model:completion:accept", actor, None, request_id, details)
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """What is recorded of one answer; digests and counts, never its text.
 
     Args:

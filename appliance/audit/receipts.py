@@ -45,7 +45,7 @@ def resolve(reader: AuditReader, receipt_id: str) -> Receipt:
 
     Args:
         reader: the log.
-        receipt_id: "rcp_" and 24 characters.
+        receipt_id: "rcp_" and 30 hexadecimal digits.
 
     Raises:
         AuditEntryUnknown: the log names no such receipt.
