@@ -34,11 +34,14 @@ class ModelForbidden(ApplianceError):
 
 
 class QuotaExceeded(ApplianceError):
-    """A key that used up its minute; `facts["retry_after_s"]` says when to come back."""
+    """A key that used up a limit; `facts["retry_after_s"]` says when to come back.
+
+    `facts["limit"]` is "requests" or "tokens", `facts["window"]` "minute", "day" or "month".
+    """
 
     code = "access.quota-exceeded"
-    zh = "已超过每分钟限额({limit_zh})。"
-    en = "The limit per minute is used up ({limit})."
+    zh = "此密钥每{window_zh}的{limit_zh}限额已用完。"
+    en = "The limit of {limit} per {window} is used up."
     way_out_zh = "请在 {retry_after_s} 秒后重试。"
     way_out_en = "Try again in {retry_after_s} seconds."
 
@@ -131,3 +134,23 @@ class KeyWishInvalid(ApplianceError):
     en = "The key cannot be made: {reason_en}."
     way_out_zh = "请更正后重试。"
     way_out_en = "Correct it and try again."
+
+
+class PasswordExpired(ApplianceError):
+    """A signed-in person whose password is too old, or was given for one time only."""
+
+    code = "access.password-expired"
+    zh = "密码已到期或为临时密码,须先更换。"
+    en = "The password is too old or was a temporary one; change it first."
+    way_out_zh = "请用 PUT /api/v1/users/me/password 更换,或运行 `wardbox user password`。"
+    way_out_en = "Change it with PUT /api/v1/users/me/password or `wardbox user password`."
+
+
+class TotpEnrolmentDue(ApplianceError):
+    """A signed-in person whose role demands a second factor that is not set up yet."""
+
+    code = "access.totp-enrolment-due"
+    zh = "您的角色要求动态口令,须先绑定。"
+    en = "Your role asks for one-time codes; set them up first."
+    way_out_zh = "请用 POST /api/v1/users/me/totp 绑定,并用一个动态口令确认。"
+    way_out_en = "Set them up with POST /api/v1/users/me/totp and confirm with one code."

@@ -9,23 +9,32 @@ from appliance.access.errors import (
     AccessForbidden,
     AccessRefused,
     ModelForbidden,
+    PasswordExpired,
     QuotaExceeded,
+    TotpEnrolmentDue,
 )
 from appliance.access.grants import Grant
-from appliance.access.index import Credential, CredentialIndex
+from appliance.access.index import CredentialIndex
 from appliance.access.metering import Meter, Ticker
+from appliance.access.quota import Exhausted, Header
 from appliance.access.roles import LOCAL_ROLE, SCOPES
-from appliance.access.store import AccessStore
+from appliance.access.usage_store import UsageStore
 from appliance.audit import events
 from appliance.audit.event import Event
 from appliance.errors import ApplianceError
 
 ANONYMOUS: Final = "anonymous"
 LOCAL_ACTOR: Final = "local:console"
-LOCAL: Final = Grant(LOCAL_ACTOR, SCOPES, None, None, LOCAL_ROLE)
+LOCAL: Final = Grant(LOCAL_ACTOR, SCOPES, None, None, LOCAL_ROLE, owner=LOCAL_ACTOR)
 _FLUSH_S: Final = 1.0
 _AUDIT_TIMEOUT_S: Final = 30.0
-_LIMIT_ZH: Final = {"requests": "请求数", "tokens": "词元数"}
+_ZH: Final = {
+    "requests": "请求数",
+    "tokens": "词元数",
+    "minute": "分钟",
+    "day": "天",
+    "month": "月",
+}
 
 
 class Audit(Protocol):
@@ -40,15 +49,16 @@ class Gate:
     """Checks callers against the live credentials and counts what they use.
 
     `authenticate`, `require`, `allow`, `admit` and `meter` are called for every request, from the
-    event loop: a dictionary look-up, one SHA-256 and a constant-time comparison.
+    event loop: a dictionary look-up, one SHA-256 and a constant-time comparison. `alive` is for
+    requests under way: ask it between the events of a stream.
     """
 
-    def __init__(self, store: AccessStore, audit: Audit, clock: Callable[[], float]) -> None:
-        self._store = store
+    def __init__(self, usage: UsageStore, audit: Audit, clock: Callable[[], float]) -> None:
+        self._usage = usage
         self._audit = audit
         self._clock = clock
         self._index = CredentialIndex()
-        self._meter = Meter(clock)
+        self._meter = Meter(clock())
         self._refused = 0
         self._flushed_at = clock()
         self._ticker: Ticker | None = None
@@ -70,8 +80,15 @@ class Gate:
         return LOCAL
 
     def require(self, grant: Grant, scope: str) -> None:
-        """Raise AccessForbidden unless the grant holds the scope."""
+        """Raise AccessForbidden unless the grant holds the scope.
+
+        Raises:
+            AccessForbidden: It does not.
+            PasswordExpired, TotpEnrolmentDue: It would, once the person has done what is due.
+        """
         if scope not in grant.scopes:
+            if grant.must is not None:
+                raise PasswordExpired if grant.must == "password" else TotpEnrolmentDue
             raise AccessForbidden(scope=scope)
 
     def allow(self, grant: Grant, model: str) -> None:
@@ -83,38 +100,63 @@ class Gate:
         """Count one request in.
 
         Raises:
-            QuotaExceeded: The minute is used up; `facts["retry_after_s"]` says when to come back.
+            QuotaExceeded: A limit is used up; `facts["limit"]` and `facts["window"]` say which,
+                `facts["retry_after_s"]` when to come back.
         """
-        credential = self._limited(grant)
-        if credential is None or credential.quota is None:
-            return
-        exhausted = credential.quota.admit(self._clock())
-        if exhausted is not None:
-            limit, wait = exhausted
-            raise QuotaExceeded(limit=limit, limit_zh=_LIMIT_ZH[limit], retry_after_s=wait)
+        credential = self._index.live.get(grant.credential)
+        if credential is not None and credential.quota is not None:
+            exhausted = credential.quota.admit(self._clock())
+            if exhausted is not None:
+                raise _exceeded(exhausted)
 
     def meter(self, grant: Grant, model: str, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count what one answer used, for the usage table and the key's quota."""
-        self._meter.add(grant, model, prompt_tokens, completion_tokens)
-        credential = self._limited(grant)
+        """Count what one answer used, for the usage table and the key's quota.
+
+        A request that fails at the engine is not metered: it costs its key no tokens.
+        """
+        self._meter.add(grant, model, (prompt_tokens, completion_tokens), self._clock())
+        credential = self._index.live.get(grant.credential)
         if credential is not None and credential.quota is not None:
-            credential.quota.charge(prompt_tokens + completion_tokens, self._clock())
+            credential.quota.charge(prompt_tokens + completion_tokens)
+
+    def alive(self, grant: Grant) -> bool:
+        """Tell whether what the grant allows is allowed still.
+
+        False once its key or session is revoked or expired, its owner disabled or removed, or its
+        rights narrowed: a request under way has to end then.
+        """
+        if grant is LOCAL:
+            return True
+        credential = self._index.live.get(grant.credential)
+        if credential is None or self._clock() >= credential.expires:
+            return False
+        return credential.grant is grant or _covers(credential.grant, grant)
+
+    def limits(self, grant: Grant) -> tuple[Header, ...]:
+        """Return OpenAI's x-ratelimit headers for a key with limits, none for everybody else.
+
+        Of several limits of one kind the one with the least left is told.
+        """
+        credential = self._index.live.get(grant.credential)
+        if credential is None or credential.quota is None:
+            return ()
+        return credential.quota.headers(self._clock())
 
     def flush(self) -> None:
         """Write the counts of the last second; what cannot be written is kept for the next."""
-        rows = self._meter.take()
         now = self._clock()
+        rows = self._meter.take(now)
+        counts = self._index.take_counts(now)
         seen = self._index.seen_since(self._flushed_at)
         try:
-            if rows:
-                self._store.add_usage(rows)
-            rows = []
-            if seen:
-                self._store.touch_sessions(seen)
+            if rows or counts or seen:
+                self._usage.add(rows, counts, seen)
+            rows, counts = [], []
             self._flushed_at = now
             self._tell_refusals()
         except ApplianceError:
             self._meter.give_back(rows)
+            self._index.recount(counts)
 
     def close(self) -> None:
         """Write what is left and stop the thread."""
@@ -123,9 +165,6 @@ class Gate:
 
     def _start(self) -> None:
         self._ticker = Ticker(self.flush, _FLUSH_S)
-
-    def _limited(self, grant: Grant) -> Credential | None:
-        return None if grant.key_id is None else self._index.get(grant.key_id)
 
     def _tell_refusals(self) -> None:
         # One event a second at most, so that a flood of bad keys cannot fill the log.
@@ -136,3 +175,19 @@ class Gate:
 
     def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
+
+
+def _covers(now: Grant, then: Grant) -> bool:
+    if not now.scopes >= then.scopes:
+        return False
+    return now.models is None or (then.models is not None and now.models >= then.models)
+
+
+def _exceeded(exhausted: Exhausted) -> QuotaExceeded:
+    return QuotaExceeded(
+        limit=exhausted.limit,
+        limit_zh=_ZH[exhausted.limit],
+        window=exhausted.window,
+        window_zh=_ZH[exhausted.window],
+        retry_after_s=exhausted.wait_s,
+    )

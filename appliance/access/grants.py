@@ -1,6 +1,8 @@
 """What a verified caller may do: the grant, and the things handed out once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from appliance.access.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,10 @@ class Grant:
         models: The model ids the caller may use; None means every model.
         key_id: The id of the API key, or None for a session and the local console.
         role: The role behind the scopes.
+        credential: The id under which the gate keeps it alive; empty for the local console.
+        owner: Whom its use is counted for: "user:<name>", "account:<name>" or "local:console".
+        label: The name of the key, for people; empty without a key.
+        must: What the person has to do before anything else ("password" or "totp"), or None.
     """
 
     actor: str
@@ -20,6 +26,10 @@ class Grant:
     models: frozenset[str] | None
     key_id: str | None
     role: str
+    credential: str = field(default="", compare=False)
+    owner: str = field(default="", compare=False)
+    label: str = field(default="", compare=False)
+    must: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,11 @@ class KeyWish:
         expires: Unix time in seconds, or None for no expiry.
         rpm: Requests per minute, or None for no limit.
         tpm: Tokens (prompt + completion) per minute, or None for no limit.
+        rpd: Requests per day.
+        tpd: Tokens per day.
+        rpmo: Requests per calendar month.
+        tpmo: Tokens per calendar month.
+        account: The service account that owns it; None for whoever makes it.
     """
 
     name: str
@@ -58,6 +73,23 @@ class KeyWish:
     expires: float | None = None
     rpm: int | None = None
     tpm: int | None = None
+    rpd: int | None = None
+    tpd: int | None = None
+    rpmo: int | None = None
+    tpmo: int | None = None
+    account: str | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """Its limits."""
+        return Limits(
+            rpm=self.rpm,
+            tpm=self.tpm,
+            rpd=self.rpd,
+            tpd=self.tpd,
+            rpmo=self.rpmo,
+            tpmo=self.tpmo,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +104,8 @@ class CreatedKey:
 class KeyView:
     """One API key as an administrator sees it; the secret is not in the box at all.
 
-    `state` is "active", "expired" or "revoked"; times are Unix seconds.
+    `state` is "active", "expired", "revoked" or "suspended" (its owner is disabled); times are Unix
+    seconds.
     """
 
     id: str
@@ -83,8 +116,7 @@ class KeyView:
     created: float
     expires: float | None
     revoked: float | None
-    rpm: int | None
-    tpm: int | None
+    limits: Limits
     state: str
 
 
@@ -100,15 +132,28 @@ class UserView:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """Metered use of one hour; it names key and model by value and outlives both.
+    """Metered use of one hour; it names owner, key and model by value and outlives them all.
 
-    `hour` is the Unix time of the hour's start in seconds.
+    `hour` is the Unix time of the hour's start in seconds; `owner` is whom it is counted for.
     """
 
     hour: int
     actor: str
     key_id: str
     model: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    owner: str = ""
+    key_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSum:
+    """Metered use added up by key, owner, model or day; `label` is the name of a key."""
+
+    name: str
+    label: str
     requests: int
     prompt_tokens: int
     completion_tokens: int

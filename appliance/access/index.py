@@ -1,13 +1,14 @@
 """The live credentials in memory: what every request is checked against, without a database."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 from math import inf
 
-from appliance.access.credentials import split_header
+from appliance.access.credentials import HEADER_LENGTH
 from appliance.access.grants import Grant
-from appliance.access.quota import Quota
+from appliance.access.quota import Count, Quota
 
 # An unknown id is compared with this, so that it costs what a known one costs.
 _NOBODY_SALT = b"\x00" * 16
@@ -44,33 +45,50 @@ class CredentialIndex:
     """
 
     def __init__(self) -> None:
-        self._live: dict[str, Credential] = {}
+        self.live: dict[str, Credential] = {}
+        """Read by the gate for every request; changed by the methods below alone."""
 
     def put(self, identity: str, credential: Credential) -> None:
         """Make a credential live from now on."""
-        self._live[identity] = credential
+        self.live[identity] = credential
 
     def drop(self, identity: str) -> bool:
         """Make a credential dead from now on; False when it was not live."""
-        return self._live.pop(identity, None) is not None
+        return self.live.pop(identity, None) is not None
 
     def drop_actor(self, actor: str) -> None:
         """Make every credential that acts as `actor` dead."""
-        for identity, credential in tuple(self._live.items()):
+        for identity, credential in tuple(self.live.items()):
             if credential.grant.actor == actor:
-                self._live.pop(identity, None)
+                self.live.pop(identity, None)
 
     def get(self, identity: str) -> Credential | None:
         """Return a live credential by id."""
-        return self._live.get(identity)
+        return self.live.get(identity)
 
     def seen_since(self, since: float) -> list[tuple[str, float]]:
         """Return (id, last use) of the sessions used after `since`."""
         return [
             (identity, credential.seen)
-            for identity, credential in tuple(self._live.items())
+            for identity, credential in tuple(self.live.items())
             if credential.idle_s != inf and credential.seen > since
         ]
+
+    def take_counts(self, now: float) -> list[tuple[str, Count]]:
+        """Return (id, count) of the calendar quotas that changed since the last call."""
+        return [
+            (identity, count)
+            for identity, credential in tuple(self.live.items())
+            if credential.quota is not None
+            for count in credential.quota.take_counts(now)
+        ]
+
+    def recount(self, counts: Iterable[tuple[str, Count]]) -> None:
+        """Have counts handed over again that could not be stored."""
+        for identity in {identity for identity, _ in counts}:
+            credential = self.live.get(identity)
+            if credential is not None and credential.quota is not None:
+                credential.quota.recount()
 
     def check(self, authorization: str | None, now: float) -> Credential | None:
         """Return the credential behind an Authorization header, or None for any reason at all.
@@ -78,20 +96,27 @@ class CredentialIndex:
         One reason less to tell apart from outside: malformed, unknown, wrong, expired and revoked
         all return None, after the same work where a secret could be guessed.
         """
-        parts = split_header(authorization)
-        if parts is None:
+        # Written out rather than calling split_header and hash_secret: this runs for every request.
+        if (
+            authorization is None
+            or len(authorization) != HEADER_LENGTH
+            or not authorization.isascii()
+            or (authorization[:7] != "Bearer " and authorization[:7].lower() != "bearer ")
+            or authorization[27] != "."
+        ):
             return None
-        identity, secret = parts
-        credential = self._live.get(identity)
+        secret = authorization[28:].encode()
+        identity = authorization[7:27]
+        credential = self.live.get(identity)
         if credential is None:
             compare_digest(sha256(_NOBODY_SALT + secret).digest(), _NOBODY_DIGEST)
             return None
-        # Written out rather than calling hash_secret: this line runs for every request.
         if not compare_digest(sha256(credential.salt + secret).digest(), credential.digest):
             return None
-        if now >= credential.expires or now - credential.seen > credential.idle_s:
-            self._live.pop(identity, None)
+        if now >= credential.expires:
             return None
         if credential.idle_s != inf:
+            if now - credential.seen > credential.idle_s:
+                return None
             credential.seen = now
         return credential

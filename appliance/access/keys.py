@@ -1,11 +1,13 @@
 """API keys: judging a wish for one, and the live credential it becomes."""
 
+from dataclasses import astuple
 from math import inf, isfinite
 from typing import Final
 
 from appliance.access.errors import AccessForbidden, KeyWishInvalid
 from appliance.access.grants import Grant, KeyView, KeyWish
 from appliance.access.index import Credential
+from appliance.access.limits import Limits
 from appliance.access.quota import Quota
 from appliance.access.roles import KEY_ROLE, SCOPES
 from appliance.access.store import StoredKey
@@ -46,24 +48,39 @@ def judge_wish(wish: KeyWish, by: Grant, now: float) -> None:
     _judge_models(wish, by)
     if wish.expires is not None and not (isfinite(wish.expires) and wish.expires > now):
         raise KeyWishInvalid(reason_zh="到期时间已过", reason_en="its expiry lies in the past")
-    for limit in (wish.rpm, wish.tpm):
+    judge_limits(wish.limits)
+
+
+def judge_limits(limits: Limits) -> None:
+    """Raise KeyWishInvalid when a limit is no positive whole number."""
+    for limit in astuple(limits):
         if limit is not None and not 1 <= limit <= MAX_LIMIT:
             raise KeyWishInvalid(
                 reason_zh="限额必须是正整数", reason_en="a limit must be a positive whole number"
             )
 
 
-def credential_of(key: StoredKey, now: float) -> Credential:
-    """Make the live credential of a stored key."""
+def credential_of(key: StoredKey, scopes: frozenset[str], quota: Quota | None) -> Credential:
+    """Make the live credential of a stored key.
+
+    Args:
+        key: the key.
+        scopes: what it may do now: its own scopes, as far as its owner still has them.
+        quota: its limits.
+    """
     view: KeyView = key.view
-    grant = Grant(f"key:{view.id}", view.scopes, view.models, view.id, KEY_ROLE)
-    return Credential(
-        key.salt,
-        key.digest,
-        grant,
-        inf if view.expires is None else view.expires,
-        quota=Quota.of(view.rpm, view.tpm, now),
+    grant = Grant(
+        f"key:{view.id}",
+        scopes,
+        view.models,
+        view.id,
+        KEY_ROLE,
+        credential=view.id,
+        owner=view.owner,
+        label=view.name,
     )
+    expires = inf if view.expires is None else view.expires
+    return Credential(key.salt, key.digest, grant, expires, quota=quota)
 
 
 def _judge_models(wish: KeyWish, by: Grant) -> None:

@@ -16,38 +16,62 @@ class Meter:
     power goes; the audit log holds the tokens of every answer besides.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, now: float) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[tuple[int, str, str, str], list[int]] = {}
+        self._hour = self._end = 0
+        self._counts: dict[str, dict[str, list[int]]] = {}
+        self._grants: dict[str, Grant] = {}
+        self._rows: list[UsageRow] = []
+        self._turn(now)
 
-    def add(self, grant: Grant, model: str, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count one answered request."""
-        hour = int(self._clock()) // _HOUR_S * _HOUR_S
-        place = (hour, grant.actor, grant.key_id or "", model)
+    def add(self, grant: Grant, model: str, tokens: tuple[int, int], now: float) -> None:
+        """Count one answered request of (prompt, completion) tokens."""
         with self._lock:
-            counts = self._counts.get(place)
-            if counts is None:
-                counts = self._counts[place] = [0, 0, 0]
+            if not self._hour <= now < self._end:
+                self._turn(now)
+            try:
+                counts = self._counts[grant.actor][model]
+            except KeyError:
+                self._grants.setdefault(grant.actor, grant)
+                counts = self._counts.setdefault(grant.actor, {}).setdefault(model, [0, 0, 0])
             counts[0] += 1
-            counts[1] += prompt_tokens
-            counts[2] += completion_tokens
+            counts[1] += tokens[0]
+            counts[2] += tokens[1]
 
-    def take(self) -> list[UsageRow]:
+    def take(self, now: float) -> list[UsageRow]:
         """Hand over what was counted since the last call, and start again from nothing."""
         with self._lock:
-            counts, self._counts = self._counts, {}
-        return [UsageRow(*place, *numbers) for place, numbers in counts.items()]
+            self._turn(now)
+            rows, self._rows = self._rows, []
+        return rows
 
     def give_back(self, rows: list[UsageRow]) -> None:
         """Take rows back that could not be written."""
         with self._lock:
-            for row in rows:
-                place = (row.hour, row.actor, row.key_id, row.model)
-                counts = self._counts.setdefault(place, [0, 0, 0])
-                counts[0] += row.requests
-                counts[1] += row.prompt_tokens
-                counts[2] += row.completion_tokens
+            self._rows += rows
+
+    def _turn(self, now: float) -> None:
+        """Put what was counted into rows of its hour, and go on in the hour around `now`."""
+        counts, self._counts = self._counts, {}
+        grants, self._grants = self._grants, {}
+        for actor, models in counts.items():
+            who = grants[actor]
+            for model, (requests, prompt, completion) in models.items():
+                self._rows.append(
+                    UsageRow(
+                        self._hour,
+                        actor,
+                        who.key_id or "",
+                        model,
+                        requests,
+                        prompt,
+                        completion,
+                        owner=who.owner or actor,
+                        key_name=who.label,
+                    )
+                )
+        self._hour = int(now) // _HOUR_S * _HOUR_S
+        self._end = self._hour + _HOUR_S
 
 
 class Ticker:

@@ -19,8 +19,11 @@ from appliance.access.index import Credential
 from appliance.access.keys import credential_of, judge_wish
 from appliance.access.passwords import Argon2Passwords
 from appliance.access.people import Passwords, People, SignInRules
+from appliance.access.quota import Quota
 from appliance.access.roles import ROLES
 from appliance.access.store import AccessStore, StoredKey, StoredSession
+from appliance.access.usage_store import UsageStore
+from appliance.access.windows import Calendar
 from appliance.audit import events
 from appliance.audit.event import Event
 from appliance.db.database import Db
@@ -51,7 +54,9 @@ class AccessService(Gate):
         passwords: Passwords | None = None,
         rules: SignInRules | None = None,
     ) -> None:
-        super().__init__(AccessStore(db), audit, clock)
+        super().__init__(UsageStore(db), audit, clock)
+        self._store = AccessStore(db)
+        self._calendar = Calendar()
         self._rules = rules or SignInRules()
         self._people = People(self._store, passwords or Argon2Passwords(), self._rules, clock)
         self._external = ExternalPeople(self._store, self._people, clock)
@@ -180,8 +185,7 @@ class AccessService(Gate):
             created=now,
             expires=wish.expires,
             revoked=None,
-            rpm=wish.rpm,
-            tpm=wish.tpm,
+            limits=wish.limits,
             state="active",
         )
         key = StoredKey(view, minted.salt, minted.digest)
@@ -189,7 +193,7 @@ class AccessService(Gate):
             self._store.add_key(key)
             scopes = sorted(view.scopes)
             self._record(events.key_create(by.actor, None, key_id=view.id, scopes=scopes))
-        self._index.put(view.id, credential_of(key, now))
+        self._index.put(view.id, self._credential(key))
         return CreatedKey(minted.id, minted.token)
 
     def revoke_key(self, key_id: str, by: Grant = LOCAL) -> None:
@@ -208,11 +212,11 @@ class AccessService(Gate):
     def usage(self, since: float, until: float) -> list[UsageRow]:
         """Return the metered use of the hours that start in [since, until), Unix seconds."""
         self.flush()
-        return self._store.usage(int(since), int(until))
+        return self._usage.usage(int(since), int(until))
 
     def prune_usage(self, keep_s: float) -> None:
         """Delete metered use older than `keep_s` seconds."""
-        self._store.prune_usage(int(self._clock() - keep_s))
+        self._usage.prune(int(self._clock() - keep_s))
 
     # Inside -------------------------------------------------------------------------------------
 
@@ -220,12 +224,19 @@ class AccessService(Gate):
         now = self._clock()
         for key in self._store.keys(now):
             if key.view.state == "active":
-                self._index.put(key.view.id, credential_of(key, now))
+                self._index.put(key.view.id, self._credential(key))
         for session, role in self._store.sessions(now):
             self._open(session, role)
 
+    def _credential(self, key: StoredKey) -> Credential:
+        limits, now = key.view.limits, self._clock()
+        counts = self._usage.counts(key.view.id, self._calendar.month(now)[0])
+        quota = None if limits.none() else Quota(limits, self._calendar, now, counts)
+        return credential_of(key, key.view.scopes, quota)
+
     def _open(self, session: StoredSession, role: str) -> None:
-        grant = Grant(f"user:{session.name}", ROLES[role], None, None, role)
+        actor = f"user:{session.name}"
+        grant = Grant(actor, ROLES[role], None, None, role, credential=session.id, owner=actor)
         self._index.put(
             session.id,
             Credential(

@@ -1,13 +1,16 @@
 """The SQL of the access room: people, keys, sessions, failures and usage."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
 
-from appliance.access.grants import KeyView, UsageRow, UserView
+from appliance.access.grants import KeyView, UserView
+from appliance.access.limits import Limits
 from appliance.db.database import Db
+
+LIMIT_FIELDS: Final = tuple(field.name for field in fields(Limits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class AccessStore:
             rows = list(
                 db.query(
                     "SELECT u.name, u.role, u.created, coalesce(f.locked_until, 0) > ? AS locked"
-                    " FROM access_users u LEFT JOIN access_failures f ON f.name = u.name"
+                    " FROM access_users u LEFT JOIN access_attempts f ON f.kind = 'name' AND f.name = u.name"
                     " ORDER BY u.name",
                     [now],
                 )
@@ -119,7 +122,9 @@ class AccessStore:
     def failures(self, name: str) -> Failures:
         """Return the failed sign-ins counted under a name, known or not."""
         with self._db.read() as db:
-            rows = list(db.query("SELECT * FROM access_failures WHERE name = ?", [name]))
+            rows = list(
+                db.query("SELECT * FROM access_attempts WHERE kind = 'name' AND name = ?", [name])
+            )
         if not rows:
             return Failures(0, 0.0, 0.0)
         return Failures(rows[0]["count"], rows[0]["last"], rows[0]["locked_until"])
@@ -128,19 +133,18 @@ class AccessStore:
         """Store a count, and forget names not tried since `forget_before`."""
         with self._db.write() as tx:
             tx.execute(
-                "DELETE FROM access_failures WHERE last < ? AND locked_until < ?",
+                "DELETE FROM access_attempts WHERE last < ? AND locked_until < ?",
                 [forget_before, forget_before],
             )
             tx.execute(
-                "INSERT OR REPLACE INTO access_failures (name, count, last, locked_until)"
-                " VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO access_attempts VALUES ('name', ?, ?, 0, ?, ?)",
                 [name, failures.count, failures.last, failures.locked_until],
             )
 
     def clear_failures(self, name: str) -> None:
         """Forget the failures under a name."""
         with self._db.write() as tx:
-            tx.execute("DELETE FROM access_failures WHERE name = ?", [name])
+            tx.execute("DELETE FROM access_attempts WHERE kind = 'name' AND name = ?", [name])
 
     # Sessions -----------------------------------------------------------------------------------
 
@@ -159,12 +163,6 @@ class AccessStore:
         with self._db.write() as tx:
             tx.execute("DELETE FROM access_sessions WHERE name = ?", [name])
 
-    def touch_sessions(self, seen: Iterable[tuple[str, float]]) -> None:
-        """Store the last use of sessions."""
-        with self._db.write() as tx:
-            for identity, at in seen:
-                tx.execute("UPDATE access_sessions SET seen = ? WHERE id = ?", [at, identity])
-
     def sessions(self, now: float) -> list[tuple[StoredSession, str]]:
         """Delete what has expired; return the live sessions, each with its person's role."""
         with self._db.write() as tx:
@@ -176,6 +174,8 @@ class AccessStore:
                 )
             )
         roles = [row.pop("role") for row in rows]
+        kept = ("id", "name", "salt", "digest", "expires", "seen")
+        rows = [{name: row[name] for name in kept} for row in rows]
         return [(StoredSession(**row), role) for row, role in zip(rows, roles, strict=True)]
 
     # Keys ---------------------------------------------------------------------------------------
@@ -184,6 +184,7 @@ class AccessStore:
         """Insert a key."""
         row = asdict(key.view) | {"salt": key.salt, "digest": key.digest}
         del row["state"]
+        row |= row.pop("limits")
         row["scopes"] = json.dumps(sorted(key.view.scopes))
         row["models"] = None if key.view.models is None else json.dumps(sorted(key.view.models))
         with self._db.write() as tx:
@@ -204,38 +205,6 @@ class AccessStore:
             rows = list(db.query("SELECT * FROM access_keys ORDER BY created, id"))
         return [_key(row, now) for row in rows]
 
-    # Usage --------------------------------------------------------------------------------------
-
-    def add_usage(self, rows: Iterable[UsageRow]) -> None:
-        """Add metered use to its hour."""
-        with self._db.write() as tx:
-            for row in rows:
-                tx.execute(
-                    "INSERT INTO access_usage VALUES (?, ?, ?, ?, ?, ?, ?)"
-                    " ON CONFLICT (hour, actor, key_id, model) DO UPDATE SET"
-                    " requests = requests + excluded.requests,"
-                    " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
-                    " completion_tokens = completion_tokens + excluded.completion_tokens",
-                    list(astuple(row)),
-                )
-
-    def usage(self, since: int, until: int) -> list[UsageRow]:
-        """Return the use of the hours that start in [since, until), Unix seconds."""
-        with self._db.read() as db:
-            rows = list(
-                db.query(
-                    "SELECT * FROM access_usage WHERE hour >= ? AND hour < ?"
-                    " ORDER BY hour, actor, key_id, model",
-                    [since, until],
-                )
-            )
-        return [UsageRow(**row) for row in rows]
-
-    def prune_usage(self, before: int) -> None:
-        """Delete the use of hours before `before`, Unix seconds."""
-        with self._db.write() as tx:
-            tx.execute("DELETE FROM access_usage WHERE hour < ?", [before])
-
 
 def _key(row: dict[str, Any], now: float) -> StoredKey:
     if row["revoked"] is not None:
@@ -243,6 +212,7 @@ def _key(row: dict[str, Any], now: float) -> StoredKey:
     else:
         state = "expired" if row["expires"] is not None and row["expires"] <= now else "active"
     salt, digest = row.pop("salt"), row.pop("digest")
+    row["limits"] = Limits(**{field: row.pop(field) for field in LIMIT_FIELDS})
     row["scopes"] = frozenset(json.loads(row["scopes"]))
     row["models"] = None if row["models"] is None else frozenset(json.loads(row["models"]))
     return StoredKey(KeyView(**row, state=state), salt, digest)

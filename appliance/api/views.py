@@ -49,8 +49,8 @@ def key_view(key: grants.KeyView) -> access.KeyView:
         created=moment(key.created),
         expires=maybe(key.expires),
         revoked=maybe(key.revoked),
-        requests_per_minute=key.rpm,
-        tokens_per_minute=key.tpm,
+        requests_per_minute=key.limits.rpm,
+        tokens_per_minute=key.limits.tpm,
     )
 
 

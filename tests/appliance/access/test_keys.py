@@ -246,7 +246,7 @@ def test_usage_waits_for_a_database_that_fails(service, db, clock, monkeypatch):
         raise AuditUnavailable(reason="full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(service._store, "add_usage", full)
+        patch.setattr(service._usage, "add", full)
         service.flush()
     rows = service.usage(clock.now - 3600, clock.now + 1)
     assert [row.completion_tokens for row in rows] == [2]
