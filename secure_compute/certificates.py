@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     generate_private_key,
 )
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -23,9 +24,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from secure_compute.chains import requested_key
 from secure_compute.errors import CertificateRefused
 
 AUTHORITY_DAYS: Final = 3650
+CLIENT_DAYS: Final = 397
 SERVER_DAYS: Final = 397
 """The longest life that browsers accept (CA/Browser Forum baseline until 2026)."""
 
@@ -64,7 +67,7 @@ def make_authority(name: str, now: datetime, days: int = AUTHORITY_DAYS) -> Cred
     key = generate_private_key(SECP256R1())
     subject = _subject(name)
     builder = (
-        _builder(subject, subject, key, (now, days))
+        _builder(subject, subject, key.public_key(), (now, days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
     )
@@ -97,7 +100,7 @@ def issue_server(
     alternatives = x509.SubjectAlternativeName([_general_name(name) for name in _named(names)])
     life = min(days, (issuer.not_valid_after_utc - now).days)
     builder = (
-        _builder(_subject(names[0][:_MAX_NAME]), issuer.subject, key, (now, life))
+        _builder(_subject(names[0][:_MAX_NAME]), issuer.subject, key.public_key(), (now, life))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -110,6 +113,49 @@ def issue_server(
     certificate = builder.sign(issuer_key, SHA256())
     chain = certificate.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM)
     return Credential(chain, _key_pem(key))
+
+
+def issue_client(
+    authority: Credential,
+    name: str,
+    now: datetime,
+    days: int = CLIENT_DAYS,
+    csr_pem: bytes | None = None,
+) -> Credential:
+    """A TLS client certificate, for a fresh key or for the key of a signing request.
+
+    Args:
+        authority: What `make_authority` gave.
+        name: What people see; 1-64 characters. It gives no rights.
+        now: The present, with a time zone.
+        days: Life; never beyond the authority's own.
+        csr_pem: A PKCS 10 request, of which only the key is taken; None makes a fresh key.
+
+    Returns:
+        The certificate alone, and the fresh key (empty when the key came with a request).
+
+    Raises:
+        CertificateRefused: Name, time or request cannot be used, or the authority has expired.
+    """
+    issuer = _load(authority.certificate_pem)
+    issuer_key = _load_key(authority.key_pem)
+    if not issuer.not_valid_before_utc <= _aware(now) < issuer.not_valid_after_utc:
+        raise CertificateRefused(reason="the authority is not valid at this time")
+    own = generate_private_key(SECP256R1()) if csr_pem is None else None
+    public = own.public_key() if own is not None else requested_key(csr_pem or b"")
+    life = min(days, (issuer.not_valid_after_utc - now).days)
+    builder = (
+        _builder(_subject(name), issuer.subject, public, (now, life))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
+    )
+    certificate = builder.sign(issuer_key, SHA256()).public_bytes(Encoding.PEM)
+    return Credential(certificate, b"" if own is None else _key_pem(own))
 
 
 def renewal_reason(
@@ -148,7 +194,10 @@ def fingerprint(certificate_pem: bytes) -> str:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, life: tuple[datetime, int]
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: CertificatePublicKeyTypes,
+    life: tuple[datetime, int],
 ) -> x509.CertificateBuilder:
     now, days = _aware(life[0]), life[1]
     try:
@@ -156,13 +205,11 @@ def _builder(
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer)
-            .public_key(key.public_key())
+            .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - _BACKDATE)
             .not_valid_after(now + timedelta(days=days))
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-            )
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         )
     except (ValueError, OverflowError) as error:
         raise CertificateRefused(reason="its period is impossible") from error
