@@ -186,12 +186,12 @@ def _assemble(
     workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
     examination = ExaminationService(ground.db, ground.log, catalogue, layout.socket, time.time)
     places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
-    provenance = Provenance(salt, posture.digest, POLICY, clock)
+    provenance = Provenance(salt, posture.digest, POLICY)
     return Services(
         db=ground.db,
         log=ground.log,
         access=ground.access,
-        notary=Notary(ground.log, salt, posture.digest, POLICY, clock),
+        notary=Notary(ground.log, salt, posture.digest, POLICY),
         catalogue=catalogue,
         serving=serving,
         jobs=JobService(

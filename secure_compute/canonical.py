@@ -97,7 +97,8 @@ def _inspect(value: object, depth: int) -> bool:
 
 def _inspect_items(values: Any, depth: int) -> bool:
     # Sets of types are made by the interpreter itself; a step of Python for each item is not.
-    if _SCALARS.issuperset(map(type, values)):
+    kinds = set(map(type, values))
+    if kinds <= _SCALARS:
         return False
     wide = False
     for value in values:

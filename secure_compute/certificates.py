@@ -193,6 +193,11 @@ def fingerprint(certificate_pem: bytes) -> str:
     return _load(certificate_pem).fingerprint(SHA256()).hex(":").upper()
 
 
+def ends(certificate_pem: bytes) -> datetime:
+    """When a certificate ends, in UTC; of a chain the first. Raises CertificateRefused."""
+    return _load(certificate_pem).not_valid_after_utc
+
+
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,

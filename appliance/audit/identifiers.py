@@ -22,6 +22,11 @@ def request_id(clock: Callable[[], datetime]) -> str:
     return "req_" + _ordered(clock())
 
 
+def receipt_of(request: str) -> str:
+    """The id of the one receipt of a request: the request's own number."""
+    return "rcp_" + request[4:]
+
+
 def receipt_id(clock: Callable[[], datetime]) -> str:
     """An id for a receipt: "rcp_" and 30 hexadecimal digits, made like a request id."""
     return "rcp_" + _ordered(clock())

@@ -5,13 +5,12 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from appliance.access.grants import Grant
 from appliance.audit import events
 from appliance.audit.event import Event, Leaf
-from appliance.audit.identifiers import receipt_id
+from appliance.audit.identifiers import receipt_of
 from appliance.errors import AuditUnavailable
 from appliance.serving.upstream import Upstream
 
@@ -35,7 +34,6 @@ class Notary:
     salt: bytes
     posture: Callable[[], str]
     policy: str
-    clock: Callable[[], datetime]
 
     def commit(self, event: Event) -> asyncio.Future[Leaf]:
         """Queue an event; the future resolves once it is durable, or fails AuditUnavailable."""
@@ -88,7 +86,7 @@ class Turn:
         self.request_id = request_id
         self.route = route
         self.upstream = upstream
-        self.receipt = receipt_id(notary.clock)
+        self.receipt = receipt_of(request_id)
         self.salt = hmac.digest(notary.salt, self.receipt.encode(), "sha256")
         self.prompt_hash = ""
         self.prompt_tokens = 0

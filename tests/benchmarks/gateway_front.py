@@ -54,7 +54,7 @@ async def _main(uds: Path, port: int, state: Path) -> None:
     serving.one = Upstream(
         MODEL, "0" * 64, None, frozenset({"chat"}), pool, count=serving.traffic.answered
     )
-    notary = Notary(log, secrets.token_bytes(32), lambda: "0" * 64, "1", now)
+    notary = Notary(log, secrets.token_bytes(32), lambda: "0" * 64, "1")
     front = Front(Settings(), StateLayout(state), TestVault(), None, now)
     front.services = HotServicesOnly(access, serving, notary)
     app = create_app(front)

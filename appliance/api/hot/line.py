@@ -159,15 +159,18 @@ class Line(Caller):
 
     @override
     async def body(self, limit: int) -> bytes:
-        head = self._head
         if self._missing > 0:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    await self._waiter
-            except TimeoutError:
-                raise BodyTooSlow(seconds=BODY_SECONDS) from None
+            await self._rest_of_body()
+        head = self._head
         return self._data[head.start : head.start + head.length]
+
+    async def _rest_of_body(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                await self._waiter
+        except TimeoutError:
+            raise BodyTooSlow(seconds=BODY_SECONDS) from None
 
     @override
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:

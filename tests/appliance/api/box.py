@@ -133,6 +133,11 @@ def no_checks() -> Any:
     raise RootUnusable(root="/")
 
 
+class NoUpdates:
+    def list(self, limit: int = 100) -> tuple[()]:
+        return ()
+
+
 class NoSchedules:
     def cron(self, *args: object) -> None:
         pass
@@ -195,13 +200,13 @@ async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = ""
         db=db,
         log=log,
         access=access,
-        notary=Notary(log, b"s" * 32, lambda: "unchecked", "1", now),
+        notary=Notary(log, b"s" * 32, lambda: "unchecked", "1"),
         catalogue=NoCatalogue(),  # type: ignore[arg-type]
         serving=serving,  # type: ignore[arg-type]
         jobs=JobService(db, log, {}, state / "jobs", time.time),
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
-        updates=None,
+        updates=NoUpdates(),  # type: ignore[arg-type]
         schedules=NoSchedules(),  # type: ignore[arg-type]
         hardware=detect_hardware,
     )
