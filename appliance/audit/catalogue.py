@@ -37,6 +37,8 @@ _ANSWER: Final = (
     "status",
     "stream",
 )
+_ROLE: Final = ("scopes", "totp")
+_TWO: Final = ("approved_by", "requested_by", "target", "what")
 _JOB: Final = ("code", "kind")
 _SHELF: Final = ("digest", "ok")
 _BUNDLE: Final = ("code", "version")
@@ -87,6 +89,27 @@ KINDS: Final = (
         ("code",),
     ),
     Kind("access:user:create", "创建账号。", "A person was given an account.", ("role",)),
+    Kind("access:user:change", "账号被更改。", "A person's account was changed.", ("change",)),
+    Kind("access:session:revoke", "会话被终止。", "A session was ended by somebody.", ("session",)),
+    Kind("access:key:change", "更改密钥限额。", "The limits of a key were changed.", ("limits",)),
+    Kind("access:account:create", "创建服务账号。", "A service account was made.", ("role",)),
+    Kind("access:account:change", "服务账号换角色。", "A service account changed role.", ("role",)),
+    Kind("access:account:disable", "停用服务账号。", "A service account was disabled.", ("role",)),
+    Kind("access:account:enable", "启用服务账号。", "A service account was enabled.", ("role",)),
+    Kind("access:account:remove", "删除服务账号。", "A service account was removed.", ("role",)),
+    Kind("access:role:define", "定义角色。", "A role was defined.", _ROLE),
+    Kind("access:role:remove", "删除角色。", "A role was removed.", _ROLE),
+    Kind("access:role:demand", "角色的动态口令要求。", "One-time codes of a role.", _ROLE),
+    Kind("access:totp:enrol", "开始绑定动态口令。", "A second factor was begun."),
+    Kind("access:totp:confirm", "动态口令已绑定。", "A second factor was confirmed."),
+    Kind("access:totp:remove", "动态口令已解除。", "A second factor was removed."),
+    Kind("access:totp:recover", "恢复码已使用。", "A recovery code was used up."),
+    Kind("access:approval:request", "申请双人操作。", "A two-person action was asked for.", _TWO),
+    Kind("access:approval:approve", "双人操作获批。", "A two-person action was approved.", _TWO),
+    Kind("access:approval:cancel", "双人操作取消。", "A two-person action was cancelled.", _TWO),
+    Kind("access:approval:execute", "双人操作已执行。", "A two-person action was executed.", _TWO),
+    Kind("access:approval:fail", "双人操作未成。", "An approved action was refused.", _TWO),
+    Kind("access:usage:export", "导出用量。", "Metered use was exported.", ("since", "until")),
     Kind("vault:root:unlock", "保险库解锁。", "The vault was unlocked.", ("slot",)),
     Kind("vault:root:lock", "保险库锁定。", "The vault was locked.", ("slot",)),
     Kind("vault:root:refuse", "口令或密钥错误。", "A secret was refused.", ("slot",)),
