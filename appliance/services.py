@@ -186,7 +186,7 @@ def _assemble(
     workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
     examination = ExaminationService(ground.db, ground.log, catalogue, layout.socket, time.time)
     places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
-    provenance = Provenance(salt, posture.digest, POLICY)
+    provenance = Provenance(salt, posture.digest, POLICY, clock)
     return Services(
         db=ground.db,
         log=ground.log,
