@@ -75,6 +75,13 @@ class Gate:
             raise AccessRefused
         return credential.grant
 
+    def grant_of_key(self, key_id: str) -> Grant | None:
+        """Return the grant of a live key, for callers whose certificate stands for it."""
+        credential = self._index.live.get(key_id)
+        if credential is None or self._clock() >= credential.expires:
+            return None
+        return credential.grant if credential.grant.key_id == key_id else None
+
     def local_grant(self) -> Grant:
         """Return the grant of whoever reached the local Unix socket: administrator."""
         return LOCAL

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from appliance.services import Services
     from appliance.settings.model import Settings
     from appliance.vault.opened import Opened
+    from appliance.vault.tls import TlsKeeper
 
 BAD_CONFIGURATION: Final = 78
 """Exit status of sysexits.h: starting again would not help."""
 
 _DRAIN_S: Final = 20
+_RENEW_S: Final = 1.0
 _BACKLOG: Final = 2048
 _FILES: Final = 65_536
 
@@ -79,10 +81,10 @@ def _serve(layout: StateLayout, settings: "Settings", environ: Mapping[str, str]
 
     _more_files()
     with _tcp(settings.server.host, settings.server.port) as tcp, _uds(layout.socket) as uds:
-        _check_certificate(layout)
+        tls = _tls(layout)
         layout.serve_pid.write_text(f"{os.getpid()}\n", encoding="ascii")
         try:
-            uvloop.run(_live(layout, settings, environ, tcp, uds))
+            uvloop.run(_live(layout, settings, environ, (tcp, uds), tls))
         finally:
             layout.serve_pid.unlink(missing_ok=True)
     return 0
@@ -92,8 +94,8 @@ async def _live(
     layout: StateLayout,
     settings: "Settings",
     environ: Mapping[str, str],
-    tcp: socket.socket,
-    uds: socket.socket,
+    listeners: tuple[socket.socket, socket.socket],
+    tls: "TlsKeeper",
 ) -> None:
     from appliance.api.door import local_door  # noqa: PLC0415  # keeps --help light
     from appliance.api.front import Front  # noqa: PLC0415
@@ -116,15 +118,18 @@ async def _live(
     gc.freeze()
     gc.set_threshold(200_000, 50, 1000)
     servers = [
-        _server(app, app.short_way(local=False), settings, (layout.tls_cert, layout.tls_key)),
+        _server(app, app.short_way(local=False), settings, tls.context),
         _server(local_door(app), app.short_way(local=True), settings, None),
     ]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, front, servers)
+    renewing = asyncio.create_task(_renew(tls), name="tls")
+    tcp, uds = listeners
     try:
         await asyncio.gather(servers[0].serve([tcp]), servers[1].serve([uds]))
     finally:
+        renewing.cancel()
         await front.close()
 
 
@@ -143,7 +148,7 @@ def _stop(front: "Front", servers: "list[uvicorn.Server]") -> None:
 
 
 def _server(
-    app: object, way: "ShortWay", settings: "Settings", tls: tuple[Path, Path] | None
+    app: object, way: "ShortWay", settings: "Settings", tls: ssl.SSLContext | None
 ) -> "uvicorn.Server":
     import uvicorn  # noqa: PLC0415  # keeps --help light
 
@@ -170,9 +175,10 @@ def _server(
         backlog=_BACKLOG,
         timeout_keep_alive=settings.server.idle_timeout_s,
         timeout_graceful_shutdown=_DRAIN_S,
-        ssl_certfile=None if tls is None else str(tls[0]),
-        ssl_keyfile=None if tls is None else str(tls[1]),
     )
+    config.load()
+    # A context of our own: it asks clients for certificates, and a new one is shown live.
+    config.ssl = tls
     return Server(config)
 
 
@@ -224,12 +230,24 @@ def _remove_stale(path: Path) -> None:
             raise AlreadyRunning(socket=path)
 
 
-def _check_certificate(layout: StateLayout) -> None:
+def _tls(layout: StateLayout) -> "TlsKeeper":
+    from appliance.vault.errors import CertificateBroken  # noqa: PLC0415  # keeps --help light
+    from appliance.vault.tls import TlsKeeper  # noqa: PLC0415
+
     try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(layout.tls_cert, layout.tls_key)
+        keeper = TlsKeeper(layout)
     except (OSError, ssl.SSLError) as error:
         raise CertificateMissing(path=layout.tls_cert, reason=str(error)) from error
+    if keeper.passed_over:
+        _tell(CertificateBroken(path=layout.own_certificate), 0)
+    return keeper
+
+
+async def _renew(tls: "TlsKeeper") -> None:
+    """Show a certificate that was installed or renewed, seconds after it was."""
+    while True:
+        await asyncio.sleep(_RENEW_S)
+        tls.refresh()
 
 
 def _more_files() -> None:

@@ -75,6 +75,11 @@ class StateLayout:
         return self.root / "tls" / "server.key"
 
     @property
+    def own_certificate(self) -> Path:
+        """The hospital's own key, certificate and chain, when it has installed them; mode 0600."""
+        return self.root / "tls" / "own.pem"
+
+    @property
     def run(self) -> Path:
         """The directory of sockets and process ids; mode 0700."""
         return self.root / "run"

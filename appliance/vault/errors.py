@@ -61,3 +61,15 @@ class MountFailed(ApplianceError):
     en = "The encrypted files cannot be mounted: {reason}."
     way_out_zh = "请查看日志;确认 /dev/fuse 可用且没有程序占用 {path}。"
     way_out_en = "Look into the log; make sure that /dev/fuse works and no program uses {path}."
+
+
+class CertificateBroken(ApplianceError):
+    """The hospital's own certificate lies there and cannot be loaded."""
+
+    code = "vault.certificate-broken"
+    zh = "医院自己的证书 {path} 无法加载,暂时使用一体机自签的证书。"
+    en = "The hospital's own certificate {path} cannot be loaded; the box shows its own meanwhile."
+    way_out_zh = "请重新安装:wardbox certificate install;或移除:wardbox certificate remove。"
+    way_out_en = (
+        "Install it again (wardbox certificate install) or remove it (wardbox certificate remove)."
+    )
