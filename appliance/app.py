@@ -15,15 +15,19 @@ from appliance.api.door import Door
 from appliance.api.errors import BodyMalformed, FieldRefused, MethodRefused, RouteUnknown
 from appliance.api.front import Front
 from appliance.api.hosts import Hosts
+from appliance.api.hot.kinds import KINDS
 from appliance.api.hot.line import ShortWay
 from appliance.api.hot.route import HotRoutes
 from appliance.api.openapi import describe
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.api.routes import (
     access,
+    alerts,
     audit,
     docs,
+    events,
     jobs,
+    metrics,
     models,
     posture,
     specialists,
@@ -51,6 +55,9 @@ ROUTERS: Final = tuple(
         audit,
         posture,
         updates,
+        metrics,
+        events,
+        alerts,
         docs,
     )
 )
@@ -108,6 +115,9 @@ def create_app(front: Front) -> BoxApi:
     app = BoxApi(front)
     for router in ROUTERS:
         app.include_router(router)
+    front.watch.observed.admit_routes(
+        (*KINDS, *(getattr(route, "path", "") for room in ROUTERS for route in room.routes))
+    )
     for kind in _REFUSALS:
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -3,7 +3,9 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
+from typing_extensions import override
 
+from appliance.access.gate import LOCAL
 from appliance.access.grants import Grant
 from appliance.api.errors import LocalOnly
 from appliance.api.front import Front
@@ -49,6 +51,17 @@ class Permit:
         return grant
 
 
+class MetricsPermit(Permit):
+    """Lets a key with the scope pass, and the local socket even while the vault is locked."""
+
+    @override
+    def __call__(self, request: Request) -> Grant:
+        """Raises VaultLocked, AccessRefused or AccessForbidden."""
+        if is_local(request) and front_of(request).services is None:
+            return LOCAL
+        return super().__call__(request)
+
+
 def local_only(request: Request) -> None:
     """Pass callers on the Unix socket alone. Raises LocalOnly."""
     if not is_local(request):
@@ -77,6 +90,7 @@ JobReader = Annotated[Grant, Depends(Permit("jobs:read"))]
 JobWriter = Annotated[Grant, Depends(Permit("jobs:write"))]
 KeyReader = Annotated[Grant, Depends(Permit("keys:read"))]
 KeyWriter = Annotated[Grant, Depends(Permit("keys:write"))]
+MetricsReader = Annotated[Grant, Depends(MetricsPermit("metrics"))]
 ModelReader = Annotated[Grant, Depends(Permit("models:read"))]
 ModelWriter = Annotated[Grant, Depends(Permit("models:write"))]
 SpecialistCaller = Annotated[Grant, Depends(Permit("specialists"))]

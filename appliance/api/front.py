@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from appliance.api.integrity import Integrity
+from appliance.api.watch import Watch
 from appliance.audit.events import vault_root
 from appliance.errors import ApplianceError, VaultLocked, WrongSecret
 from appliance.services import Services
@@ -46,7 +47,8 @@ class Front:
         self._build = build
         self.integrity = Integrity(clock)
         self.stopping = asyncio.Event()
-        self._watch: asyncio.Task[None] | None = None
+        self.watch = Watch(settings, layout, lambda: vault.status().state, self.integrity, clock)
+        self._attending: asyncio.Task[None] | None = None
         self._moving = asyncio.Lock()
 
     def host_names(self) -> list[str]:
@@ -70,6 +72,7 @@ class Front:
         """Stop the services in good order; the key stays with the supervisor."""
         async with self._moving:
             await self._stop()
+            await self.watch.close()
             await asyncio.to_thread(self.vault.close)
 
     async def unlock(self, secret: str, actor: str) -> VaultStatus:
@@ -108,7 +111,8 @@ class Front:
             raise
         await services.start()
         self.services = services
-        self._watch = asyncio.create_task(self._attend(services), name="attend")
+        await self.watch.opened(services)
+        self._attending = asyncio.create_task(self._attend(services), name="attend")
 
     async def _attend(self, services: Services) -> None:
         """What the box looks at by itself once it is open: its machine, then its log, hourly."""
@@ -118,9 +122,10 @@ class Front:
 
     async def _stop(self) -> None:
         services, self.services = self.services, None
-        if self._watch is not None:
-            self._watch.cancel()
+        await self.watch.closed()
+        if self._attending is not None:
+            self._attending.cancel()
             with suppress(asyncio.CancelledError):
-                await self._watch
+                await self._attending
         if services is not None:
             await services.close()

@@ -25,6 +25,10 @@ class Integrity:
         self._report = report
         self._when = self._clock()
 
+    def verdict(self) -> bool | None:
+        """Whether the last verification passed; None before the first."""
+        return None if self._report is None else self._report.ok
+
     async def watch(self, log: AuditLog) -> None:
         """Verify now and every hour, until cancelled."""
         while True:

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from appliance.access import grants
 from appliance.audit import event as audit_event
 from appliance.audit import receipts
-from appliance.contract import access, audit, catalogue, job, system
+from appliance.contract import access, audit, catalogue, job, system, telemetry
 from appliance.contract.base import Text
 from appliance.jobs import job as jobs
 from appliance.serving.service import ServedEngine
 from appliance.serving.traffic import TrafficPicture
+from appliance.telemetry.hub import News
+from appliance.telemetry.store import Alert
 from appliance.vault.outcome import VaultStatus
 from models.card import Bilingual
 from models.hardware.facts import Accelerator
@@ -99,6 +101,31 @@ def session_view(session: grants.Session) -> access.SessionView:
             "role": session.role,
             "scopes": tuple(sorted(session.scopes)),
         }
+    )
+
+
+def alert_view(one: Alert) -> telemetry.Alert:
+    """An alert."""
+    return telemetry.Alert.model_validate(
+        {
+            "id": one.id,
+            "rule": one.rule,
+            "subject": one.subject,
+            "severity": one.severity,
+            "text": {"zh": one.zh, "en": one.en},
+            "way_out": {"zh": one.way_out_zh, "en": one.way_out_en},
+            "raised": moment(one.raised),
+            "cleared": maybe(one.cleared),
+            "acknowledged": maybe(one.acknowledged),
+            "acknowledged_by": one.acknowledged_by,
+        }
+    )
+
+
+def news_view(one: News) -> telemetry.BoxEvent:
+    """One event of the stream."""
+    return telemetry.BoxEvent.model_validate(
+        {"event": one.kind, "subject": one.subject, "time": moment(one.time), "data": one.data}
     )
 
 

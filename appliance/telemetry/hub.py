@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ KEPT: Final = 1024
 MOST_FOLLOWERS: Final = 64
 MISSED: Final = "missed"
 DROPPED: Final = "dropped"
+ENDED: Final = "ended"
+_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class News:
 
     Attributes:
         id: Where a follower comes back to: "<life of the process>-<number>"; "" for a notice.
-        kind: "engine", "job", "alert", "vault" or "update"; `MISSED` and `DROPPED` are notices to
-            one follower.
+        kind: "engine", "job", "alert", "vault" or "update"; `MISSED`, `DROPPED` and `ENDED` are
+            notices to one follower.
         subject: The model, job or alert it is about.
         time: Unix time in seconds.
         data: What to say of it; no content.
@@ -68,7 +71,9 @@ class EventHub:
         arrived, self._arrived = self._arrived, asyncio.Event()
         arrived.set()
 
-    def follow(self, last_id: str, wanted: Wanted) -> AsyncGenerator[News]:
+    def follow(
+        self, last_id: str, wanted: Wanted, alive: Callable[[], bool] = lambda: True
+    ) -> AsyncGenerator[News]:
         """Yield what came after `last_id` and what comes, until the follower is too slow.
 
         Args:
@@ -76,15 +81,19 @@ class EventHub:
                 that the ring does not hold any more, or of an earlier life of the process, begins
                 with a notice `MISSED` and then all that the ring holds.
             wanted: what the follower may see; asked anew for each.
+            alive: whether it may follow still; asked twice a second, so that a revoked key's stream
+                ends with a notice `ENDED` also while nothing happens.
 
         Raises:
             TooManyFollowers: at once, before the first news.
         """
         if self._followers >= MOST_FOLLOWERS:
             raise TooManyFollowers(most=MOST_FOLLOWERS)
-        return self._read(last_id, wanted)
+        return self._read(last_id, wanted, alive)
 
-    async def _read(self, last_id: str, wanted: Wanted) -> AsyncGenerator[News]:
+    async def _read(
+        self, last_id: str, wanted: Wanted, alive: Callable[[], bool]
+    ) -> AsyncGenerator[News]:
         self._followers += 1
         try:
             at, missed = self._place(last_id)
@@ -100,7 +109,11 @@ class EventHub:
                     at += 1
                     if wanted(news):
                         yield news
-                await arrived.wait()
+                if not alive():
+                    yield self._notice(ENDED)
+                    return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(arrived.wait(), _LOOK_S)
         finally:
             self._followers -= 1
 

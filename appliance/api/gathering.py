@@ -1,0 +1,81 @@
+"""Gathers the facts that metrics and alerts are made from; every part that fails is simply not known."""
+
+import resource
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psutil
+
+from appliance.api.integrity import Integrity
+from appliance.errors import ApplianceError
+from appliance.services import Services
+from appliance.settings.layout import StateLayout
+from appliance.telemetry.facts import AuditFacts, EngineFacts, Facts, ProcessFacts, XidError
+from models.hardware.facts import Accelerator
+from secure_compute.certificates import ends
+from secure_compute.errors import SecureComputeError
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen on the event loop, before the slow part is gathered in a thread."""
+
+    time: float
+    vault: str
+    clock_step_s: float
+    engines: tuple[EngineFacts, ...] | None
+    xids: tuple[XidError, ...] | None
+
+
+def gather(seen: Seen, layout: StateLayout, box: Services | None, integrity: Integrity) -> Facts:
+    """Read disk, certificate, accelerators, audit log and jobs; takes milliseconds, in a thread."""
+    disk = shutil.disk_usage(layout.root)
+    posture = None if box is None else box.posture.last()
+    told = {} if posture is None else posture.report["posture"]
+    return Facts(
+        time=seen.time,
+        vault=seen.vault,
+        disk_bytes=disk.total,
+        disk_free_bytes=disk.free,
+        process=_process(),
+        certificate_expires=_certificate(layout),
+        clock_step_s=seen.clock_step_s,
+        engines=seen.engines,
+        cards=_cards(box),
+        xids=seen.xids,
+        audit=None if box is None else _try(lambda: _audit(box, integrity)),
+        jobs={} if box is None else _try(box.jobs.counts) or {},
+        posture_level=told.get("level"),
+        posture_missing=tuple(told.get("missing", ())),
+    )
+
+
+def _process() -> ProcessFacts:
+    me = psutil.Process()
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return ProcessFacts(me.memory_info().rss, me.num_fds(), soft)
+
+
+def _certificate(layout: StateLayout) -> float | None:
+    with suppress(OSError, SecureComputeError):
+        return ends(layout.tls_cert.read_bytes()).timestamp()
+    return None
+
+
+def _cards(box: Services | None) -> tuple[Accelerator, ...] | None:
+    return None if box is None else box.hardware().accelerators
+
+
+def _audit(box: Services, integrity: Integrity) -> AuditFacts:
+    return AuditFacts(box.log.healthy, box.log.reader.size(), integrity.verdict())
+
+
+def _try(ask: Callable[[], _T]) -> _T | None:
+    with suppress(ApplianceError):
+        return ask()
+    return None
