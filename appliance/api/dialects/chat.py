@@ -1,0 +1,196 @@
+"""OpenAI's chat completions: judged, put into the form that every engine takes, passed through."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from appliance.api.dialects.chat_wish import (
+    AssistantTurn,
+    ChatWish,
+    DeveloperTurn,
+    SchemaForm,
+    SystemTurn,
+    TemplateWish,
+    Turn,
+    UserTurn,
+)
+from appliance.api.dialects.dialect import (
+    CHAT_PATH,
+    ENCODE,
+    Asked,
+    Dialect,
+    Mark,
+    Target,
+    data_event,
+    sealed,
+)
+from appliance.api.dialects.reply import read_piece
+from appliance.api.dialects.told import error_members
+from appliance.api.dialects.tooling import chosen, judge_schema, judge_tools, refused
+from appliance.api.dialects.wish import ImagePart, StreamOptions
+from appliance.contract.problem import Problem
+
+_USAGE: Final = StreamOptions(include_usage=True)
+_LEFT_OUT: Final = {
+    "metadata": None,
+    "modalities": None,
+    "prompt_cache_key": None,
+    "prompt_cache_retention": None,
+    "safety_identifier": None,
+    "service_tier": None,
+    "store": None,
+    "user": None,
+    "verbosity": None,
+}
+_LEFT_NAMES: Final = tuple(_LEFT_OUT)
+_THOUGHTLESS: Final = frozenset({"none", "minimal"})
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTranslation:
+    """One chat under way; the engine's bytes pass as they are."""
+
+    asked: Asked
+
+    def answer(self, raw: bytes, mark: Mark) -> bytes:
+        """The engine's answer with the receipt in it."""
+        return sealed(raw, mark.receipt)
+
+    def stream(self, mark: Mark) -> "ChatStream":
+        """Events as they come, the ending held back."""
+        return ChatStream(mark, usage_wanted=self.asked.usage_wanted)
+
+
+class ChatStream:
+    """Passes events on and keeps the one that finishes the answer, and the usage, for the end."""
+
+    def __init__(self, mark: Mark, *, usage_wanted: bool) -> None:
+        self._mark = mark
+        self._usage_wanted = usage_wanted
+        self._ending: list[bytes] = []
+
+    def feed(self, event: bytes) -> bytes:
+        """Pass an event on, or keep it."""
+        reply = read_piece(event)
+        if not reply.choices:
+            if self._ending and self._usage_wanted:
+                self._ending.append(event)
+            return b""
+        if reply.choices[0].finish_reason is None:
+            return data_event(event)
+        self._ending.append(event)
+        return b""
+
+    def end(self) -> bytes:
+        """What was kept, with the receipt, and `[DONE]`."""
+        first = [data_event(sealed(event, self._mark.receipt)) for event in self._ending[:1]]
+        rest = [data_event(event) for event in self._ending[1:]]
+        return b"".join((*first, *rest, b"data: [DONE]\n\n"))
+
+    def fail(self, problem: Problem) -> bytes:
+        """The problem as the last event; no `[DONE]` follows."""
+        return data_event(msgspec.json.encode(error_members(problem, "openai")))
+
+
+def begin_chat(wish: ChatWish, target: Target) -> ChatTranslation:
+    """Put a judged wish into the engine's form. Raises FieldRefused where fields contradict."""
+    if wish.store:
+        raise refused("store", "本机不保存对话", "conversations are not kept here")
+    if wish.top_logprobs and not wish.logprobs:
+        raise refused("top_logprobs", "需要 logprobs: true", "it needs logprobs: true")
+    changes: dict[str, Any] = _LEFT_OUT.copy() if _any_left_out(wish) else {}
+    changes |= _tools_of(wish) | _messages_of(wish)
+    if isinstance(wish.response_format, SchemaForm):
+        schema = wish.response_format.json_schema.schema
+        judge_schema("response_format.json_schema.schema", schema or {})
+    if wish.model is None:
+        changes["model"] = target.model
+    if wish.stream:
+        changes["stream_options"] = _USAGE
+    elif wish.stream_options is not None:
+        changes["stream_options"] = None
+    return ChatTranslation(
+        Asked(
+            CHAT_PATH,
+            _encoded(wish, changes),
+            stream=bool(wish.stream),
+            seed=wish.seed,
+            needs=needs_of(wish),
+            usage_wanted=bool(wish.stream_options and wish.stream_options.include_usage),
+        )
+    )
+
+
+def needs_of(wish: ChatWish) -> tuple[str, ...]:
+    """What the model must be able to do beside chatting."""
+    needs = []
+    if wish.tools and wish.tool_choice != "none":
+        needs.append("tools")
+    contents = [one.content for one in wish.messages if isinstance(one, UserTurn)]
+    parts = [part for content in contents if not isinstance(content, str) for part in content]
+    if any(isinstance(part, ImagePart) for part in parts):
+        needs.append("vision")
+    return tuple(needs)
+
+
+def _encoded(wish: ChatWish, changes: dict[str, Any]) -> bytes:
+    body = ENCODE(replace(wish, **changes) if changes else wish)
+    effort = wish.reasoning_effort
+    if effort is None:
+        return body
+    told = TemplateWish(enable_thinking=effort not in _THOUGHTLESS)
+    return b'%s,"chat_template_kwargs":%s}' % (body[:-1], ENCODE(told))
+
+
+def _any_left_out(wish: ChatWish) -> bool:
+    return any(getattr(wish, name) is not None for name in _LEFT_NAMES)
+
+
+def _tools_of(wish: ChatWish) -> dict[str, Any]:
+    if wish.tools is None and wish.tool_choice is None:
+        return {"parallel_tool_calls": None} if wish.parallel_tool_calls is not None else {}
+    tools = wish.tools or []
+    judge_tools(tools)
+    offered, mode = chosen(tools, wish.tool_choice)
+    if not offered:
+        return {"tools": None, "tool_choice": None, "parallel_tool_calls": None}
+    return {"tools": offered, "tool_choice": mode}
+
+
+def _messages_of(wish: ChatWish) -> dict[str, Any]:
+    """Turns in the form of every engine: developers are system, what clients echo is left out."""
+    turns = [_plain_turn(number, turn) for number, turn in enumerate(wish.messages)]
+    same = all(new is old for new, old in zip(turns, wish.messages, strict=True))
+    return {} if same else {"messages": turns}
+
+
+def _plain_turn(number: int, turn: Turn) -> Turn:
+    if isinstance(turn, DeveloperTurn):
+        return SystemTurn(turn.content, turn.name)
+    if not isinstance(turn, AssistantTurn):
+        return turn
+    if turn.content is None and not turn.tool_calls and turn.refusal is None:
+        raise refused(f"messages[{number}].content", "缺少内容", "it is empty")
+    if turn.refusal is None and turn.reasoning_content is None and turn.annotations is None:
+        return _unnumbered(turn)
+    plain = replace(turn, refusal=None, reasoning_content=None, annotations=None)
+    return _unnumbered(replace(plain, content=turn.content or turn.refusal or ""))
+
+
+def _unnumbered(turn: AssistantTurn) -> AssistantTurn:
+    calls = turn.tool_calls
+    if not calls or all(call.index is None for call in calls):
+        return turn
+    return replace(turn, tool_calls=[replace(call, index=None) for call in calls])
+
+
+CHAT: Final = Dialect(
+    CHAT_PATH,
+    "chat",
+    msgspec.json.Decoder(ChatWish),
+    begin_chat,
+    "openai",
+    "Chat with tools and JSON schemas; streamed with `stream: true`.",
+)

@@ -1,0 +1,129 @@
+"""Tools and JSON schemas that callers bring, bounded before an engine makes a grammar of them.
+
+A schema becomes a grammar inside the engine. Depth, size, repetition counts and patterns are
+bounded here, because one hostile schema must not cost an engine its life.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta
+
+from appliance.api.dialects.wish import Strict
+from appliance.api.errors import FieldRefused
+
+Json = dict[str, Any]
+ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+CallId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}\Z")]
+Told = Annotated[str, Meta(max_length=8192)]
+Metadata = Annotated[
+    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]],
+    Meta(max_length=16),
+]
+MOST_TOOLS: Final = 128
+_DEEPEST: Final = 24
+_MOST_NODES: Final = 4000
+_LONGEST_COUNT: Final = 2048
+_LONGEST_PATTERN: Final = 256
+_COUNTS: Final = frozenset({"minItems", "maxItems", "minLength", "maxLength", "maxProperties"})
+# A repetition of a repetition makes automata and recursive parsers explode.
+_NESTED: Final = (")*", ")+", "){")
+
+
+class Function(Strict, frozen=True):
+    """A function that the model may call."""
+
+    name: ToolName
+    description: Told | None = None
+    parameters: Json | None = None
+    strict: bool | None = None
+
+
+class FunctionTool(Strict, tag_field="type", tag="function", frozen=True):
+    """A tool, in the form that engines take."""
+
+    function: Function
+
+
+class ChosenName(Strict, frozen=True):
+    """The name of a function."""
+
+    name: ToolName
+
+
+class ChosenFunction(Strict, tag_field="type", tag="function", frozen=True):
+    """The one function that must be called."""
+
+    function: ChosenName
+
+
+Mode = Literal["none", "auto", "required"]
+
+
+def judge_schema(field: str, schema: Json) -> None:
+    """Judge a JSON schema.
+
+    Raises:
+        FieldRefused: It is too deep, too large, repeats too often, or points outside itself.
+    """
+    left = [_MOST_NODES]
+
+    def walk(node: Any, depth: int) -> None:
+        left[0] -= 1
+        if depth > _DEEPEST or left[0] < 0:
+            raise refused(field, "结构过深或过大", "it is too deep or too large")
+        if isinstance(node, dict):
+            for key, value in node.items():
+                _judge_member(field, key, value)
+                walk(value, depth + 1)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value, depth + 1)
+
+    walk(schema, 1)
+
+
+def _judge_member(field: str, key: str, value: Any) -> None:
+    if key in _COUNTS and isinstance(value, int | float) and not 0 <= value <= _LONGEST_COUNT:
+        raise refused(field, f"{key} 超过 {_LONGEST_COUNT}", f"{key} is above {_LONGEST_COUNT}")
+    if key == "pattern" and isinstance(value, str):
+        nested = any(mark in value for mark in _NESTED)
+        if len(value) > _LONGEST_PATTERN or nested:
+            raise refused(field, "pattern 过于复杂", "its pattern is too complex")
+    if key == "$ref" and not (isinstance(value, str) and value.startswith("#")):
+        raise refused(field, "$ref 只能指向自身", "$ref may only point into itself")
+
+
+def judge_tools(tools: list[FunctionTool]) -> None:
+    """Judge every tool: names differ, schemas are bounded. Raises FieldRefused."""
+    names = [tool.function.name for tool in tools]
+    if len(set(names)) != len(names):
+        raise refused("tools", "函数名重复", "two functions have the same name")
+    for number, tool in enumerate(tools):
+        if tool.function.parameters is not None:
+            judge_schema(f"tools[{number}].function.parameters", tool.function.parameters)
+
+
+def chosen(
+    tools: list[FunctionTool], choice: Mode | ChosenFunction | None
+) -> tuple[list[FunctionTool], Mode | None]:
+    """The tools and the mode an engine is given.
+
+    Engines differ in whether they understand a named choice; offering that function alone and
+    requiring a call means the same to all of them.
+
+    Raises:
+        FieldRefused: A function is chosen that is not offered, or a call is required of none.
+    """
+    if isinstance(choice, ChosenFunction):
+        named = [tool for tool in tools if tool.function.name == choice.function.name]
+        if not named:
+            raise refused("tool_choice", "没有提供该函数", "no such function is offered")
+        return named, "required"
+    if choice == "required" and not tools:
+        raise refused("tool_choice", "没有提供工具", "no tools are offered")
+    return tools, choice if tools else None
+
+
+def refused(field: str, zh: str, en: str) -> FieldRefused:
+    """A refusal of one field."""
+    return FieldRefused(field=field, reason_zh=zh, reason_en=en)
