@@ -9,7 +9,25 @@ CHAT: Final = "chat"
 COMPLETIONS: Final = "completions"
 EMBEDDINGS: Final = "embeddings"
 TOKENIZE: Final = "tokenize"
+DETOKENIZE: Final = "detokenize"
 RERANK: Final = "rerank"
+SCORE: Final = "score"
+RESPONSES: Final = "responses"
+MESSAGES: Final = "messages"
+COUNT_TOKENS: Final = "count_tokens"
+TOOLS: Final = "tools"
+JSON_SCHEMA: Final = "json_schema"
+VISION: Final = "vision"
+LORA: Final = "lora"
+ABILITIES: Final = frozenset(
+    {
+        *(CHAT, COMPLETIONS, EMBEDDINGS, TOKENIZE, DETOKENIZE, RERANK, SCORE, RESPONSES, MESSAGES),
+        *(COUNT_TOKENS, TOOLS, JSON_SCHEMA, VISION, LORA),
+    }
+)
+"""Everything that an engine may be able to do; the last four are properties of a chat."""
+
+Mode = Literal["generate", "embed", "rerank"]
 
 # The environment that every engine gets: no variable of ours, no proxy, no network, no telemetry.
 QUIET: Final[Mapping[str, str]] = {
@@ -73,8 +91,11 @@ class EngineSpec:
         secret: Bearer that the engine demands; never in argv, never in a log.
         runtime_dir: Private directory (0700) for its socket and secret file.
         placement: Where and how wide it runs.
-        mode: "generate" or "embed".
+        mode: "generate", "embed" or "rerank"; a server does one of them.
         adapters: LoRA adapters to load beside the model.
+        architecture: As in the model's file; it decides which parser reads tool calls.
+        pooling: How vectors of tokens become one ("mean", "last", "cls"); "" is the model's own.
+        projector: The part of a model that sees, a file beside the weights; None without one.
     """
 
     model_id: str
@@ -83,8 +104,11 @@ class EngineSpec:
     secret: str = field(repr=False)
     runtime_dir: Path
     placement: Placement
-    mode: Literal["generate", "embed"] = "generate"
+    mode: Mode = "generate"
     adapters: tuple[Path, ...] = ()
+    architecture: str = ""
+    pooling: str = ""
+    projector: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,32 @@ class ProbeRequest:
     path: str
     body: Mapping[str, object]
     expect: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """How far an engine has come with loading, as one line of its log tells.
+
+    Attributes:
+        phase: "start", "weights", "cache", "warmup" or "ready".
+        share: Of the whole way, 0 to 1; None where the line names a phase only.
+    """
+
+    phase: str
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Where a working engine's counters move.
+
+    Attributes:
+        path: Route of its Prometheus metrics.
+        counters: Names whose sum grows with every step of work.
+    """
+
+    path: str
+    counters: tuple[str, ...]
 
 
 class Engine(Protocol):
@@ -110,8 +160,22 @@ class Engine(Protocol):
         """Whether somebody else starts it, so that the box only asks and never launches."""
         ...
 
+    @property
+    def spawns(self) -> bool:
+        """Whether it starts processes of its own, which a guard must end with it."""
+        ...
+
+    @property
+    def pulse(self) -> Pulse | None:
+        """What tells a busy engine from a hung one; None when it has no such route."""
+        ...
+
     def capabilities(self, spec: EngineSpec) -> frozenset[str]:
         """Which kinds of request it answers."""
+        ...
+
+    def load_step(self, line: str) -> LoadStep | None:
+        """What a line of its log says about loading."""
         ...
 
     def argv(self, spec: EngineSpec) -> tuple[str, ...]:
@@ -137,7 +201,10 @@ class Engine(Protocol):
 
 
 def one_token_probe(spec: EngineSpec) -> ProbeRequest:
-    """The probe shared by OpenAI-compatible engines: one token, or one embedding."""
+    """The probe shared by OpenAI-compatible engines: one token, one vector or one ranking."""
+    if spec.mode == "rerank":
+        wanted = {"model": spec.model_id, "query": "1", "documents": ["1"]}
+        return ProbeRequest("POST", "/v1/rerank", wanted, "results")
     if spec.mode == "embed":
         asked: dict[str, object] = {"model": spec.model_id, "input": "1"}
         return ProbeRequest("POST", "/v1/embeddings", asked, "embedding")

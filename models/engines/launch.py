@@ -3,27 +3,38 @@
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from models.card import Bilingual
-from models.engines.engine import Address, Engine, EngineSpec
-from models.engines.process import Exit, KeptProcess, ProcessKeeper, resident_bytes
+from models.engines.engine import Address, Engine, EngineSpec, LoadStep
+from models.engines.explain import UNANSWERED, Failure
+from models.engines.log_filter import LogFilter
+from models.engines.memory import resident_bytes
+from models.engines.process import Exit, KeptProcess, Listening, ProcessKeeper
 from models.errors import EngineFailed
 
 # sun_path holds 108 bytes with the NUL.
 _MAX_SOCKET_PATH: Final = 107
+_READ_AT_MOST: Final = 0.85
 
 
 class Running:
     """A launched engine, or one that somebody else runs."""
 
-    def __init__(self, address: Address, process: KeptProcess | None, model_bytes: int) -> None:
+    def __init__(
+        self,
+        address: Address,
+        process: KeptProcess | None,
+        model_bytes: int,
+        progress: "Progress | None" = None,
+    ) -> None:
         self.address = address
         self._process = process
         self._model_bytes = model_bytes
+        self._progress = progress
         self._exit: asyncio.Task[Exit] | None = (
             asyncio.create_task(process.wait()) if process else None
         )
@@ -41,21 +52,33 @@ class Running:
         """Whether the process has ended."""
         return self._process is not None and not self._process.alive
 
-    async def reason(self) -> Bilingual:
+    def seal(self) -> None:
+        """Its log may hold text of requests from now on."""
+        if self._process is not None:
+            self._process.seal()
+
+    async def reason(self) -> Failure:
         """Why the process ended."""
         if self._exit is None:
-            return Bilingual("外部引擎没有应答", "the external engine does not answer")
+            return UNANSWERED
         return (await self._exit).reason
 
-    def progress(self) -> float:
-        """Share of the model in memory: resident bytes against the size of the weights.
+    def phase(self) -> str:
+        """The phase of loading that its log told last, "" before the first."""
+        return self._progress.phase if self._progress else ""
 
-        Weights are mapped, so they turn resident as they are read; the engine itself reports
-        nothing while it loads.
+    def progress(self) -> float:
+        """How much of the way to the first answer is done, 0 to 0.99.
+
+        What the engine's log says counts. Where it tells no share, resident bytes against the size
+        of the weights do: weights are mapped, so they turn resident as they are read.
         """
-        if self._process is None or not self._model_bytes:
+        told = self._progress.share if self._progress else 0.0
+        if self._process is None:
             return 0.0
-        return min(0.99, resident_bytes(self._process.pid) / self._model_bytes)
+        held = resident_bytes(self._process.pid) if self._model_bytes else 0
+        read = min(held / self._model_bytes, _READ_AT_MOST) if held else 0.0
+        return min(0.99, max(told, read))
 
     async def pause(self, seconds: float, woken: asyncio.Event) -> None:
         """Sleeps, but not past the end of the process or the moment somebody wakes it."""
@@ -76,6 +99,24 @@ class Running:
                 self.address.uds.unlink(missing_ok=True)
 
 
+class Progress:
+    """The furthest that an engine's log has told; it never goes back."""
+
+    def __init__(self, read: Callable[[str], LoadStep | None]) -> None:
+        self._read = read
+        self.phase = ""
+        self.share = 0.0
+
+    def hear(self, line: str) -> None:
+        """Takes one line; nothing of it is kept but the step."""
+        step = self._read(line)
+        if step is None:
+            return
+        share = self.share if step.share is None else step.share
+        if share >= self.share:
+            self.phase, self.share = step.phase, share
+
+
 async def launch(engine: Engine, spec: EngineSpec, keeper: ProcessKeeper) -> Running:
     """Starts an engine.
 
@@ -92,8 +133,14 @@ async def launch(engine: Engine, spec: EngineSpec, keeper: ProcessKeeper) -> Run
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise EngineFailed(reason_zh=f"运行目录:{reason}", reason_en=reason) from error
-    process = await keeper.start(engine.argv(placed), engine.env(placed), cwd=spec.runtime_dir)
-    return Running(placed.address, process, _size(spec.model_path))
+    progress = Progress(engine.load_step)
+    listening = Listening(LogFilter((spec.secret,)), progress.hear, guarded=engine.spawns)
+    process = await keeper.start(
+        engine.argv(placed), engine.env(placed), cwd=spec.runtime_dir, listening=listening
+    )
+    # The guard's own memory says nothing about the weights.
+    mapped = 0 if engine.spawns else _size(spec.model_path)
+    return Running(placed.address, process, mapped, progress)
 
 
 def _check_model(path: Path) -> None:

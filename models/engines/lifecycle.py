@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from models.card import Bilingual
-from models.engines.engine import Address, Engine, EngineSpec, ProbeRequest
+from models.engines.engine import Address, Engine, EngineSpec
+from models.engines.explain import HUNG, NOT_LOADED, SICK, Failure, unstarted
 from models.engines.launch import Running, launch
 from models.engines.lifecycle_table import (
     EngineStatus,
@@ -18,13 +18,11 @@ from models.engines.lifecycle_table import (
     backoff,
     move,
 )
-from models.engines.probe import ask, works
 from models.engines.process import ProcessKeeper
+from models.engines.vigil import Vigil
 from models.errors import EngineDraining, EngineFailed, EngineLoading, ModelsError
 
-_UNKNOWN = Bilingual("未知原因", "unknown reason")
-_NOT_LOADED = Bilingual("加载超时", "loading took too long")
-_SICK = Bilingual("健康检查连续失败", "health checks failed in a row")
+_UNKNOWN = unstarted("未知原因", "unknown reason")
 
 
 class EngineSupervisor:
@@ -48,13 +46,14 @@ class EngineSupervisor:
         self._keeper = keeper or ProcessKeeper()
         self._limits = limits or Limits()
         self._clock = clock
+        self._vigil = Vigil(engine, spec, self._limits, clock)
         self._state = State.ABSENT
         self._goal = Goal.NOTHING
         self._changed = asyncio.Condition()
         self._woken = asyncio.Event()
         self._running: Running | None = None
         self._task: asyncio.Task[None] | None = None
-        self._reason: Bilingual | None = None
+        self._reason: Failure | None = None
         self._failures = 0
         self._starts = 0
         self._in_flight = 0
@@ -90,12 +89,20 @@ class EngineSupervisor:
         """
         if self._state in {State.DRAINING, State.STOPPED}:
             raise EngineDraining
+        if self._in_flight == 0:
+            # Silence counts from the moment there is work.
+            self._vigil.heard()
         self._in_flight += 1
         self._idle.clear()
+
+    def heard(self) -> None:
+        """The engine gave a piece of an answer: the one sign of work that no counter can miss."""
+        self._vigil.told()
 
     def leave(self) -> None:
         """Counts a request out."""
         self._in_flight -= 1
+        self._vigil.heard()
         if self._in_flight <= 0:
             self._idle.set()
 
@@ -114,6 +121,8 @@ class EngineSupervisor:
             in_flight=self._in_flight,
             reason=self._reason,
             retry_after_s=max(1, round(pause + 0.5)),
+            phase=running.phase() if running and self._state is State.LOADING else "",
+            failure=self._reason,
         )
 
     def log_tail(self) -> tuple[str, ...]:
@@ -174,13 +183,7 @@ class EngineSupervisor:
 
     async def deep_health(self) -> Health:
         """Asks for one real token; a port that answers is no proof."""
-        request = self._engine.probe(self._spec)
-        begun = self._clock()
-        answer = await ask(self.address, self.secret, request, timeout_s=self._limits.probe_s)
-        took = (self._clock() - begun) * 1000
-        if works(answer, request):
-            return Health(ok=True, latency_ms=took)
-        return Health(ok=False, latency_ms=took, problem=answer.problem or f"HTTP {answer.status}")
+        return await self._vigil.deep(self.address)
 
     def _is(self, state: State) -> bool:
         return self._state is state
@@ -221,10 +224,11 @@ class EngineSupervisor:
         try:
             running = await launch(self._engine, self._spec, self._keeper)
         except ModelsError as error:
-            await self._fail(Event.DIED, Bilingual(error.sentence_zh, error.sentence_en))
+            await self._fail(Event.DIED, unstarted(error.sentence_zh, error.sentence_en))
             return
         except Exception as error:  # noqa: BLE001  (the engine task is one of the three walls)
-            await self._fail(Event.DIED, Bilingual(type(error).__name__, type(error).__name__))
+            name = type(error).__name__
+            await self._fail(Event.DIED, unstarted(name, name))
             return
         self._running = running
         await self._move(Event.SPAWNED)
@@ -241,17 +245,18 @@ class EngineSupervisor:
 
     async def _load(self, running: Running) -> bool:
         deadline = self._clock() + self._limits.load_s
-        alive = self._liveness()
         while self._wanted():
             if running.exited():
                 await self._fail(Event.DIED, await running.reason())
                 return False
             if self._clock() > deadline:
-                await self._fail(Event.SICK, _NOT_LOADED)
+                await self._fail(Event.SICK, NOT_LOADED)
                 return False
-            answer = await ask(running.address, self.secret, alive, timeout_s=self._limits.probe_s)
-            if works(answer, alive) and (await self.deep_health()).ok:
-                return True
+            if await self._vigil.alive(running.address):
+                # From the first question on, its log may hold what it was asked.
+                running.seal()
+                if (await self.deep_health()).ok:
+                    return True
             await running.pause(self._limits.poll_s, self._woken)
         return False
 
@@ -268,23 +273,16 @@ class EngineSupervisor:
                 return
             if self._clock() - begun > self._limits.steady_s:
                 self._failures = 0
-            strikes = 0 if await self._healthy(running) else strikes + 1
+            healthy = await self._vigil.healthy(running.address, self._in_flight)
+            if self._vigil.hung(self._in_flight):
+                await self._fail(Event.SICK, HUNG)
+                return
+            strikes = 0 if healthy else strikes + 1
             if strikes >= self._limits.strikes:
-                await self._fail(Event.SICK, _SICK)
+                await self._fail(Event.SICK, SICK)
                 return
 
-    async def _healthy(self, running: Running) -> bool:
-        # With every slot taken a probe would queue behind them; then liveness must do.
-        if self._in_flight < self._spec.placement.slots:
-            return (await self.deep_health()).ok
-        alive = self._liveness()
-        answer = await ask(running.address, self.secret, alive, timeout_s=self._limits.probe_s)
-        return works(answer, alive)
-
-    def _liveness(self) -> ProbeRequest:
-        return ProbeRequest("GET", self._engine.liveness_path, {}, "")
-
-    async def _fail(self, event: Event, reason: Bilingual) -> None:
+    async def _fail(self, event: Event, reason: Failure) -> None:
         self._failures += 1
         self._reason = reason
         await self._move(event)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from models.card import Bilingual
+from models.engines.explain import Failure
 
 
 class State(StrEnum):
@@ -95,6 +96,8 @@ class EngineStatus:
         in_flight: Requests being answered.
         reason: Why it last failed.
         retry_after_s: Seconds after which asking again makes sense.
+        phase: What it does while loading: "start", "weights", "cache", "warmup" or "ready".
+        failure: The same as `reason`, with its code and the way out.
     """
 
     state: State
@@ -104,6 +107,8 @@ class EngineStatus:
     in_flight: int
     reason: Bilingual | None
     retry_after_s: int
+    phase: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ class Limits:
         health_s: Pause between two health checks while ready.
         probe_s: How long a health check may take.
         strikes: Failed health checks in a row that make an engine sick.
+        hung_s: How long an engine with work may give nothing; above the prefill of a long prompt.
         drain_s: How long running requests may take to end.
         grace_s: How long a process may take to end when told to.
         backoff_s: Pause after the first failure; it doubles with each.
@@ -137,6 +143,7 @@ class Limits:
     health_s: float = 15.0
     probe_s: float = 30.0
     strikes: int = 3
+    hung_s: float = 180.0
     drain_s: float = 60.0
     grace_s: float = 10.0
     backoff_s: float = 0.5

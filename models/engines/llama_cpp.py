@@ -6,14 +6,26 @@ from pathlib import Path
 from models.engines.engine import (
     CHAT,
     COMPLETIONS,
+    COUNT_TOKENS,
+    DETOKENIZE,
     EMBEDDINGS,
+    JSON_SCHEMA,
+    LORA,
+    MESSAGES,
     QUIET,
+    RERANK,
+    RESPONSES,
     TOKENIZE,
+    TOOLS,
+    VISION,
     EngineSpec,
+    LoadStep,
     Placement,
     ProbeRequest,
+    Pulse,
     one_token_probe,
 )
+from models.engines.progress import llama_cpp_step
 from models.errors import EngineMissing, EngineUnable
 
 SERVER = "llama-server"
@@ -46,16 +58,34 @@ class LlamaCpp:
 
     name = "llama.cpp"
     external = False
+    spawns = False
     liveness_path = "/health"
+    # The first counter moves with every batch, so a long prompt is seen to be worked on.
+    pulse: Pulse | None = Pulse(
+        "/metrics", ("llamacpp:n_decode_total", "llamacpp:tokens_predicted_total")
+    )
 
     def __init__(self, server: Path) -> None:
         self._server = server
 
     def capabilities(self, spec: EngineSpec) -> frozenset[str]:
-        """Chat, completions and tokenising; or embeddings, which need a server of their own."""
+        """Chat and what belongs to it; embeddings and ranking need a server of their own."""
         if spec.mode == "embed":
-            return frozenset({EMBEDDINGS, TOKENIZE})
-        return frozenset({CHAT, COMPLETIONS, TOKENIZE})
+            return frozenset({EMBEDDINGS, TOKENIZE, DETOKENIZE})
+        if spec.mode == "rerank":
+            return frozenset({RERANK, TOKENIZE, DETOKENIZE})
+        able = {CHAT, COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, TOKENIZE, DETOKENIZE}
+        # Both are grammars made by the server from the request: no model is without them.
+        able |= {TOOLS, JSON_SCHEMA}
+        if spec.projector is not None:
+            able.add(VISION)
+        if spec.adapters:
+            able.add(LORA)
+        return frozenset(able)
+
+    def load_step(self, line: str) -> LoadStep | None:
+        """Phases, from its log."""
+        return llama_cpp_step(line)
 
     def argv(self, spec: EngineSpec) -> tuple[str, ...]:
         """The command line.
@@ -80,10 +110,14 @@ class LlamaCpp:
         ]
         arguments += _devices(place)
         if spec.mode == "embed":
-            arguments += ["--embeddings", "--pooling", "mean"]
-        for adapter in spec.adapters:
-            arguments += ["--lora", str(adapter)]
-        return tuple(arguments)
+            arguments += ["--embeddings", *(("--pooling", spec.pooling) if spec.pooling else ())]
+        elif spec.mode == "rerank":
+            arguments += ["--reranking"]
+        else:
+            arguments += ["--jinja"]
+        if spec.projector is not None:
+            arguments += ["--mmproj", str(spec.projector)]
+        return (*arguments, *_adapters(spec))
 
     def env(self, spec: EngineSpec) -> dict[str, str]:
         """The whole environment: quiet, and only the chosen cards visible."""
@@ -101,6 +135,18 @@ class LlamaCpp:
     def probe(self, spec: EngineSpec) -> ProbeRequest:
         """One token, or one embedding."""
         return one_token_probe(spec)
+
+
+def _adapters(spec: EngineSpec) -> tuple[str, ...]:
+    """One argument for all: of a repeated one llama-server takes the last only.
+
+    Raises:
+        EngineUnable: A comma in a path, which would be taken for the next path.
+    """
+    paths = [str(path) for path in spec.adapters]
+    if any("," in path for path in paths):
+        raise EngineUnable(engine="llama.cpp", what="适配器路径含逗号 comma in an adapter's path")
+    return ("--lora", ",".join(paths)) if paths else ()
 
 
 def _key_file(spec: EngineSpec) -> Path:

@@ -3,14 +3,13 @@
 import asyncio
 import json
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from math import isfinite
+from typing import Final
 
 from models.engines.engine import Address, ProbeRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _MAX_ANSWER: Final = 1 << 20
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d{1,15})\r\n", re.IGNORECASE)
@@ -22,7 +21,7 @@ class ProbeAnswer:
 
     Attributes:
         status: HTTP status; 0 when nothing came.
-        body: The body, chunked or not, undecoded.
+        body: The body, taken out of its chunks; cut at a megabyte.
         problem: Why nothing came, "" otherwise.
     """
 
@@ -57,7 +56,68 @@ async def ask(
 
 def works(answer: ProbeAnswer, request: ProbeRequest) -> bool:
     """Whether the answer is the one that only a working engine gives."""
-    return answer.status == 200 and request.expect.encode() in answer.body  # noqa: PLR2004
+    return not fault(answer, request)
+
+
+def fault(answer: ProbeAnswer, request: ProbeRequest) -> str:
+    """What is wrong with an answer, "" when nothing is.
+
+    A status alone proves nothing: an engine may answer 200 with a page, with half a document, with
+    no token in it, or with vectors of NaN.
+    """
+    if answer.problem:
+        return answer.problem
+    if answer.status != 200:  # noqa: PLR2004
+        return f"HTTP {answer.status}"
+    if not request.expect:
+        return ""
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return "not JSON"
+    judge = _JUDGES.get(request.expect)
+    if judge is None:
+        return "" if request.expect.encode() in answer.body else f"no {request.expect}"
+    return "" if isinstance(document, dict) and judge(document) else f"no {request.expect}"
+
+
+def _has_token(document: Mapping[str, object]) -> bool:
+    choices, usage = document.get("choices"), document.get("usage")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return False
+    if not isinstance(usage, dict):
+        return choices[0].get("finish_reason") is not None
+    count = usage.get("completion_tokens")
+    return isinstance(count, int) and count > 0
+
+
+def _has_vector(document: Mapping[str, object]) -> bool:
+    rows = document.get("data")
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+        return False
+    return _finite(rows[0].get("embedding"))
+
+
+def _has_ranking(document: Mapping[str, object]) -> bool:
+    rows = document.get("results")
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+        return False
+    return _finite([rows[0].get("relevance_score", rows[0].get("score"))])
+
+
+def _finite(numbers: object) -> bool:
+    return (
+        isinstance(numbers, list)
+        and bool(numbers)
+        and all(isinstance(number, int | float) and isfinite(number) for number in numbers)
+    )
+
+
+_JUDGES: Final[Mapping[str, Callable[[Mapping[str, object]], bool]]] = {
+    "choices": _has_token,
+    "embedding": _has_vector,
+    "results": _has_ranking,
+}
 
 
 def _encode(secret: str, request: ProbeRequest) -> bytes:
@@ -98,10 +158,32 @@ async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
     length = _LENGTH.search(head)
     if length is not None:
         return await reader.readexactly(min(int(length.group(1)), _MAX_ANSWER))
+    chunked = b"chunked" in head.lower()
     answer = b""
-    while len(answer) < _MAX_ANSWER and not answer.endswith(b"\r\n0\r\n\r\n"):
+    while len(answer) < _MAX_ANSWER:
         part = await reader.read(_MAX_ANSWER)
         if not part:
             break
         answer += part
-    return answer
+        if chunked and answer.endswith(b"0\r\n\r\n"):
+            break
+    return _unchunk(answer) if chunked else answer
+
+
+def _unchunk(raw: bytes) -> bytes:
+    """The content of chunks (RFC 9112, 7.1).
+
+    Raises:
+        ValueError: A chunk is malformed, or the last one is missing: half an answer.
+    """
+    content, place = b"", 0
+    while True:
+        line, mark, _ = raw[place:].partition(b"\r\n")
+        size = int(line.partition(b";")[0], 16)
+        if not mark or size < 0 or place + len(line) + 2 + size > len(raw):
+            raise ValueError("half a chunk")
+        if size == 0:
+            return content
+        begin = place + len(line) + 2
+        content += raw[begin : begin + size]
+        place = begin + size + 2

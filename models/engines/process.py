@@ -5,21 +5,24 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from models.card import Bilingual
-from models.engines.explain import explain_exit
+from models.engines import guard
+from models.engines.explain import Failure, explain_exit
+from models.engines.log_filter import LogFilter
+from models.engines.memory import out_of_memory_kills
 from models.errors import EngineMissing
 
 _KEPT_LINES: Final = 200
-_LINE_CHARS: Final = 400
 _STREAM_LIMIT: Final = 1 << 20
 _KILL_WAIT_S: Final = 10.0
+_CHUNK: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,24 @@ class Exit:
 
     code: int
     asked: bool
-    reason: Bilingual
+    reason: Failure
 
 
 class KeptProcess:
     """One running program with the tail of what it said."""
 
-    def __init__(self, process: asyncio.subprocess.Process, lines: deque[str], ooms: int) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        ooms: int,
+        words: LogFilter,
+        hear: Callable[[str], object],
+    ) -> None:
         self._process = process
-        self._lines = lines
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._ooms = ooms
+        self._words = words
+        self._hear = hear
         self._asked = False
         self._reader = asyncio.create_task(self._read(), name=f"engine-log-{process.pid}")
 
@@ -60,6 +71,10 @@ class KeptProcess:
     def tail(self) -> tuple[str, ...]:
         """The last lines that it wrote, oldest first."""
         return tuple(self._lines)
+
+    def seal(self) -> None:
+        """From now on the program may speak of requests; see `LogFilter`."""
+        self._words.seal()
 
     async def wait(self) -> Exit:
         """Waits for the end of the process and says how it came."""
@@ -85,19 +100,45 @@ class KeptProcess:
         return await self.wait()
 
     async def _read(self) -> None:
+        """Reads lines; a carriage return ends one too, as bars of progress are drawn with it."""
         stream = self._process.stdout
+        rest = b""
         while stream is not None:
-            try:
-                line = await stream.readline()
-            except ValueError:
-                # A line longer than the stream's limit: what was buffered is dropped.
-                continue
-            if not line:
-                return
-            text = line.decode("utf-8", "replace").rstrip()
-            self._lines.append("".join(char if char.isprintable() else " " for char in text))
-            if len(self._lines[-1]) > _LINE_CHARS:
-                self._lines[-1] = self._lines[-1][:_LINE_CHARS]
+            part = await stream.read(_CHUNK)
+            if not part:
+                break
+            *lines, rest = (rest + part).replace(b"\r", b"\n").split(b"\n")
+            # What has no end yet is kept up to a limit: a line is cut, the memory stays bounded.
+            rest = rest[:_STREAM_LIMIT]
+            for line in lines:
+                self._keep(line)
+        if rest:
+            self._keep(rest)
+
+    def _keep(self, line: bytes) -> None:
+        text = line[:_CHUNK].decode("utf-8", "replace")
+        if text.strip():
+            self._hear(text)
+            self._lines.append(self._words.clean(text))
+
+
+def _nothing(_: str) -> None:
+    """Hears nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How a program is listened to and kept together.
+
+    Attributes:
+        words: Judges what is kept of its lines.
+        hear: Gets every line while nobody's request can be in it yet; keeps nothing of it.
+        guarded: Whether it starts processes of its own that must not outlive it.
+    """
+
+    words: LogFilter = field(default_factory=LogFilter)
+    hear: Callable[[str], object] = _nothing
+    guarded: bool = False
 
 
 class ProcessKeeper:
@@ -121,6 +162,7 @@ class ProcessKeeper:
         *,
         cwd: Path | None = None,
         may_gain_privileges: bool = False,
+        listening: Listening | None = None,
     ) -> KeptProcess:
         """Starts a program in a session of its own.
 
@@ -129,29 +171,39 @@ class ProcessKeeper:
             env: The whole environment.
             cwd: Working directory.
             may_gain_privileges: Lets the program use setuid ones, as gocryptfs does to mount.
+            listening: What is kept of its words, and whether a guard ends its workers with it.
 
         Raises:
             EngineMissing: The program is not there or cannot be executed.
         """
+        heard = listening or Listening()
         program = shutil.which(argv[0]) if argv else None
         if program is None:
             raise EngineMissing(program=argv[0] if argv else "")
         bound = () if may_gain_privileges else ("--no-new-privs",)
-        guard = (self._setpriv, "--pdeathsig", "KILL", *bound, "--")
+        tied = (self._setpriv, "--pdeathsig", "KILL", *bound, "--")
         ooms = out_of_memory_kills()
         process = await asyncio.create_subprocess_exec(
-            *guard,
+            *(_guard() if heard.guarded else ()),
+            *tied,
             program,
             *argv[1:],
-            stdin=subprocess.DEVNULL,
+            # The guard watches this pipe: it ends with this process, however that dies.
+            stdin=subprocess.PIPE if heard.guarded else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=dict(env),
             cwd=cwd,
             start_new_session=True,
-            limit=_STREAM_LIMIT,
         )
-        return KeptProcess(process, deque(maxlen=_KEPT_LINES), ooms)
+        return KeptProcess(process, ooms, heard.words, heard.hear)
+
+
+def _guard() -> tuple[str, ...]:
+    """The guard as a program: in a build, the executable runs modules of the house by name."""
+    if getattr(sys, "frozen", False):
+        return (sys.executable, "-m", "models.engines.guard")
+    return (sys.executable, "-I", "-S", str(guard.__file__))
 
 
 def run_tool(argv: Sequence[str], timeout_s: float = 10.0) -> str | None:
@@ -180,23 +232,6 @@ def run_tool(argv: Sequence[str], timeout_s: float = 10.0) -> str | None:
     except subprocess.CalledProcessError as error:
         raise OSError(error.returncode, argv[0]) from error
     return done.stdout.decode("utf-8", "replace")
-
-
-def out_of_memory_kills(root: Path = Path("/")) -> int:
-    """How many processes the kernel has killed for memory since boot (`/proc/vmstat`)."""
-    with suppress(OSError, ValueError):
-        for line in (root / "proc/vmstat").read_text(encoding="ascii").splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
-
-
-def resident_bytes(pid: int, root: Path = Path("/")) -> int:
-    """Memory that a process holds now, in bytes; 0 when it is gone."""
-    with suppress(OSError, ValueError, IndexError):
-        pages = (root / "proc" / str(pid) / "statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    return 0
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

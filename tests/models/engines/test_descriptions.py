@@ -9,11 +9,12 @@ import pytest
 
 from models.capacity import Wish, kv_bytes_per_token, plan
 from models.engines.binding import load_binding
+from models.engines.declaration import read_declaration
+from models.engines.declared import Declared
 from models.engines.engine import Address, EngineSpec, Placement
 from models.engines.explain import explain_exit
 from models.engines.lifecycle_table import MOVES, Event, Limits, State, backoff, move
 from models.engines.llama_cpp import LlamaCpp, find_llama_server
-from models.engines.openai_local import OpenAiLocal
 from models.engines.placement import place
 from models.engines.vllm import Vllm, VllmOptions
 from models.errors import ContextTooLong, DoesNotFit, EngineMissing, EngineUnable, NoAccelerator
@@ -34,6 +35,13 @@ def spec(**changes: object) -> EngineSpec:
         "placement": Placement(threads=2, slots=4, context=2048),
     }
     return EngineSpec(**{**fields, **changes})
+
+
+DECLARED = Declared(
+    read_declaration(
+        b'name="own"\nmodels=["demo"]\nabilities=["chat"]\naddress="http://127.0.0.1:9"\n'
+    )
+)
 
 
 def machine(*cards: Accelerator, memory: int = 24 * GIB, load: float = 0.0) -> Hardware:
@@ -57,7 +65,7 @@ SMALL = ModelSummary(
 
 
 @pytest.mark.parametrize(
-    "engine", [LlamaCpp(Path("/e/llama-server")), Vllm(Path("/v/bin/python")), OpenAiLocal()]
+    "engine", [LlamaCpp(Path("/e/llama-server")), Vllm(Path("/v/bin/python")), DECLARED]
 )
 @pytest.mark.parametrize("mode", ["generate", "embed"])
 def test_no_secret_in_argv_or_repr(engine, mode) -> None:
@@ -85,7 +93,12 @@ def test_llama_server_is_closed_and_narrow() -> None:
 def test_llama_server_knows_every_argument(llama_server: Path) -> None:
     known = subprocess.run([llama_server, "--help"], capture_output=True, text=True, check=True)
     gpu = Placement(1, 1, 512, gpu_layers=9, devices=(0,), vendor="nvidia")
-    for described in (spec(), spec(mode="embed"), spec(placement=gpu, address=Address(port=1))):
+    for described in (
+        spec(),
+        spec(mode="embed", pooling="mean"),
+        spec(mode="rerank"),
+        spec(placement=gpu, address=Address(port=1)),
+    ):
         for argument in LlamaCpp(llama_server).argv(described):
             if argument.startswith("--"):
                 assert re.search(rf"(?<![\w-]){argument}(?![\w-])", known.stdout), argument
@@ -126,14 +139,6 @@ def test_vllm_is_described_for_one_and_many_nodes() -> None:
     ray = Vllm(Path("/p"), VllmOptions(executor="ray", pipeline_parallel=2)).argv(spec())
     assert "ray" in ray
     assert "--pipeline-parallel-size" in ray
-
-
-@pytest.mark.parametrize("host", ["10.0.0.1", "::", "localhost.evil", "8.8.8.8", ""])
-def test_a_declared_engine_must_be_local(host: str) -> None:
-    with pytest.raises(EngineUnable):
-        OpenAiLocal().argv(spec(address=Address(host=host, port=8000)))
-    with pytest.raises(EngineUnable):
-        OpenAiLocal(frozenset({"shell"}))
 
 
 def test_a_missing_server_is_a_sentence(tmp_path: Path) -> None:

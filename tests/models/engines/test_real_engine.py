@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from models.engines.declaration import Declaration
+from models.engines.declared import Declared
 from models.engines.engine import Address, EngineSpec, Placement, ProbeRequest
 from models.engines.lifecycle import EngineSupervisor
 from models.engines.lifecycle_table import Limits, State
 from models.engines.llama_cpp import LlamaCpp
-from models.engines.openai_local import OpenAiLocal
 from models.engines.probe import ask
 from models.engines.process import ProcessKeeper, run_tool
 from models.errors import EngineDraining, EngineFailed, EngineLoading, EngineMissing
@@ -208,7 +209,10 @@ async def test_a_missing_program_is_a_sentence() -> None:
 async def test_a_declared_engine_is_watched_but_not_started(tmp_path) -> None:
     servers, port = await serve(port=0, uds=None, tokens=2, key="k")
     spec = EngineSpec("stub", tmp_path, Address(port=port), "k", tmp_path, Placement(1, 4, 256))
-    engine = EngineSupervisor(OpenAiLocal(), spec, limits=QUICK)
+    declaration = Declaration(
+        "stub", ("stub",), frozenset({"chat"}), address=Address(port=port), health="/v1/models"
+    )
+    engine = EngineSupervisor(Declared(declaration), spec, limits=QUICK)
     assert await engine.ensure_ready(10) == Address(port=port)
     assert engine.status().pid is None
     await engine.drain()
@@ -236,7 +240,7 @@ async def test_garbage_from_an_engine_is_no_health(tmp_path) -> None:
 
 
 async def test_an_embedding_engine_gives_vectors(llama_server, tiny_model, tmp_path) -> None:
-    spec = replace(spec_for(tiny_model, tmp_path), mode="embed")
+    spec = replace(spec_for(tiny_model, tmp_path), mode="embed", pooling="mean")
     engine = EngineSupervisor(LlamaCpp(llama_server), spec, limits=QUICK)
     address = await engine.ensure_ready(30)
     assert "embeddings" in engine.capabilities
