@@ -1,6 +1,7 @@
 """The composition root: every service of an open box, made by constructor calls, started in order."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing
@@ -24,8 +25,12 @@ from appliance.jobs.service import JobService
 from appliance.posture.migrations import MIGRATIONS as POSTURE
 from appliance.posture.service import PostureService
 from appliance.serving.engine_maker import EngineMaker
-from appliance.serving.service import ServingService
+from appliance.serving.lease import LeaseOffice
+from appliance.serving.migrations import MIGRATIONS as SERVING
+from appliance.serving.service import Books, ServingService
+from appliance.serving.store import ServingStore
 from appliance.serving.turn import Notary
+from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
@@ -39,6 +44,7 @@ from models.capacity import Wish
 from models.engines.process import ProcessKeeper
 from models.hardware.detect import detect_hardware
 from models.hardware.facts import Hardware
+from models.planning.reservations import Reservations
 from models.registry.shelf import Shelf
 
 VERSION: Final = "0.1.0"
@@ -47,7 +53,7 @@ POLICY: Final = "1"
 NIGHTLY: Final = "30 3 * * *"
 WEEKLY: Final = "45 3 * * 0"
 USAGE_KEPT_S: Final = 3 * 366 * 86_400.0
-MIGRATIONS: Final = (*ACCESS, *JOBS, *EXAMINATION, *POSTURE, *UPDATES, *TELEMETRY)
+MIGRATIONS: Final = (*ACCESS, *JOBS, *EXAMINATION, *POSTURE, *UPDATES, *TELEMETRY, *SERVING)
 REFERENCE: Final = Path(models.__path__[0]) / "reference_model"
 
 
@@ -132,6 +138,8 @@ async def build(
         access = await asyncio.to_thread(AccessService, db, log, time.time)
         undo.push_async_callback(asyncio.to_thread, access.close)
         hardware = await asyncio.to_thread(detect_hardware)
+        # Sockets and keys of engines that died with the last run.
+        await asyncio.to_thread(shutil.rmtree, layout.run / "engines", ignore_errors=True)
         services = _assemble(settings, layout, opened, clock, _Ground(db, log, access, hardware))
         undo.pop_all()
         return services
@@ -177,11 +185,17 @@ def _assemble(
         threads=settings.engines.threads,
         keeper=ProcessKeeper(),
     )
+    store = ServingStore(ground.db)
+    lent = Reservations.of(ground.hardware)
+    leases = LeaseOffice(lent, store, ground.log, time.time, local_minute)
     serving = ServingService(
         catalogue,
         maker,
+        leases,
+        Books(
+            store, ground.log, layout.shelf / "adapters", time.time, settings.engines.idle_unload_s
+        ),
         default=settings.model.default,
-        idle_unload_s=settings.engines.idle_unload_s,
     )
     workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
     examination = ExaminationService(ground.db, ground.log, catalogue, layout.socket, time.time)

@@ -1,13 +1,12 @@
 """Turns a model on the shelf into an engine that can be started: placement, socket and secret."""
 
 import secrets
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from appliance.serving.errors import ModelCannot
-from models.capacity import Wish
+from models.capacity import Wish, fits
 from models.engines.engine import Address, EngineSpec
 from models.engines.lifecycle import EngineSupervisor
 from models.engines.llama_cpp import LlamaCpp, find_llama_server
@@ -16,6 +15,7 @@ from models.engines.process import ProcessKeeper
 from models.formats.inspect import inspect_file
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Hardware
+from models.planning.reservations import Claim, Reservations
 from models.registry.shelf import ShelvedModel
 
 # The kernel's sun_path holds 108 bytes; a longer one is refused, so loopback takes its place.
@@ -42,22 +42,46 @@ class EngineMaker:
     threads: int | None
     keeper: ProcessKeeper
 
-    def make(self, model: ShelvedModel) -> EngineSupervisor:
+    def claim(self, model: ShelvedModel, reserved: Reservations) -> Claim:
+        """What a model takes of each place within what is left; to be granted before `make`.
+
+        Raises:
+            ModelCannot: the file holds no model an engine takes.
+            ModelsError: it does not fit into what is left.
+        """
+        summary = _summary(model)
+        return fits(summary, self.hardware, self._wish(summary), reserved).claim
+
+    def engine(self, model: ShelvedModel) -> str:
+        """The name of the engine that runs a model."""
+        del model
+        return LlamaCpp.name
+
+    def make(
+        self,
+        model: ShelvedModel,
+        *,
+        reserved: Reservations | None = None,
+        adapters: tuple[Path, ...] = (),
+    ) -> EngineSupervisor:
         """Plan an engine for a model; nothing is started yet.
+
+        Args:
+            model: what it runs.
+            reserved: the ledger that the model was placed in, before its own grant.
+            adapters: LoRA files that it is started with.
 
         Raises:
             ModelCannot: the file holds no model an engine takes.
             ModelsError: it does not fit into this machine.
         """
-        inspection = inspect_file(model.path)
-        if inspection.summary is None:
-            raise ModelCannot(model=model.card.id, ability=inspection.reason.en)
-        directory = self.runtime / model.card.id
-        shutil.rmtree(directory, ignore_errors=True)
+        summary = _summary(model)
+        # A new engine may be started beside the old one of the same model.
+        directory = self.runtime / f"{model.card.id}-{secrets.token_hex(2)}"
         directory.mkdir(mode=0o700, parents=True)
         uds = directory / "engine.sock"
         short = len(str(uds).encode()) <= _LONGEST_SOCKET
-        placement = place(inspection.summary, self.hardware, self._wish(inspection.summary))
+        placement = place(summary, self.hardware, self._wish(summary), reserved)
         spec = EngineSpec(
             model_id=model.card.id,
             model_path=model.path,
@@ -67,6 +91,7 @@ class EngineMaker:
             placement=placement
             if self.threads is None
             else replace(placement, threads=self.threads),
+            adapters=adapters,
         )
         return EngineSupervisor(LlamaCpp(find_llama_server(self.servers)), spec, keeper=self.keeper)
 
@@ -75,3 +100,10 @@ class EngineMaker:
         if self.wish.context is None or not model.context:
             return self.wish
         return replace(self.wish, context=min(self.wish.context, model.context))
+
+
+def _summary(model: ShelvedModel) -> ModelSummary:
+    inspection = inspect_file(model.path)
+    if inspection.summary is None:
+        raise ModelCannot(model=model.card.id, ability=inspection.reason.en)
+    return inspection.summary

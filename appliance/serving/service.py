@@ -1,69 +1,52 @@
-"""Serving: models from the shelf, each behind an engine that is started when somebody asks."""
+"""Serving: answers "which engine serves this name" and keeps engines as they are wanted."""
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from pathlib import Path
+from typing import Final
 
 from appliance.errors import ApplianceError
-from appliance.serving.errors import ModelLoading
+from appliance.serving.adapter import Adapters
+from appliance.serving.deployment import Aim, Deployments
+from appliance.serving.errors import AdapterRefused, ModelLoading, ModelNotLoaded
+from appliance.serving.keeping import Keeper
+from appliance.serving.lease import Audit, LeaseOffice
+from appliance.serving.picture import ModelPicture, picture_of_failure, picture_of_resident
+from appliance.serving.residency import Residency
+from appliance.serving.resident import Habits, Phase, Resident
+from appliance.serving.room import Maker, ModelSource
+from appliance.serving.store import Keeping, ServingStore
 from appliance.serving.traffic import Traffic
 from appliance.serving.upstream import Upstream
-from appliance.serving.upstream_client import Endpoint, UpstreamPool
 from appliance.serving.writing import Written, write
-from models.engines.engine import Address
-from models.engines.lifecycle import EngineSupervisor
-from models.engines.lifecycle_table import EngineStatus, Health, State
-from models.errors import EngineLoading, ModelsError
-from models.registry.manifest import Manifest
-from models.registry.shelf import ShelvedModel
+from models.engines.lifecycle_table import EngineStatus, Health
+from models.errors import ModelsError
 
 # A small model is up in this time: its first caller need not come twice.
 _PATIENCE_S: Final = 2.0
 _SWEEP_S: Final = 5.0
-_ASKERS_PER_SLOT: Final = 16
-# One connection more than slots keeps the engine fed; its other threads are for health checks.
-_SPARE: Final = 1
-# Prefixes kept between requests would tell one tenant by timing what another one asked.
-_LLAMA_TAIL: Final = b',"cache_prompt":false'
 
 
-class ModelSource(Protocol):
-    """The shelf, as far as serving needs it."""
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the room writes in: its tables, the audit log, and the adapters' folder.
 
-    def get(self, model_id: str) -> ShelvedModel:
-        """A model; raises ModelUnknown."""
-        ...
+    `clock` is Unix seconds; `idle_unload_s` the idle time after which a model is let go, 0: never.
+    """
 
-    def verify(self, model_id: str) -> Manifest:
-        """Hash every byte again; raises ModelDamaged."""
-        ...
-
-
-class Maker(Protocol):
-    """Makes engines; `appliance.serving.engine_maker.EngineMaker`."""
-
-    def make(self, model: ShelvedModel) -> EngineSupervisor:
-        """Plan an engine for a model."""
-        ...
-
-
-@dataclass(slots=True)
-class _Served:
-    """One model that was asked for."""
-
-    model: ShelvedModel
-    supervisor: EngineSupervisor
-    used: float
-    upstream: Upstream | None = None
-    address: Address | None = None
+    store: ServingStore
+    audit: Audit
+    adapters: Path
+    clock: Callable[[], float]
+    idle_unload_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ServedEngine:
-    """One engine for the console; `since` is monotonic seconds of its last use."""
+    """One engine for the console."""
 
     model: str
     engine: str
@@ -71,39 +54,45 @@ class ServedEngine:
 
 
 class ServingService:
-    """Answers "which engine serves this model" and keeps engines as they are wanted.
-
-    Lives on one event loop. Every model is hashed again before its engine first sees it.
+    """The engines of the box. Lives on one event loop.
 
     Args:
-        shelf: where models lie.
-        maker: makes engines.
-        default: the model of requests that name none.
-        idle_unload_s: idle time after which a model (not the default one) is unloaded; 0: never.
+        shelf: Where models lie.
+        maker: Makes engines.
+        leases: Lends memory and cores.
+        books: What is written down, and where.
+        default: Model or served name of requests that name none.
+        clock: Monotonic seconds.
     """
 
     def __init__(
         self,
         shelf: ModelSource,
         maker: Maker,
+        leases: LeaseOffice,
+        books: Books,
         *,
         default: str,
-        idle_unload_s: float = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.traffic = Traffic(clock)
         self.default = default
         self.trouble: ApplianceError | ModelsError | None = None
+        self.leases = leases
         self._shelf = shelf
-        self._maker = maker
-        self._idle_s = idle_unload_s
         self._clock = clock
-        self._served: dict[str, _Served] = {}
-        self._starting = asyncio.Lock()
+        store, audit = books.store, books.audit
+        self.adapters = Adapters(store, audit, shelf, books.adapters, books.clock)
+        self.deployments = Deployments(store, audit, self._check_target, books.clock)
+        self.keeper = Keeper(store, audit, books.idle_unload_s, self._standing)
+        habits = Habits(self.keeper.kept, self.adapters.live, self.keeper.happened)
+        self.residency = Residency(shelf, maker, leases, habits, clock)
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to load the default model; whoever asks meanwhile is told how far it is."""
+        """Read what was decided, and begin to load what is wanted without being asked for."""
+        for room in (self.leases, self.adapters, self.deployments, self.keeper):
+            await room.start()
         self._sweeper = asyncio.create_task(self._sweep(), name="serving-sweeper")
 
     async def close(self) -> None:
@@ -112,44 +101,51 @@ class ServingService:
             self._sweeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweeper
-        served, self._served = list(self._served.values()), {}
-        await asyncio.gather(*(self._end(one) for one in served))
+        await self.residency.close()
+
+    # Asking -------------------------------------------------------------------------------------
 
     def ready(self, model: str | None) -> Upstream | None:
-        """The model's upstream when it can be asked right now; costs a few microseconds."""
-        one = self._served.get(model or self.default)
-        if one is None or one.upstream is None:
-            return None
-        if one.supervisor.status().state is not State.READY:
-            one.upstream.pool.close()
-            one.upstream = None
-            return None
-        one.used = self._clock()
-        return one.upstream
+        """The upstream of a model or served name when it can be asked right now; microseconds.
+
+        Of a served name's targets the one whose turn it is answers; while that one is still cold,
+        another one does.
+        """
+        name = model or self.default
+        split = self.deployments.split(name)
+        if split is None:
+            return self._offer(name, None)
+        turn = split.pick()
+        upstream = self._offer(turn.model, turn.adapter)
+        if upstream is None:
+            with suppress(ApplianceError, ModelsError):
+                self.residency.begin(turn.model)
+            for aim in split.aims:
+                upstream = upstream or self._offer(aim.model, aim.adapter)
+        return upstream
 
     async def upstream(self, model: str | None) -> Upstream:
-        """The model's upstream, after starting its engine if need be.
+        """The upstream of a model or served name, after starting its engine if need be.
 
         Raises:
-            ModelLoading: it is on its way; `facts` tell how far and when to ask again.
+            ModelLoading: It is on its way; `facts` tell how far and when to ask again.
+            ModelFailed, ModelNoRoom, DeploymentDrained: It is not, and why.
             ModelsError: ModelUnknown, ModelDamaged, DoesNotFit, EngineFailed.
         """
-        one = await self._wanted(model or self.default)
-        try:
-            await one.supervisor.ensure_ready(_PATIENCE_S)
-        except EngineLoading as error:
-            percent = error.facts.get("percent", 0)
-            raise ModelLoading(
-                model=one.model.card.id,
-                percent=percent,
-                progress=percent / 100 if isinstance(percent, int) else 0.0,
-                retry_after_s=error.facts.get("retry_after_s", 2),
-            ) from error
-        if one.upstream is None or one.address != one.supervisor.address:
-            one.address = one.supervisor.address
-            one.upstream = self._upstream(one)
-        one.used = self._clock()
-        return one.upstream
+        name = model or self.default
+        self.deployments.require_open(name)
+        split = self.deployments.split(name)
+        aim = Aim(name) if split is None else split.pick()
+        self.keeper.resting.discard(aim.model)
+        one = await self.residency.ready(aim.model, _PATIENCE_S)
+        upstream = self._offer(aim.model, aim.adapter)
+        if upstream is not None:
+            return upstream
+        if aim.adapter is not None and one.alive():
+            raise AdapterRefused(
+                adapter=aim.adapter, reason_zh="尚未加载", reason_en="it is not loaded"
+            )
+        raise one.loading(self._clock())
 
     async def write(
         self,
@@ -162,10 +158,10 @@ class ServingService:
         """Have a model write greedily for a service of the box itself.
 
         Args:
-            model: model id, or None for the default one.
-            messages: turns with `role` and `content`.
-            max_tokens: the longest answer.
-            seed: sampling seed, recorded with the answer.
+            model: Model id or served name, or None for the default one.
+            messages: Turns with `role` and `content`.
+            max_tokens: The longest answer.
+            seed: Sampling seed, recorded with the answer.
 
         Yields:
             Text as it is written, then one `Written`.
@@ -184,106 +180,117 @@ class ServingService:
         finally:
             upstream.leave()
 
+    def _offer(self, model: str, adapter: str | None) -> Upstream | None:
+        one = self.residency.residents.get(model)
+        if one is None:
+            return None
+        upstream = one.offer(adapter, self.traffic)
+        if upstream is not None:
+            one.used = self._clock()
+        return upstream
+
+    # Telling ------------------------------------------------------------------------------------
+
     def status(self) -> list[ServedEngine]:
         """Every engine that was asked for."""
         return [
-            ServedEngine(model_id, "llama.cpp", one.supervisor.status())
-            for model_id, one in self._served.items()
+            ServedEngine(model_id, one.engine, one.status())
+            for model_id, one in self.residency.residents.items()
         ]
+
+    def pictures(self) -> tuple[ModelPicture, ...]:
+        """Every model that is in memory, on its way there, or failed, for the console."""
+        now = self._clock()
+        residents = self.residency.residents
+        failed = [one for one in self.residency.failures.all() if one.model not in residents]
+        return (
+            *(picture_of_resident(one, self.keeper, now) for one in residents.values()),
+            *(picture_of_failure(one, self.keeper, now) for one in failed),
+        )
 
     def default_state(self) -> str:
         """The state of the default model's engine; "failed" when it cannot even be planned."""
-        one = self._served.get(self.default)
-        if one is None and self.trouble is not None:
-            return "failed"
-        return "absent" if one is None else str(one.supervisor.status().state)
+        found = (self.residency.residents.get(model) for model in self._standing())
+        states = [str(one.status().state) for one in found if one is not None]
+        if not states:
+            return "absent" if self.trouble is None else "failed"
+        return "ready" if "ready" in states else states[0]
 
     async def deep_health(self, model: str | None = None) -> Health:
         """Have the engine write one real token."""
-        one = await self._wanted(model or self.default)
-        await one.supervisor.ensure_ready(_PATIENCE_S)
+        name = model or self.default
+        split = self.deployments.split(name)
+        aim = Aim(name) if split is None else split.aims[0]
+        one = await self.residency.ready(aim.model, _PATIENCE_S)
+        if one.supervisor is None:
+            raise one.loading(self._clock())
         return await one.supervisor.deep_health()
 
-    async def forget(self, model: str) -> None:
-        """Stop a model's engine after its running answers; the next request starts it anew."""
-        one = self._served.pop(model, None)
-        if one is not None:
-            await self._end(one)
+    # Deciding -----------------------------------------------------------------------------------
 
-    async def _wanted(self, model_id: str) -> _Served:
-        one = self._served.get(model_id)
-        if one is not None:
-            return one
-        async with self._starting:
-            if model_id not in self._served:
-                # The shelf reads and hashes files: never on the event loop.
-                model = await asyncio.to_thread(self._shelf.get, model_id)
-                await asyncio.to_thread(self._shelf.verify, model_id)
-                supervisor = await asyncio.to_thread(self._maker.make, model)
-                self._served[model_id] = _Served(model, supervisor, self._clock())
-            return self._served[model_id]
+    async def load(self, model: str, actor: str) -> ModelPicture:
+        """Load a model now, whatever failed before. The errors of `upstream` but ModelLoading."""
+        await asyncio.to_thread(self._shelf.get, model)
+        self.residency.failures.forgive(model)
+        await self.keeper.ask("load", model, actor)
+        one = self.residency.begin(model)
+        with suppress(ModelLoading):
+            await self.residency.ready(model, _PATIENCE_S)
+        return picture_of_resident(one, self.keeper, self._clock())
 
-    def _upstream(self, one: _Served) -> Upstream:
-        supervisor, address = one.supervisor, one.supervisor.address
-        slots = supervisor.spec.placement.slots
-        limit = max(256, slots * _ASKERS_PER_SLOT)
-        endpoint = Endpoint(
-            address.uds,
-            address.host,
-            address.port,
-            supervisor.secret,
-            limit=limit,
-            width=slots + _SPARE,
-        )
-        traffic = self.traffic
+    async def unload(self, model: str, actor: str) -> None:
+        """Let a model go after its running answers. Raises ModelNotLoaded."""
+        if model not in self.residency.residents:
+            raise ModelNotLoaded(model=ascii(model[:64]))
+        await self.keeper.ask("unload", model, actor)
+        await self.residency.end(model)
 
-        def enter() -> None:
-            supervisor.enter()
-            traffic.in_flight += 1
+    async def keep(self, model: str, keeping: Keeping, actor: str) -> None:
+        """Decide how a model is kept; a pinned one is loaded within seconds."""
+        await asyncio.to_thread(self._shelf.get, model)
+        await self.keeper.decide(model, keeping, actor)
 
-        def leave() -> None:
-            supervisor.leave()
-            traffic.in_flight -= 1
+    def _check_target(self, model: str, adapter: str | None) -> None:
+        self._shelf.get(model)
+        if adapter is not None:
+            self.adapters.check(model, adapter)
 
-        return Upstream(
-            model=one.model.card.id,
-            digest=one.model.manifest.digest,
-            adapter_digest=None,
-            abilities=supervisor.capabilities,
-            pool=UpstreamPool(endpoint),
-            tail=_LLAMA_TAIL,
-            enter=enter,
-            leave=leave,
-            count=traffic.answered,
-        )
+    def _standing(self) -> frozenset[str]:
+        split = self.deployments.split(self.default)
+        return frozenset({self.default} if split is None else {aim.model for aim in split.aims})
 
-    @staticmethod
-    async def _end(one: _Served) -> None:
-        await one.supervisor.drain()
-        if one.upstream is not None:
-            one.upstream.pool.close()
+    # Sweeping -----------------------------------------------------------------------------------
 
     async def _sweep(self) -> None:
-        """Load the default model, bring dead engines back, let idle and replaced ones go."""
+        """Load what is wanted, let idle and replaced models go, keep hours."""
         while True:
-            try:
-                await self.upstream(None)
-                self.trouble = None
-            except ModelLoading:
-                self.trouble = None
-            except (ApplianceError, ModelsError) as error:
-                self.trouble = error
-            for model_id, one in list(self._served.items()):
-                if await self._is_over(model_id, one):
-                    await self.forget(model_id)
+            with suppress(ApplianceError, ModelsError):
+                await self.leases.tick()
+            for model in sorted(self.keeper.wanted()):
+                await self._want(model)
+            with suppress(ApplianceError, ModelsError):
+                await self.residency.sweep()
+            for one in list(self.residency.residents.values()):
+                if await self._is_over(one):
+                    self.keeper.happened("unload", one.model_id, None)
+                    await self.residency.end(one.model_id)
             await asyncio.sleep(_SWEEP_S)
 
-    async def _is_over(self, model_id: str, one: _Served) -> bool:
-        idle = self._clock() - one.used
-        if self._idle_s and idle > self._idle_s and model_id != self.default:
-            return True
+    async def _want(self, model: str) -> None:
+        trouble: ApplianceError | ModelsError | None = None
         try:
-            now = await asyncio.to_thread(self._shelf.get, model_id)
-        except ModelsError:
+            await self.residency.ready(model, 0.01)
+        except ModelLoading:
+            pass
+        except (ApplianceError, ModelsError) as error:
+            trouble = error
+        if model in self._standing():
+            self.trouble = trouble
+
+    async def _is_over(self, one: Resident) -> bool:
+        if one.phase is not Phase.READY:
+            return False
+        limit = self.keeper.idle_s(one.model_id)
+        if limit and not one.in_flight and self._clock() - one.used > limit:
             return True
-        return now.manifest.digest != one.model.manifest.digest
+        return await self.residency.digest(one.model_id) != one.digest

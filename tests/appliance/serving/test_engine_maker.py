@@ -7,7 +7,9 @@ import pytest
 from appliance.serving.engine_maker import EngineMaker
 from models.capacity import Wish
 from models.engines.process import ProcessKeeper
+from models.errors import DoesNotFit
 from models.hardware.detect import detect_hardware
+from models.planning.reservations import HOST, Reservations
 from models.registry.shelf import ShelvedModel
 
 REFERENCE = Path(__file__).resolve().parents[3] / "models/reference_model"
@@ -44,5 +46,15 @@ def test_every_engine_has_a_secret_and_a_private_folder_of_its_own(tmp_path, she
     second = maker(tmp_path, Wish()).make(shelved)
     assert first.secret != second.secret
     assert len(first.secret) > 30
-    folder = tmp_path / "run" / "wardbox-reference"
-    assert folder.stat().st_mode & 0o777 == 0o700
+    assert first.spec.runtime_dir != second.spec.runtime_dir
+    assert first.spec.runtime_dir.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_lent_is_not_planned_with_again(tmp_path, shelved):
+    made = maker(tmp_path, Wish(slots=8))
+    whole = Reservations.of(made.hardware)
+    claim = made.claim(shelved, whole)
+    assert claim[HOST] > 0
+    assert made.make(shelved, reserved=whole, adapters=(tmp_path / "a.gguf",)).spec.adapters
+    with pytest.raises(DoesNotFit):
+        made.claim(shelved, Reservations({HOST: claim[HOST] - 1}))
