@@ -131,7 +131,7 @@ async def build(
         ApplianceError, ModelsError: what cannot be opened; nothing stays open then.
     """
     async with AsyncExitStack() as undo:
-        log = await asyncio.to_thread(_open_log, settings, layout, opened, clock)
+        log = await asyncio.to_thread(_open_log, settings, layout, opened)
         undo.push_async_callback(asyncio.to_thread, log.close)
         db = await asyncio.to_thread(Db, layout.box_db, opened.key("box.db"), MIGRATIONS, clock)
         undo.push_async_callback(asyncio.to_thread, db.close)
@@ -153,14 +153,11 @@ class _Ground:
     hardware: Hardware
 
 
-def _open_log(
-    settings: Settings, layout: StateLayout, opened: Opened, clock: Callable[[], datetime]
-) -> AuditLog:
-    return AuditLog.open(
+def _open_log(settings: Settings, layout: StateLayout, opened: Opened) -> AuditLog:
+    return AuditLog.open_apart(
         layout.audit_db,
         opened.key("audit.db"),
         AuditIdentity(opened.signing_key("audit"), settings.audit.origin),
-        clock=clock,
         window_ms=settings.audit.window_ms,
         version=VERSION,
     )

@@ -146,6 +146,10 @@ class SigningKey:
             self._sign = _scheme(self.algorithm).signer(self._seed.reveal())
         return self._sign(message)
 
+    def seed(self) -> bytes:
+        """A copy of the seed, for a process of the box's own that signs in its place."""
+        return bytes(self._seed.reveal())
+
     def wipe(self) -> None:
         """Forget the seed and what was loaded from it."""
         self._seed.wipe()

@@ -38,7 +38,7 @@ _ANSWER: Final = (
     "stream",
 )
 _ROLE: Final = ("scopes", "totp")
-_TWO: Final = ("approved_by", "requested_by", "target", "what")
+_TWO: Final = ("approved_by", "requested_by", "what")
 _JOB: Final = ("code", "kind")
 _SHELF: Final = ("digest", "ok")
 _BUNDLE: Final = ("code", "version")

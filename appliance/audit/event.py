@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 Detail = str | int | bool | None | list["Detail"] | dict[str, "Detail"]
 
@@ -33,7 +35,7 @@ class Event:
     details: Mapping[str, Detail] = field(default_factory=dict)
 
 
-class Leaf(NamedTuple):
+class Leaf(Struct, frozen=True, gc=False):
     """Where an event stands in the log, known once it is durable.
 
     Args:

@@ -57,15 +57,13 @@ def approval(
     *,
     approval_id: str,
     what: str,
-    target: str,
     requested_by: str,
     approved_by: str | None,
 ) -> Event:
-    """A two-person action moved on; both names stand on the record of its execution."""
+    """A two-person action ("<action> <subject>") moved on, with the names of both."""
     details: dict[str, Detail] = {
         "approved_by": approved_by,
         "requested_by": requested_by,
-        "target": target,
         "what": what,
     }
     return Event(f"access:approval:{action}", actor, approval_id, None, details)

@@ -12,16 +12,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from appliance.audit.distant import DistantScribe
 from appliance.audit.event import Event, Leaf
 from appliance.audit.events import audit_gap, audit_start, audit_stop, audit_unclean_stop
 from appliance.audit.ledger import AuditIdentity
-from appliance.audit.opening import LedgerOpener
+from appliance.audit.opening import OwnScribe
 from appliance.audit.reading import AuditReader
+from appliance.audit.scribe import Outcome, Scribe
 from appliance.errors import ApplianceError, AuditUnavailable
 from secure_compute.errors import SecureComputeError
 from secure_compute.note import NoteKey
 
-Outcome = Leaf | Exception
 Callback = Callable[[Outcome], None]
 
 _Waiting = tuple[Event, Callback, asyncio.AbstractEventLoop | None]
@@ -44,8 +45,8 @@ class _Trouble:
 class AuditLog:
     """Append-only, tamper-evident, durable before it answers. Made by `AuditLog.open`."""
 
-    def __init__(self, opener: LedgerOpener, window_s: float, version: str) -> None:
-        self._opener = opener
+    def __init__(self, scribe: Scribe, window_s: float, version: str) -> None:
+        self._scribe = scribe
         self._window = window_s
         self._queue: deque[_Waiting] = deque()
         self._wake = threading.Event()
@@ -54,16 +55,16 @@ class AuditLog:
         self._finished = False
         self._closing: str | None = None
         self._trouble = _Trouble()
-        self._ledger, head = opener.open()
-        first = [audit_start(size=self._ledger.size, version=version)]
-        if head is not None and not head.clean:
-            first.insert(0, audit_unclean_stop(last_boot=head.boot, last_time=head.time))
+        found = scribe.open()
+        first = [audit_start(size=found.size, version=version)]
+        if found.boot is not None and not found.clean:
+            first.insert(0, audit_unclean_stop(last_boot=found.boot, last_time=found.time))
         try:
             self._commit(first)
-            opener.anchor()
-            self._reader = opener.reader()
+            scribe.anchor()
+            self._reader = scribe.reader()
         except BaseException:
-            opener.release()
+            scribe.release()
             raise
         self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
         self._thread.start()
@@ -94,8 +95,24 @@ class AuditLog:
             AuditUnavailable: it cannot be written, or another process writes it.
             DbError: it cannot be opened.
         """
-        opener = LedgerOpener(db_path, db_key, identity, clock, time.monotonic)
-        return cls(opener, window_ms / 1000, version)
+        scribe = OwnScribe(db_path, db_key, identity, clock, time.monotonic)
+        return cls(scribe, window_ms / 1000, version)
+
+    @classmethod
+    def open_apart(
+        cls,
+        db_path: Path,
+        db_key: bytes,
+        identity: AuditIdentity,
+        *,
+        window_ms: float = 1.0,
+        version: str = "",
+    ) -> "AuditLog":
+        """Open the log as `open` does, but write it from a process of its own.
+
+        That is the way beside a busy event loop; that process has the machine's clock.
+        """
+        return cls(DistantScribe(db_path, db_key, identity), window_ms / 1000, version)
 
     @property
     def reader(self) -> AuditReader:
@@ -105,7 +122,7 @@ class AuditLog:
     @property
     def note_key(self) -> NoteKey:
         """The public key that auditors verify checkpoints with."""
-        return self._opener.identity.note_key
+        return self._scribe.identity.note_key
 
     @property
     def healthy(self) -> bool:
@@ -201,7 +218,7 @@ class AuditLog:
             _refuse(self._batch)
             self._finished = True
             self._refuse_queue()
-            self._opener.release()
+            self._scribe.release()
 
     def _serve(self) -> None:
         crowd = 0
@@ -242,18 +259,18 @@ class AuditLog:
 
     def _commit(self, events: list[Event]) -> list[Outcome]:
         if not self._trouble.refused:
-            return self._ledger.commit(events)
+            return self._scribe.commit(events)
         # What memory holds may differ from what the disk kept: begin again from the disk.
-        self._ledger, _ = self._opener.reopen()
+        self._scribe.reopen()
         gap = audit_gap(refused=self._trouble.refused, reason=self._trouble.reason)
-        outcomes = self._ledger.commit([gap, *events])[1:]
+        outcomes = self._scribe.commit([gap, *events])[1:]
         self._trouble = _Trouble()
         return outcomes
 
     def _finish(self) -> None:
         try:
-            self._ledger.commit([audit_stop(reason=self._closing or "")], clean=True)
-            self._opener.anchor()
+            self._scribe.commit([audit_stop(reason=self._closing or "")], clean=True)
+            self._scribe.anchor()
         except (ApplianceError, SecureComputeError):
             # Then the next start records an unclean stop, which is the truth.
             self._trouble.refused += 1

@@ -2,19 +2,25 @@
 
 import fcntl
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from appliance.audit.anchor import Anchor
+from appliance.audit.event import Event
 from appliance.audit.ledger import AuditIdentity, Ledger, restore
 from appliance.audit.reading import AuditReader
+from appliance.audit.scribe import Outcome, Scribe, Standing
 from appliance.audit.store import AuditWriter, Head
 from appliance.audit.timekeeper import Timekeeper
 from appliance.errors import AuditUnavailable
 
+_RETRY_S: Final = 0.05
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -26,8 +32,8 @@ def boot_id(file: Path = _BOOT_ID) -> str:
         return ""
 
 
-class LedgerOpener:
-    """Opens and reopens the ledger of one log.
+class OwnScribe(Scribe):
+    """Writes one log from this process.
 
     Args:
         path: the database file.
@@ -35,6 +41,7 @@ class LedgerOpener:
         identity: signing key and name of the log.
         clock: wall time with a time zone.
         monotonic: seconds that no one can set.
+        patience_s: how long another process may go on writing before it is in the way.
     """
 
     def __init__(
@@ -44,27 +51,27 @@ class LedgerOpener:
         identity: AuditIdentity,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
+        *,
+        patience_s: float = 0,
     ) -> None:
-        self.identity = identity
+        self._identity = identity
+        self._patience_s = patience_s
         self._path = path
         self._key = key
         self._clock = clock
         self._monotonic = monotonic
         self._writer: AuditWriter | None = None
+        self._ledger: Ledger | None = None
         self._lock: int | None = None
         self._anchor = Anchor(path.with_name(path.name + ".anchor"), identity.note_key)
 
-    def open(self) -> tuple[Ledger, Head | None]:
-        """Take the lock and open the ledger.
+    @property
+    @override
+    def identity(self) -> AuditIdentity:
+        return self._identity
 
-        Returns:
-            The ledger, and the head as the last process left it.
-
-        Raises:
-            AuditTampered: the stored log disagrees with its checkpoint.
-            AuditUnavailable: another process writes this log.
-            DbError: the database cannot be opened.
-        """
+    @override
+    def open(self) -> Standing:
         self._take_lock()
         try:
             ledger, head = self._open_ledger()
@@ -73,29 +80,35 @@ class LedgerOpener:
         except BaseException:
             self.release()
             raise
-        return ledger, head
+        if head is None:
+            return Standing(ledger.size, None, 0, clean=True)
+        return Standing(ledger.size, head.boot, head.time, head.clean)
 
-    def reopen(self) -> tuple[Ledger, Head | None]:
-        """Open the ledger again after a failed commit, from what the disk kept."""
+    @override
+    def reopen(self) -> None:
         self._close_writer()
-        return self._open_ledger()
+        self._open_ledger()
 
+    @override
+    def commit(self, events: Sequence[Event], *, clean: bool = False) -> list[Outcome]:
+        if self._ledger is None:
+            raise AuditUnavailable(reason="未打开 not open")
+        return self._ledger.commit(events, clean=clean)
+
+    @override
     def reader(self) -> AuditReader:
-        """A reader with a connection of its own."""
-        return AuditReader(self._path, self._key, self.identity.note_key)
+        return AuditReader(self._path, self._key, self._identity.note_key)
 
+    @override
     def anchor(self) -> None:
-        """Remember, outside the database, how far the log has come.
-
-        A full disk is no reason to stop: then the older anchor stays.
-        """
+        # A full disk is no reason to stop: then the older anchor stays.
         head = self._writer.rows.head() if self._writer is not None else None
         if head is not None:
             with suppress(OSError):
                 self._anchor.drop(head.note)
 
+    @override
     def release(self) -> None:
-        """Close the database and let other processes write."""
         try:
             self._close_writer()
         finally:
@@ -105,13 +118,14 @@ class LedgerOpener:
 
     def _open_ledger(self) -> tuple[Ledger, Head | None]:
         self._writer = AuditWriter(self._path, self._key, self._clock)
-        stored = restore(self._writer.rows, self.identity.note_key)
+        stored = restore(self._writer.rows, self._identity.note_key)
         head = stored.head
         timekeeper = Timekeeper(self._clock, self._monotonic, head.time if head else 0)
-        return Ledger(self._writer, self.identity, timekeeper, boot_id(), stored), head
+        self._ledger = Ledger(self._writer, self._identity, timekeeper, boot_id(), stored)
+        return self._ledger, head
 
     def _close_writer(self) -> None:
-        writer, self._writer = self._writer, None
+        writer, self._writer, self._ledger = self._writer, None, None
         if writer is not None:
             writer.close()
 
@@ -119,9 +133,18 @@ class LedgerOpener:
         # A second writer would fork the tree; the kernel drops this lock however the process ends.
         name = self._path.with_name(self._path.name + ".lock")
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(lock)
-            raise AuditUnavailable(reason="另一个进程正在写入 another process writes it") from error
+        until = self._monotonic() + self._patience_s
+        while not _locked(lock):
+            if self._monotonic() >= until:
+                os.close(lock)
+                raise AuditUnavailable(reason="另一个进程正在写入 another process writes it")
+            time.sleep(_RETRY_S)
         self._lock = lock
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

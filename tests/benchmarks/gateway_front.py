@@ -39,11 +39,10 @@ class HotServicesOnly:
 
 
 async def _main(uds: Path, port: int, state: Path) -> None:
-    log = AuditLog.open(
+    log = AuditLog.open_apart(
         state / "audit.db",
         secrets.token_bytes(32),
         AuditIdentity(SigningKey.generate(), "wardbox/bench"),
-        clock=now,
     )
     db = Db(state / "box.db", secrets.token_bytes(32), MIGRATIONS)
     access = AccessService(db, log, time.time)

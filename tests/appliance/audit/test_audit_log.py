@@ -264,7 +264,7 @@ def test_a_writer_that_breaks_leaves_nobody_waiting(log):
     def explode(*_, **__):
         raise ZeroDivisionError
 
-    log._ledger.commit = explode
+    log._scribe.commit = explode
     futures = [log.append(note(number)) for number in range(3)]
     for future in futures:
         with pytest.raises(AuditUnavailable):

@@ -1,0 +1,33 @@
+"""Events of files, batches and kept responses; never their content."""
+
+from typing import Literal
+
+from appliance.audit.event import Detail, Event
+
+
+def file_change(
+    action: Literal["admit", "delete"], actor: str, *, file_id: str, digest: str
+) -> Event:
+    """A file was taken in or deleted."""
+    return Event(f"file:content:{action}", actor, file_id, None, {"digest": digest})
+
+
+def batch_change(
+    action: Literal["create", "cancel", "finish"],
+    actor: str,
+    *,
+    batch_id: str,
+    endpoint: str,
+    status: str,
+    lines: int,
+) -> Event:
+    """A batch was made, cancelled, or has come to rest."""
+    details: dict[str, Detail] = {"endpoint": endpoint, "lines": lines, "status": status}
+    return Event(f"batch:run:{action}", actor, batch_id, None, details)
+
+
+def response_change(
+    action: Literal["keep", "delete"], actor: str, *, response_id: str
+) -> Event:
+    """A response was kept for going on from it, or deleted."""
+    return Event(f"model:response:{action}", actor, response_id)

@@ -1,0 +1,64 @@
+"""Messages between the box and the process that writes its log: frames of MessagePack on a socket."""
+
+import socket
+import struct
+from typing import Any, Final
+
+import msgspec
+
+_LENGTH: Final = struct.Struct("!I")
+_PIECE: Final = 1 << 20
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_DECODE: Final = msgspec.msgpack.Decoder().decode
+
+
+class FrameLost(Exception):
+    """The other side hung up."""
+
+
+class Frames:
+    """Sends and receives whole messages over a connected stream socket.
+
+    Args:
+        line: the socket; owned from now on.
+    """
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._left = b""
+
+    def send(self, message: object) -> None:
+        """Send one message.
+
+        Raises:
+            FrameLost: the other side is gone.
+            TypeError, OverflowError: the message holds what MessagePack cannot; nothing was sent.
+        """
+        body = _ENCODE(message)
+        try:
+            self._line.sendall(_LENGTH.pack(len(body)) + body)
+        except OSError as error:
+            raise FrameLost from error
+
+    def receive(self) -> Any:
+        """Wait for one message. Raises FrameLost."""
+        need = _LENGTH.size
+        self._fill(need)
+        need += _LENGTH.unpack_from(self._left)[0]
+        self._fill(need)
+        body, self._left = self._left[_LENGTH.size : need], self._left[need:]
+        return _DECODE(body)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._line.close()
+
+    def _fill(self, need: int) -> None:
+        while len(self._left) < need:
+            try:
+                piece = self._line.recv(_PIECE)
+            except OSError as error:
+                raise FrameLost from error
+            if not piece:
+                raise FrameLost
+            self._left += piece
