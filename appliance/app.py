@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
@@ -22,13 +23,17 @@ from appliance.api.openapi import describe
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.api.routes import (
     access,
+    adapters,
     alerts,
     audit,
+    deployments,
     docs,
     events,
     jobs,
+    leases,
     metrics,
     models,
+    planning,
     posture,
     specialists,
     system,
@@ -43,6 +48,14 @@ from models.errors import ModelsError
 from secure_compute.errors import SecureComputeError
 
 _REFUSALS: Final = (ApplianceError, EvalError, FirmwareError, ModelsError, SecureComputeError)
+# FastAPI would send spans, and the texts of exceptions, wherever variables of the environment say.
+_SILENT: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 ROUTERS: Final = tuple(
     room.router
     for room in (
@@ -50,6 +63,10 @@ ROUTERS: Final = tuple(
         vault,
         access,
         models,
+        deployments,
+        adapters,
+        leases,
+        planning,
         specialists,
         jobs,
         audit,
@@ -75,6 +92,7 @@ class BoxApi(FastAPI):
             redoc_url=None,
             lifespan=_lifespan,
             redirect_slashes=False,
+            telemetry=_SILENT,
         )
         self.state.front = front
         limit = front.settings.server.max_body_bytes

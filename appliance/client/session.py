@@ -7,6 +7,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from appliance.client.problem import ProblemError, unexpected
+from appliance.client.serving import Serving
 from appliance.client.transport import Transport
 from appliance.contract.access import (
     CreatedKey,
@@ -31,6 +32,7 @@ from appliance.contract.audit import (
 )
 from appliance.contract.catalogue import CardView, ModelVerified, ModelView
 from appliance.contract.job import EvaluationWish, Job, JobEvent, JobList
+from appliance.contract.planning import PlanView, PlanWish
 from appliance.contract.posture import PostureReport
 from appliance.contract.problem import Problem
 from appliance.contract.specialist import Draft, DraftEvent
@@ -48,6 +50,7 @@ class Session:
 
     def __init__(self, transport: Transport) -> None:
         self._wire = transport
+        self.serving = Serving(transport)
 
     @classmethod
     def local(cls, socket: Path) -> Self:
@@ -159,6 +162,11 @@ class Session:
     async def card(self, model_id: str) -> CardView:
         """A model's card and manifest."""
         return await self._wire.view(CardView, "GET", f"/api/v1/models/{_part(model_id)}/card")
+
+    async def plan_model(self, wish: PlanWish) -> PlanView:
+        """What fits on which cards, and how fast it would be."""
+        body = wish.model_dump(exclude_none=True)
+        return await self._wire.view(PlanView, "POST", "/api/v1/models/plan", body)
 
     async def verify_model(self, model_id: str) -> ModelVerified:
         """Hash every byte of a model again."""

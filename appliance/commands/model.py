@@ -1,4 +1,4 @@
-"""`wardbox model`: list the shelf, verify a model, show its card, inspect a file."""
+"""`wardbox model`: list the shelf, verify a model, show its card, inspect a file, plan capacity."""
 
 import argparse
 from importlib import import_module
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.commands.conversation import converse
 from appliance.commands.jobs import plain
+from appliance.commands.model_plan import add_plan, run_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +26,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     inspect.add_argument("file", help="GGUF、safetensors 文件或文件夹 a file or folder")
     inspect.add_argument("--json", action="store_true", help="以 JSON 输出 print JSON")
     inspect.add_argument("--sha256", action="store_true", help="同时计算摘要 digest it too")
+    add_plan(what)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked.
 
     Returns:
-        0 done or acceptable, 1 refused or not acceptable, 2 unreadable, 3 no box answers.
+        0 done or acceptable, 1 refused or not acceptable, 2 unreadable, 3 no box answers, 4 a
+        plan that does not fit.
     """
     if args.what == "inspect":
         return _inspect(args)
+    if args.what == "plan":
+        return run_plan(args)
     actions = {"list": _list, "verify": _verify, "card": _card}
     return converse(args, lambda session: actions[args.what](session, args))
 

@@ -38,6 +38,7 @@ class Question:
         prompt: Tokens of a typical prompt.
         output: Tokens of a typical answer.
         precision: Name of a precision.
+        stored: How the file at hand stores its weights, which then is the only precision.
     """
 
     shape: ModelShape
@@ -48,6 +49,7 @@ class Question:
     prompt: int = 0
     output: int = 0
     precision: str | None = None
+    stored: Precision | None = None
 
     def checked(self) -> "Question":
         """The question with every choice filled in.
@@ -158,13 +160,15 @@ def plan_serving(question: Question) -> ServingPlan:
 
 def _precisions(question: Question) -> list[Precision]:
     sheet = question.fleet.sheet
-    usable = [kind for kind in PRECISIONS if usable_on(sheet, kind)]
-    if question.precision is None:
+    kinds = PRECISIONS if question.stored is None else (question.stored,)
+    usable = [kind for kind in kinds if usable_on(sheet, kind)]
+    asked = question.precision
+    if asked is None and usable:
         return usable
-    wanted = precision_named(question.precision)
+    wanted = None if asked is None else precision_named(asked)
     if wanted not in usable:
-        known = ", ".join(kind.key for kind in usable)
-        named = ascii(question.precision[:32]) if wanted is None else wanted.key
+        known = ", ".join(kind.key for kind in usable) or "—"
+        named = kinds[0].key if asked is None else ascii(asked[:32])
         raise PrecisionRefused(card=sheet.key, precision=named, known=known)
     return [kind for kind in usable if kind == wanted]
 

@@ -1,0 +1,62 @@
+"""Which model a person means: a known name, a folder with config.json, or a GGUF file."""
+
+from pathlib import Path
+from typing import Final
+
+from models.formats.refusals import quoted
+from models.known.catalogue import known_model, similar_models
+from models.planning.config import read_config
+from models.planning.errors import ModelNotKnown
+from models.planning.header import read_header
+from models.planning.inquiry import Subject
+from models.planning.precision import Precision
+
+_NONE: Final = "—"
+
+
+def named_subject(name: str) -> Subject:
+    """A known model by its name.
+
+    Raises:
+        ModelNotKnown: It is not known; `facts` hold similar names.
+    """
+    known = known_model(name)
+    if known is None:
+        similar = ", ".join(similar_models(name)) or _NONE
+        raise ModelNotKnown(model=quoted(name), similar=similar)
+    return Subject(known.id, known.shape)
+
+
+def stored_subject(name: str, path: Path) -> Subject:
+    """A model that lies somewhere: only its settings or its header are read.
+
+    Raises:
+        ModelsError: It is no folder with a config.json and no GGUF, or it is malformed.
+    """
+    if path.is_dir():
+        files = sorted(path.glob("*.gguf"))
+        if not files or (path / "config.json").exists():
+            return Subject(name, read_config(path))
+        path = files[0]
+    if path.suffix.lower() == ".json":
+        return Subject(name, read_config(path))
+    shape, size = read_header(path)
+    each = size / shape.parameters
+    return Subject(name, shape, Precision("gguf", each, each, "fp16", 0, gguf=True))
+
+
+def find_subject(model: str) -> Subject:
+    """Takes a path where there is one, else a known name.
+
+    Raises:
+        ModelsError: It is neither, or what lies there cannot be used.
+    """
+    path = Path(model)
+    try:
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    # A folder that only happens to bear a model's name does not hide the model.
+    if there and (known_model(model) is None or (path / "config.json").exists()):
+        return stored_subject(path.name, path)
+    return named_subject(model)
