@@ -42,6 +42,7 @@ _TWO: Final = ("approved_by", "requested_by", "what")
 _JOB: Final = ("code", "kind")
 _SHELF: Final = ("digest", "ok")
 _BUNDLE: Final = ("code", "version")
+_BATCH: Final = ("endpoint", "lines", "status")
 _ALERT: Final = ("alert", "rule")
 _DEPLOYED: Final = ("revision", "targets")
 _ADAPTER: Final = ("base", "digest")
@@ -168,6 +169,13 @@ KINDS: Final = (
     Kind("update:bundle:verify", "更新包校验通过。", "An update was verified.", _BUNDLE),
     Kind("update:bundle:refuse", "更新包被拒绝。", "An update was refused.", _BUNDLE),
     Kind("update:bundle:apply", "更新包已应用。", "An update was applied.", _BUNDLE),
+    Kind("file:content:admit", "收下文件。", "A file was taken in.", ("digest",)),
+    Kind("file:content:delete", "删除文件。", "A file was deleted.", ("digest",)),
+    Kind("batch:run:create", "提交批处理。", "A batch was made.", _BATCH),
+    Kind("batch:run:cancel", "取消批处理。", "A batch was cancelled.", _BATCH),
+    Kind("batch:run:finish", "批处理结束。", "A batch came to rest.", _BATCH),
+    Kind("model:response:keep", "保存回答以便续接。", "A response was kept."),
+    Kind("model:response:delete", "删除保存的回答。", "A kept response was deleted."),
     Kind("alert:rule:raise", "告警触发。", "An alert was raised.", _ALERT),
     Kind("alert:rule:clear", "告警解除。", "An alert was cleared.", _ALERT),
     Kind("alert:rule:acknowledge", "告警已由人确认。", "A person took note of an alert.", _ALERT),

@@ -26,8 +26,6 @@ def batch_change(
     return Event(f"batch:run:{action}", actor, batch_id, None, details)
 
 
-def response_change(
-    action: Literal["keep", "delete"], actor: str, *, response_id: str
-) -> Event:
+def response_change(action: Literal["keep", "delete"], actor: str, *, response_id: str) -> Event:
     """A response was kept for going on from it, or deleted."""
     return Event(f"model:response:{action}", actor, response_id)
