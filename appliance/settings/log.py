@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -45,9 +46,15 @@ FIELDS: Final = frozenset(
 """What a record may carry through `extra`; whatever else is given stays out of the file."""
 
 OWN: Final = frozenset(
-    ("appliance", "eval", "firmware_checks", "installer", "models", "secure_compute", "tui")
+    (
+        *("appliance", "eval", "firmware_checks", "installer", "models", "secure_compute", "tui"),
+        "wardbox",
+    )
 )
 """Packages whose message templates are constants; other loggers may build theirs from content."""
+
+REQUEST: Final[ContextVar[str]] = ContextVar("wardbox_request", default="")
+"""The request that the running task or thread works for; set at the door, told in every line."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/@*+-]{1,128}", re.ASCII)
 _MAX_BYTES: Final = 10_000_000
@@ -76,6 +83,9 @@ class ContentFreeFormatter(logging.Formatter):
         for name in sorted(FIELDS & record.__dict__.keys()):
             value = record.__dict__[name]
             line[name] = value if _is_plain(value) else "(withheld)"
+        request = REQUEST.get()
+        if request and "request_id" not in line and _is_plain(request):
+            line["request_id"] = request
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = _told_error(record.exc_info[1])
         return json.dumps(line, ensure_ascii=True)

@@ -1,5 +1,6 @@
 """The log holds no content, whatever is thrown at it."""
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from appliance.errors import VaultLocked
 from appliance.settings.layout import StateLayout
-from appliance.settings.log import FIELDS, ContentFreeFormatter, configure
+from appliance.settings.log import FIELDS, REQUEST, ContentFreeFormatter, configure
 
 SECRET = "患者张三 password=hunter2"
 FORBIDDEN = ("prompt", "answer", "secret", "password", "passphrase", "content", "text", "facts")
@@ -94,3 +95,30 @@ def test_no_module_formats_its_log_messages():
         text = module.read_text(encoding="utf-8")
         for call in ("log.info(f", "log.warning(f", "log.error(f", "log.debug(f", "logger.info(f"):
             assert call not in text, module
+
+
+async def test_every_line_of_a_request_names_it_also_from_its_threads(lines):
+    log = logging.getLogger("wardbox.api")
+
+    async def request(ident: str) -> None:
+        REQUEST.set(ident)
+        await asyncio.sleep(0)
+        log.error("in the task")
+        await asyncio.to_thread(log.error, "in a thread")
+        log.error("its own", extra={"request_id": "req_other"})
+
+    await asyncio.gather(request("req_a"), request("req_b"))
+    log.error("outside")
+    found = [(line["message"], line.get("request_id")) for line in lines()]
+    for ident in ("req_a", "req_b"):
+        assert ("in the task", ident) in found
+        assert ("in a thread", ident) in found
+    assert found.count(("its own", "req_other")) == 2
+    assert found[-1] == ("outside", None)
+
+
+async def test_a_request_that_is_no_identifier_stays_out(lines):
+    token = REQUEST.set(SECRET)
+    logging.getLogger("appliance").error("x")
+    REQUEST.reset(token)
+    assert "request_id" not in lines()[0]
