@@ -3,10 +3,11 @@
 from datetime import datetime
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from appliance.access.grants import Grant
 from appliance.api.deps import Box, ChatCaller, ModelReader, ModelWriter, TheFront
+from appliance.api.serving_views import state_view
 from appliance.api.views import model_view
 from appliance.contract.catalogue import (
     CardView,
@@ -15,7 +16,10 @@ from appliance.contract.catalogue import (
     ModelVerified,
     ModelView,
 )
+from appliance.contract.serving import Keeping, ModelStateView
 from appliance.services import Services
+from appliance.serving.store import Keeping as StoredKeeping
+from appliance.serving.store import StoredDeployment
 from models.registry.shelf import ShelvedModel
 
 router = APIRouter(tags=["models"])
@@ -36,10 +40,18 @@ def _visible(who: Grant, model: ShelvedModel) -> bool:
     return who.models is None or model.card.id in who.models
 
 
+def _served(who: Grant, one: StoredDeployment) -> bool:
+    asked = {target.model for target in one.targets if target.weight}
+    return not one.drained and (who.models is None or asked <= who.models)
+
+
 @router.get("/v1/models")
 def list_models(box: Box, who: ChatCaller) -> ModelList:
-    """The models that the caller's key may use."""
-    return ModelList(data=tuple(_listed(m) for m in box.catalogue.models() if _visible(who, m)))
+    """The models and served names that the caller's key may use."""
+    models = [_listed(model) for model in box.catalogue.models() if _visible(who, model)]
+    names = [one for one in box.serving.deployments.all() if _served(who, one)]
+    served = [ListedModel(id=one.name, created=int(one.made)) for one in names]
+    return ModelList(data=(*models, *served))
 
 
 @router.get("/v1/models/{model_id}")
@@ -53,6 +65,33 @@ def get_model(model_id: str, box: Box, who: ChatCaller) -> ListedModel:
 def models(box: Box, _: ModelReader) -> list[ModelView]:
     """The models on the shelf and the state of their engines."""
     return [_view(box, model) for model in box.catalogue.models()]
+
+
+@router.get("/api/v1/models/status")
+async def states(box: Box, _: ModelReader) -> list[ModelStateView]:
+    """Models in memory, on their way there, or failed, with what they hold."""
+    return [state_view(one) for one in box.serving.pictures()]
+
+
+@router.post("/api/v1/models/{model_id}/load", status_code=202)
+async def load(model_id: str, box: Box, who: ModelWriter) -> ModelStateView:
+    """Load a model now, whatever failed before."""
+    return state_view(await box.serving.load(model_id, who.actor))
+
+
+@router.post("/api/v1/models/{model_id}/unload", status_code=204)
+async def unload(model_id: str, box: Box, who: ModelWriter) -> Response:
+    """Let a model go after its running answers."""
+    await box.serving.unload(model_id, who.actor)
+    return Response(status_code=204)
+
+
+@router.put("/api/v1/models/{model_id}/keeping")
+async def keep(model_id: str, wish: Keeping, box: Box, who: ModelWriter) -> Keeping:
+    """Pin a model, or give it its own idle time."""
+    kept = StoredKeeping(wish.pinned, wish.idle_unload_s)
+    await box.serving.keep(model_id, kept, who.actor)
+    return wish
 
 
 @router.get("/api/v1/models/{model_id}/card")

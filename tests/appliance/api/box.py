@@ -28,11 +28,16 @@ from appliance.errors import WrongSecret
 from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
 from appliance.services import MIGRATIONS, Services
+from appliance.serving.adapter import Adapters
+from appliance.serving.deployment import Deployments
 from appliance.serving.errors import ModelLoading
+from appliance.serving.lease import LeaseOffice
+from appliance.serving.store import ServingStore
 from appliance.serving.traffic import Traffic
 from appliance.serving.turn import Notary
 from appliance.serving.upstream import Upstream
 from appliance.serving.upstream_client import Endpoint, UpstreamPool
+from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.vault.outcome import VaultStatus
@@ -40,6 +45,7 @@ from firmware_checks.errors import RootUnusable
 from models.engines.lifecycle_table import Health
 from models.errors import ModelUnknown
 from models.hardware.detect import detect_hardware
+from models.planning.reservations import Reservations
 from secure_compute.signing import SigningKey
 from tests.fakes.stub_engine import serve as serve_stub
 
@@ -86,6 +92,7 @@ class StubServing:
         self.traffic = Traffic()
         self.one = upstream
         self.loading = False
+        self.pictures: Any = tuple
 
     def ready(self, model: str | None) -> Upstream | None:
         if self.loading or (model or MODEL) != MODEL:
@@ -107,6 +114,19 @@ class StubServing:
 
     async def deep_health(self, model: str | None = None) -> Health:
         return Health(ok=True, latency_ms=1.5)
+
+    async def load(self, model: str, *_: object) -> Any:
+        raise ModelUnknown(model_id=model, name=model)
+
+    unload = keep = load
+
+    def furnish(self, db: Db, log: AuditLog, folder: Path) -> None:
+        """Books and leases of its own, with nothing in them."""
+        store, shelf = ServingStore(db), NoCatalogue()
+        self.leases = LeaseOffice(Reservations({}), store, log, time.time, local_minute)
+        self.adapters = Adapters(store, log, shelf, folder, time.time)  # type: ignore[arg-type]
+        self.deployments = Deployments(store, log, lambda m, _: shelf.get(m), time.time)
+        self.residency = None
 
     async def start(self) -> None:
         pass
@@ -195,6 +215,7 @@ async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = ""
     pool = UpstreamPool(Endpoint(uds, "", 0, secret, silence_s=5.0))
     serving = StubServing(None)
     serving.one = Upstream(MODEL, "ab" * 32, None, abilities, pool, count=serving.traffic.answered)
+    serving.furnish(db, log, state / "adapters")
     (state / "jobs").mkdir()
     return Services(
         db=db,
