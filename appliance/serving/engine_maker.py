@@ -1,15 +1,21 @@
 """Turns a model on the shelf into an engine that can be started: placement, socket and secret."""
 
+import os
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from appliance.serving.errors import ModelCannot
+from appliance.serving.site_engines import SiteEngines
 from models.capacity import Wish, fits
-from models.engines.engine import Address, EngineSpec
+from models.engines.choice import Choice, Offers, choose
+from models.engines.declaration import Declaration
+from models.engines.declared import secret_of
+from models.engines.engine import Address, EngineSpec, Mode, Placement
 from models.engines.lifecycle import EngineSupervisor
-from models.engines.llama_cpp import LlamaCpp, find_llama_server
+from models.engines.model_facts import read_model_facts
 from models.engines.placement import place
 from models.engines.process import ProcessKeeper
 from models.formats.inspect import inspect_file
@@ -33,6 +39,8 @@ class EngineMaker:
         wish: context per slot and slots that are asked for.
         threads: threads of each engine, or None to leave it to the placement.
         keeper: starts the processes.
+        site: what the site declared and installed; None: nothing but llama.cpp.
+        environ: environment of the box, where the secret of a declared engine may stand.
     """
 
     servers: tuple[Path, ...]
@@ -41,6 +49,8 @@ class EngineMaker:
     wish: Wish
     threads: int | None
     keeper: ProcessKeeper
+    site: SiteEngines | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def claim(self, model: ShelvedModel, reserved: Reservations) -> Claim:
         """What a model takes of each place within what is left; to be granted before `make`.
@@ -50,12 +60,23 @@ class EngineMaker:
             ModelsError: it does not fit into what is left.
         """
         summary = _summary(model)
-        return fits(summary, self.hardware, self._wish(summary), reserved).claim
+        choice = self._choose(model, summary)
+        if _elsewhere(choice):
+            return {}
+        return fits(summary, self.hardware, self._wish(summary, choice), reserved).claim
 
     def engine(self, model: ShelvedModel) -> str:
         """The name of the engine that runs a model."""
-        del model
-        return LlamaCpp.name
+        return self.choice(model).engine.name
+
+    def choice(self, model: ShelvedModel) -> Choice:
+        """The engine for a model, and why.
+
+        Raises:
+            ModelCannot: the file holds no model an engine takes.
+            ModelsError: no engine for it is installed, or none can run it here.
+        """
+        return self._choose(model, _summary(model))
 
     def make(
         self,
@@ -76,30 +97,57 @@ class EngineMaker:
             ModelsError: it does not fit into this machine.
         """
         summary = _summary(model)
+        choice = self._choose(model, summary)
+        facts = read_model_facts(model.path)
         # A new engine may be started beside the old one of the same model.
         directory = self.runtime / f"{model.card.id}-{secrets.token_hex(2)}"
         directory.mkdir(mode=0o700, parents=True)
-        uds = directory / "engine.sock"
-        short = len(str(uds).encode()) <= _LONGEST_SOCKET
-        placement = place(summary, self.hardware, self._wish(summary), reserved)
         spec = EngineSpec(
             model_id=model.card.id,
             model_path=model.path,
-            address=Address(uds=uds) if short else Address(),
-            secret=secrets.token_urlsafe(32),
+            address=_address(choice.declaration, directory),
+            secret=self._secret(choice),
             runtime_dir=directory,
-            placement=placement
-            if self.threads is None
-            else replace(placement, threads=self.threads),
+            placement=self._placement(summary, choice, reserved),
+            mode=_MODES.get(facts.pooling, "generate"),
             adapters=adapters,
+            architecture=summary.architecture,
+            tools=facts.tools,
+            thinks=facts.thinks,
         )
-        return EngineSupervisor(LlamaCpp(find_llama_server(self.servers)), spec, keeper=self.keeper)
+        return EngineSupervisor(choice.engine, spec, keeper=self.keeper)
 
-    def _wish(self, model: ModelSummary) -> Wish:
+    def _choose(self, model: ShelvedModel, summary: ModelSummary) -> Choice:
+        offers = Offers(self.servers)
+        if self.site is not None:
+            offers = Offers(self.servers, self.site.environments(), self.site.declared())
+        return choose(model.card.id, summary, self.hardware, self.wish.device, offers)
+
+    def _placement(
+        self, summary: ModelSummary, choice: Choice, reserved: Reservations | None
+    ) -> Placement:
+        if choice.declaration is not None and _elsewhere(choice):
+            # Somebody else has placed it: this box only counts its slots.
+            return Placement(1, choice.declaration.slots, choice.declaration.context)
+        placed = place(summary, self.hardware, self._wish(summary, choice), reserved)
+        return placed if self.threads is None else replace(placed, threads=self.threads)
+
+    def _secret(self, choice: Choice) -> str:
+        if choice.declaration is not None and _elsewhere(choice):
+            return secret_of(choice.declaration, self.environ)
+        return secrets.token_urlsafe(32)
+
+    def _wish(self, model: ModelSummary, choice: Choice) -> Wish:
         """The settings are for every model; one that was made for less gets its own length."""
-        if self.wish.context is None or not model.context:
-            return self.wish
-        return replace(self.wish, context=min(self.wish.context, model.context))
+        wish = replace(self.wish, device=choice.device)
+        if wish.context is None or not model.context:
+            return wish
+        return replace(wish, context=min(wish.context, model.context))
+
+
+def _elsewhere(choice: Choice) -> bool:
+    """Whether somebody else runs it, in memory that this box does not lend."""
+    return choice.engine.external
 
 
 def _summary(model: ShelvedModel) -> ModelSummary:
@@ -107,3 +155,20 @@ def _summary(model: ShelvedModel) -> ModelSummary:
     if inspection.summary is None:
         raise ModelCannot(model=model.card.id, ability=inspection.reason.en)
     return inspection.summary
+
+
+_MODES: Final[Mapping[str, Mode]] = {
+    "mean": "embed",
+    "cls": "embed",
+    "last": "embed",
+    "rank": "rerank",
+}
+
+
+def _address(declaration: Declaration | None, directory: Path) -> Address:
+    if declaration is not None and declaration.address is not None:
+        return declaration.address
+    if declaration is not None and not any("{uds}" in word for word in declaration.argv):
+        return Address()
+    uds = directory / "engine.sock"
+    return Address(uds=uds) if len(os.fsencode(uds)) <= _LONGEST_SOCKET else Address()

@@ -94,6 +94,9 @@ class EngineSpec:
         mode: "generate", "embed" or "rerank"; a server does one of them.
         adapters: LoRA adapters to load beside the model.
         architecture: As in the model's file; it decides which parser reads tool calls.
+        tools: Whether its chat template has a place for tools.
+        thinks: Whether its chat template marks reasoning; a parser would take every answer of one
+            that does not for reasoning.
         pooling: How vectors of tokens become one ("mean", "last", "cls"); "" is the model's own.
         projector: The part of a model that sees, a file beside the weights; None without one.
     """
@@ -107,6 +110,8 @@ class EngineSpec:
     mode: Mode = "generate"
     adapters: tuple[Path, ...] = ()
     architecture: str = ""
+    tools: bool = False
+    thinks: bool = False
     pooling: str = ""
     projector: Path | None = None
 

@@ -53,6 +53,14 @@ def find_llama_server(candidates: Iterable[Path]) -> Path:
     raise EngineMissing(program=SERVER)
 
 
+def backend_of(server: Path, vendor: str) -> Path | None:
+    """The library beside a server that drives a vendor's cards; None when it was built without."""
+    backend = _BACKENDS.get(vendor, "").lower()
+    names = {"rocm": "hip"}.get(backend, backend)
+    found = sorted(server.parent.glob(f"libggml-{names}.so*")) if names else []
+    return found[0] if found else None
+
+
 class LlamaCpp:
     """`llama-server` of llama.cpp: continuous batching over slots, on CPU or GPU layers."""
 
@@ -75,8 +83,10 @@ class LlamaCpp:
         if spec.mode == "rerank":
             return frozenset({RERANK, TOKENIZE, DETOKENIZE})
         able = {CHAT, COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, TOKENIZE, DETOKENIZE}
-        # Both are grammars made by the server from the request: no model is without them.
-        able |= {TOOLS, JSON_SCHEMA}
+        # A grammar that the server makes from the request: no model is without it.
+        able.add(JSON_SCHEMA)
+        if spec.tools:
+            able.add(TOOLS)
         if spec.projector is not None:
             able.add(VISION)
         if spec.adapters:

@@ -41,8 +41,8 @@ _HARMLESS: Final = tuple(
         ),
         r"cleaning up before exit\.\.\.",
         (
-            r"Avg prompt throughput: # tokens/s, Avg generation throughput: # tokens/s,"
-            r" Running: # reqs, Waiting: # reqs, GPU KV cache usage: #%,"
+            r"(?:Engine \d{3}: )?Avg prompt throughput: # tokens/s, Avg generation throughput: # tokens/s,"
+            r" Running: # reqs, Waiting: # reqs, [CG]PU KV cache usage: #%,"
             r" Prefix cache hit rate: #%"
         ),
         (

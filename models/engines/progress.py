@@ -23,7 +23,7 @@ _GRAPHS: Final = re.compile(r"Capturing .{0,40}graphs?.{0,40}?(\d{1,3})%")
 _VLLM: Final = (
     (re.compile(r"Application startup complete"), LoadStep("ready", 1.0)),
     (re.compile(r"Starting vLLM|Started server process"), LoadStep("ready", 0.99)),
-    (re.compile(r"init engine .*took|Warming up|torch\.compile"), LoadStep("warmup", 0.9)),
+    (re.compile(r"init engine .*took|Warming up|torch\.compile takes"), LoadStep("warmup", 0.9)),
     (re.compile(r"KV cache size|GPU blocks|CPU blocks|Using .* KV cache"), LoadStep("cache", 0.85)),
     (re.compile(r"Loading weights took|Model loading took"), LoadStep("cache", 0.8)),
     (re.compile(r"Starting to load model"), LoadStep("weights", _WEIGHTS_FROM)),

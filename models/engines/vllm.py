@@ -112,7 +112,7 @@ class Vllm:
             return frozenset({RERANK, SCORE, TOKENIZE, DETOKENIZE})
         able = {CHAT, COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, TOKENIZE, DETOKENIZE}
         able.add(JSON_SCHEMA)
-        if parsers_of(spec.architecture).tools:
+        if spec.tools and parsers_of(spec.architecture).tools:
             able.add(TOOLS)
         if spec.adapters or self._options.adapters:
             able.add(LORA)
@@ -238,4 +238,7 @@ def _mode(spec: EngineSpec) -> tuple[str, ...]:
     parsers = parsers_of(spec.architecture)
     tools = ("--enable-auto-tool-choice", "--tool-call-parser", parsers.tools)
     reasoning = ("--reasoning-parser", parsers.reasoning)
-    return (*(tools if parsers.tools else ()), *(reasoning if parsers.reasoning else ()))
+    return (
+        *(tools if spec.tools and parsers.tools else ()),
+        *(reasoning if spec.thinks and parsers.reasoning else ()),
+    )
