@@ -107,13 +107,13 @@ class RoleUnknown(ApplianceError):
 
 
 class WeakPassword(ApplianceError):
-    """A password that is too short, too long, or the name itself."""
+    """A password against the rules of the box."""
 
     code = "access.weak-password"
-    zh = "密码至少 {minimum} 个字符、至多 256 个,且不能与用户名相同。"
-    en = "A password has {minimum} to 256 characters and is not the user's name."
-    way_out_zh = "请换一个更长的密码。"
-    way_out_en = "Choose a longer one."
+    zh = "密码不合要求:{reason_zh}。"
+    en = "The password does not do: {reason_en}."
+    way_out_zh = "请换一个密码。"
+    way_out_en = "Choose another one."
 
 
 class KeyUnknown(ApplianceError):
@@ -154,3 +154,145 @@ class TotpEnrolmentDue(ApplianceError):
     en = "Your role asks for one-time codes; set them up first."
     way_out_zh = "请用 POST /api/v1/users/me/totp 绑定,并用一个动态口令确认。"
     way_out_en = "Set them up with POST /api/v1/users/me/totp and confirm with one code."
+
+
+class TotpNeeded(ApplianceError):
+    """The password was right; the second factor is missing."""
+
+    code = "access.totp-needed"
+    zh = "还需要动态口令。"
+    en = "A one-time code is needed too."
+    way_out_zh = "请在 totp 字段中附上验证器应用的 6 位数字,或一个恢复码。"
+    way_out_en = "Send the 6 digits of the authenticator app, or a recovery code, as totp."
+
+
+class TotpWrong(ApplianceError):
+    """A one-time code that does not fit, or was used before."""
+
+    code = "access.totp-wrong"
+    zh = "动态口令不正确或已使用过。"
+    en = "The one-time code is wrong or was used before."
+    way_out_zh = "请等待下一个口令后重试,并核对手机时间。"
+    way_out_en = "Wait for the next one, and check the clock of the phone."
+
+
+class TotpState(ApplianceError):
+    """A step of the second factor out of order."""
+
+    code = "access.totp-state"
+    zh = "此时无法进行该操作:{reason_zh}。"
+    en = "This cannot be done now: {reason_en}."
+    way_out_zh = "请先查看绑定状态(GET /api/v1/users/me)。"
+    way_out_en = "See where it stands first (GET /api/v1/users/me)."
+
+
+class PersonNeeded(ApplianceError):
+    """Something that only a signed-in person can do."""
+
+    code = "access.person-needed"
+    zh = "此操作须由本人登录后进行,密钥与本机控制台不能代替。"
+    en = "This needs a signed-in person; a key or the local console will not do."
+    way_out_zh = "请先登录(POST /api/v1/sessions)。"
+    way_out_en = "Sign in first (POST /api/v1/sessions)."
+
+
+class SessionUnknown(ApplianceError):
+    """A session id that is not live."""
+
+    code = "access.session-unknown"
+    zh = "没有会话 {session_id}。"
+    en = "There is no session {session_id}."
+    way_out_zh = "请用 `wardbox user sessions` 查看会话。"
+    way_out_en = "See the sessions with `wardbox user sessions`."
+
+
+class AccountUnknown(ApplianceError):
+    """A service account nobody made."""
+
+    code = "access.account-unknown"
+    zh = "没有服务账号 {name}。"
+    en = "There is no service account {name}."
+    way_out_zh = "请用 `wardbox user accounts` 查看服务账号。"
+    way_out_en = "See them with `wardbox user accounts`."
+
+
+class AccountExists(ApplianceError):
+    """A service account of a name that is taken."""
+
+    code = "access.account-exists"
+    zh = "服务账号 {name} 已存在。"
+    en = "There is already a service account {name}."
+    way_out_zh = "请换一个名称。"
+    way_out_en = "Choose another name."
+
+
+class RoleInvalid(ApplianceError):
+    """A role asked for with a name or scopes that cannot be."""
+
+    code = "access.role-invalid"
+    zh = "角色无法设定:{reason_zh}。"
+    en = "The role cannot be set: {reason_en}."
+    way_out_zh = "请更正后重试。"
+    way_out_en = "Correct it and try again."
+
+
+class RoleInUse(ApplianceError):
+    """A role that somebody has."""
+
+    code = "access.role-in-use"
+    zh = "角色 {role} 仍被 {holder} 使用。"
+    en = "The role {role} is still that of {holder}."
+    way_out_zh = "请先为其更换角色。"
+    way_out_en = "Give them another role first."
+
+
+class LastAdministrator(ApplianceError):
+    """A change that would leave nobody to administrate."""
+
+    code = "access.last-administrator"
+    zh = "{name} 是最后一位可用的管理员。"
+    en = "{name} is the last administrator who can sign in."
+    way_out_zh = "请先设立另一位管理员。"
+    way_out_en = "Make another administrator first."
+
+
+class ApprovalNeeded(ApplianceError):
+    """An action that two people decide on this box."""
+
+    code = "access.approval-needed"
+    zh = "此操作需要两人:{action} {subject}。"
+    en = "This takes two people: {action} {subject}."
+    way_out_zh = "请用 `wardbox user request {action} {subject}` 申请,由另一位管理员批准。"
+    way_out_en = (
+        "Ask with `wardbox user request {action} {subject}`; another administrator approves."
+    )
+
+
+class ApprovalUnknown(ApplianceError):
+    """An approval or an action that is not there."""
+
+    code = "access.approval-unknown"
+    zh = "没有双人操作 {approval}。"
+    en = "There is no two-person action {approval}."
+    way_out_zh = "请用 `wardbox user approvals` 查看。"
+    way_out_en = "See them with `wardbox user approvals`."
+
+
+class ApprovalRefused(ApplianceError):
+    """A step of an approval that its state or its people do not allow."""
+
+    code = "access.approval-refused"
+    zh = "不能这样做:{reason_zh}。"
+    en = "This cannot be done: {reason_en}."
+    way_out_zh = "请查看该申请的状态;需要时重新申请。"
+    way_out_en = "See the state of the request; ask anew where needed."
+
+
+class UsageRangeInvalid(ApplianceError):
+    """A range of time that cannot be."""
+
+    code = "access.usage-range"
+    zh = "时间范围无效:{reason_zh}。"
+    en = "The range of time cannot be: {reason_en}."
+    way_out_zh = "请更正 from 与 to。"
+    way_out_en = "Correct from and to."

@@ -3,9 +3,10 @@
 import unicodedata
 from collections.abc import Callable
 
-from appliance.access.errors import UserExists, UserNameMalformed
-from appliance.access.people import EXTERNAL, NAME, People, SignedIn
-from appliance.access.store import AccessStore
+from appliance.access.errors import AccessRefused, UserExists, UserNameMalformed
+from appliance.access.people import People, SignedIn
+from appliance.access.rules import judge_name
+from appliance.access.store import AccessStore, StoredUser
 
 
 class ExternalPeople:
@@ -27,38 +28,41 @@ class ExternalPeople:
 
         Args:
             name: Their name in the box.
-            role: Their role; one that has changed ends their earlier sessions and keys.
+            role: Their role, which exists; one that has changed was set before.
             source: The directory, for example "ldap" or "oidc".
             lasts_s: Longest life of the session; that of local people when None.
 
         Raises:
             UserNameMalformed: The name would confuse a person or a log.
             UserExists: A local account, or one of another source, has this name.
-            RoleUnknown: There is no such role.
+            AccessRefused: The person was disabled in the box.
         """
-        if NAME.fullmatch(name) is None or not name.isprintable():
+        judge_name(name)
+        if not name.isprintable():
             raise UserNameMalformed
-        self._people.check_role(role)
-        now = self._clock()
         with self._store.change():
-            self._reserve(name, role, source, now)
-            return self._people.open(name, role, now, lasts_s)
+            user = self._reserve(name, role, source, self._clock())
+            return self._people.open(user, source, None, lasts_s)
 
     def known(self, name: str, source: str) -> bool:
         """Whether `name` is an account of `source`."""
-        row = self._store.user(name)
-        return row is not None and row[1] == EXTERNAL + source
+        user = self._store.user(name)
+        return user is not None and user.source == source
 
-    def _reserve(self, name: str, role: str, source: str, now: float) -> None:
+    def _reserve(self, name: str, role: str, source: str, now: float) -> StoredUser:
         alike = folded(name)
-        for user in self._store.users(now):
-            if user.name != name and folded(user.name) == alike:
-                raise UserExists(name=user.name)
-        row = self._store.user(name)
-        if row is None:
-            self._store.add_user(name, role, EXTERNAL + source, now)
-        elif row[1] != EXTERNAL + source:
+        for one in self._store.users(now):
+            if one.name != name and folded(one.name) == alike:
+                raise UserExists(name=one.name)
+        user = self._store.user(name)
+        if user is None:
+            user = StoredUser(name, role, "", now, None, now, 0, source)
+            self._store.add_user(user)
+        elif user.source != source:
             raise UserExists(name=name)
+        elif user.disabled is not None:
+            raise AccessRefused
+        return user
 
 
 def folded(name: str) -> str:

@@ -40,13 +40,15 @@ class Session:
         token: The bearer value.
         expires: Unix time in seconds after which the token is refused whatever happens.
         role: The person's role.
-        scopes: What the role may do.
+        scopes: What the role may do; nothing while something is due.
+        must: What is due before anything else: "password", "totp" or None.
     """
 
     token: str
     expires: float
     role: str
     scopes: frozenset[str]
+    must: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,56 @@ class KeyView:
 
 @dataclass(frozen=True, slots=True)
 class UserView:
-    """One person as an administrator sees them; times are Unix seconds."""
+    """One person as an administrator sees them; times are Unix seconds.
+
+    `source` is "local" or the directory that vouches for them; `changed` is when the password was.
+    """
 
     name: str
     role: str
     created: float
     locked: bool
+    disabled: bool = False
+    totp: bool = False
+    source: str = "local"
+    changed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A live session without its token; times are Unix seconds.
+
+    `source` is the address it was opened from, `method` how the person was recognised.
+    """
+
+    id: str
+    name: str
+    created: float
+    seen: float
+    expires: float
+    source: str | None
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """A service account: an owner that is no person. It has keys and certificates, no password."""
+
+    name: str
+    role: str
+    note: str
+    created: float
+    disabled: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleView:
+    """A role; `totp` tells whether its people need a second factor."""
+
+    name: str
+    scopes: frozenset[str]
+    builtin: bool
+    totp: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,11 @@ class CredentialIndex:
             if credential.grant.actor == actor:
                 self.live.pop(identity, None)
 
+    def of_actor(self, actor: str) -> list[str]:
+        """Return the ids of the live credentials that act as `actor`."""
+        live = tuple(self.live.items())
+        return [identity for identity, credential in live if credential.grant.actor == actor]
+
     def get(self, identity: str) -> Credential | None:
         """Return a live credential by id."""
         return self.live.get(identity)

@@ -7,10 +7,10 @@ from typing import Final
 from appliance.access.errors import AccessForbidden, KeyWishInvalid
 from appliance.access.grants import Grant, KeyView, KeyWish
 from appliance.access.index import Credential
+from appliance.access.key_store import StoredKey
 from appliance.access.limits import Limits
 from appliance.access.quota import Quota
 from appliance.access.roles import KEY_ROLE, SCOPES
-from appliance.access.store import StoredKey
 
 MAX_LIMIT: Final = 10**12
 MAX_NAME: Final = 64

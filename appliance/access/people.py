@@ -1,31 +1,22 @@
-"""People: passwords, sign-in, lockout and the sessions that follow."""
+"""People: passwords that are right, and the sessions that follow."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
-from appliance.access.credentials import SESSION_PREFIX, Minted, mint
+from appliance.access.attempts import Attempts
+from appliance.access.credentials import SESSION_PREFIX, mint
 from appliance.access.errors import (
     AccessRefused,
-    LockedOut,
-    RoleUnknown,
+    TotpNeeded,
     UserExists,
     UserExternal,
-    UserNameMalformed,
     UserUnknown,
     WeakPassword,
 )
-from appliance.access.roles import ROLES
-from appliance.access.store import AccessStore, Failures, StoredSession
-
-MIN_PASSWORD: Final = 10
-MAX_PASSWORD: Final = 256
-# Stands where a password hash would for people of an outside directory: no password fits it.
-EXTERNAL: Final = "external:"
-NAME: Final = re.compile(
-    r"[^\s\x00-\x1f\x7f:/\\'\"<>\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]{1,64}"
-)
+from appliance.access.factors import Factors
+from appliance.access.rules import MAX_PASSWORD, AccessRules, judge_name, judge_password
+from appliance.access.store import AccessStore, StoredSession, StoredUser
 
 
 class Passwords(Protocol):
@@ -45,23 +36,30 @@ class Passwords(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SignInRules:
-    """Limits on signing in; all times in seconds."""
+class SignIn:
+    """What somebody says who wants in.
 
-    failures: int = 5
-    lockout_s: float = 900.0
-    window_s: float = 900.0
-    session_s: float = 12 * 3600.0
-    idle_s: float = 1800.0
+    Attributes:
+        name: the name.
+        password: the password.
+        code: a one-time code or a recovery code, if any.
+        address: where they come from; None on the box itself.
+    """
+
+    name: str
+    password: str
+    code: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A new session: what to keep in the index, and the token to hand over once."""
+    """A new session: what is stored of it, the token to hand over once, and how it came about."""
 
     session: StoredSession
     token: str
-    role: str
+    user: StoredUser
+    factor: str | None = None
 
 
 class People:
@@ -71,98 +69,113 @@ class People:
         self,
         store: AccessStore,
         passwords: Passwords,
-        rules: SignInRules,
+        rules: AccessRules,
+        factors: Factors,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._passwords = passwords
         self._rules = rules
+        self._factors = factors
         self._clock = clock
+        self.attempts = Attempts(store, rules)
         # An unknown name is checked against this, so that it takes as long as a known one.
         self._nobody = passwords.hash("nobody has this password")
 
-    def create(self, name: str, password: str, role: str) -> None:
-        """Let a person in. Raises UserNameMalformed, RoleUnknown, WeakPassword or UserExists."""
-        if NAME.fullmatch(name) is None:
-            raise UserNameMalformed
-        self.check_role(role)
-        self._check_password(password, name)
+    def create(self, name: str, password: str, role: str, *, temporary: bool) -> StoredUser:
+        """Let a person in. Raises UserNameMalformed, WeakPassword or UserExists."""
+        judge_name(name)
+        judge_password(password, name, self._rules.password)
+        now = self._clock()
         encoded = self._passwords.hash(password)
-        if not self._store.add_user(name, role, encoded, self._clock()):
+        user = StoredUser(name, role, encoded, now, None, now, int(temporary), "local")
+        if not self._store.add_user(user):
             raise UserExists(name=name)
+        return user
 
-    def sign_in(self, name: str, password: str) -> SignedIn:
-        """Check a password and open a session. Raises AccessRefused or LockedOut."""
+    def sign_in(self, wish: SignIn) -> SignedIn:
+        """Check password and second factor, and open a session.
+
+        Raises:
+            AccessRefused: For any reason, in one sentence.
+            TotpNeeded: The password is right; the code is missing.
+            LockedOut: Too many attempts.
+        """
         now = self._clock()
         # Half a surrogate pair is no text that a database could hold.
-        name = name[:256].encode("utf-8", "replace").decode()
-        password = password[: MAX_PASSWORD + 1]
+        name = wish.name[:256].encode("utf-8", "replace").decode()
         # Counted before the password is looked at: parallel guesses cannot outrun the count.
-        self.count(name)
-        stored = self._store.user(name)
-        if stored is not None and stored[1].startswith(EXTERNAL):
-            stored = None  # the directory alone opens this account
-        known = self._passwords.verify(self._nobody if stored is None else stored[1], password)
-        if stored is None or not known:
+        self.attempts.begin(name, wish.address, now)
+        user = self._store.user(name)
+        if user is not None and (user.source != "local" or user.disabled is not None):
+            user = None  # looks as if there were nobody of that name
+        known = self._passwords.verify(
+            self._nobody if user is None else user.password, wish.password[: MAX_PASSWORD + 1]
+        )
+        if user is None or not known:
             raise AccessRefused
-        self._store.clear_failures(name)
-        if self._passwords.outdated(stored[1]):
-            self._store.upgrade_password(name, self._passwords.hash(password))
-        return self.open(name, stored[0], now)
+        factor = self._second_factor(user, wish, now)
+        self.attempts.succeed(name)
+        if self._passwords.outdated(user.password):
+            self._store.upgrade_password(name, self._passwords.hash(wish.password))
+        return self.open(user, "password", wish.address, factor=factor)
 
-    def set_password(self, name: str, password: str) -> None:
+    def confirm_password(self, name: str, password: str) -> None:
+        """Check a signed-in person's password, counted as a sign-in. Raises AccessRefused."""
+        self.attempts.begin(name, None, self._clock())
+        user = self._store.user(name)
+        encoded = self._nobody if user is None else user.password
+        if not self._passwords.verify(encoded, password[: MAX_PASSWORD + 1]) or user is None:
+            raise AccessRefused
+        self.attempts.succeed(name)
+
+    def set_password(self, name: str, password: str, *, temporary: bool) -> None:
         """Replace a password; every session of the person is dead in the database after it."""
-        self._known(name)
-        stored = self._store.user(name)
-        if stored is not None and stored[1].startswith(EXTERNAL):
+        user = self.known(name)
+        if user.source != "local":
             raise UserExternal(name=name)
-        self._check_password(password, name)
-        self._store.set_password(name, self._passwords.hash(password))
+        judge_password(password, name, self._rules.password)
+        most = self._rules.password.history
+        for old in self._store.old_passwords(name, most):
+            if self._passwords.verify(old, password):
+                raise WeakPassword(
+                    reason_zh=f"不能是最近 {most} 个密码之一",
+                    reason_en=f"it must not be one of the last {most}",
+                )
+        encoded = self._passwords.hash(password)
+        self._store.set_password(name, encoded, self._clock(), temporary=temporary)
 
-    def set_role(self, name: str, role: str) -> list[str]:
-        """Change a role; return the ids of the person's keys, which are revoked by it."""
-        self._known(name)
-        self.check_role(role)
-        return self._store.set_role(name, role, self._clock())
-
-    def remove(self, name: str) -> list[str]:
-        """Remove a person; return the ids of their keys, which are revoked by it."""
-        self._known(name)
-        return self._store.set_role(name, None, self._clock())
-
-    def open(self, name: str, role: str, now: float, lasts_s: float | None = None) -> SignedIn:
-        """Open a session of a person who is known to be that person; `lasts_s` may shorten it."""
-        minted: Minted = mint(SESSION_PREFIX)
+    def open(
+        self,
+        user: StoredUser,
+        method: str,
+        address: str | None,
+        lasts_s: float | None = None,
+        factor: str | None = None,
+    ) -> SignedIn:
+        """Store a session of a person who is known to be that person; `lasts_s` may shorten it."""
+        minted, now = mint(SESSION_PREFIX), self._clock()
         lasts = min(self._rules.session_s, lasts_s or self._rules.session_s)
-        session = StoredSession(minted.id, name, minted.salt, minted.digest, now + lasts, now)
+        session = StoredSession(
+            minted.id, user.name, minted.salt, minted.digest, now + lasts, now, now, address, method
+        )
         self._store.add_session(session)
-        return SignedIn(session, minted.token, role)
+        return SignedIn(session, minted.token, user, factor)
 
-    def count(self, name: str) -> None:
-        """Count an attempt under a name, known or not. Raises LockedOut."""
-        now = self._clock()
-        with self._store.change():
-            failures = self._store.failures(name)
-            if failures.locked_until > now:
-                raise LockedOut(seconds=int(failures.locked_until - now) + 1)
-            recent = failures.count if now - failures.last <= self._rules.window_s else 0
-            count = recent + 1
-            locked = now + self._rules.lockout_s if count >= self._rules.failures else 0.0
-            self._store.set_failures(
-                name, Failures(0 if locked else count, now, locked), now - 2 * self._rules.window_s
-            )
+    def known(self, name: str) -> StoredUser:
+        """Return a person. Raises UserUnknown."""
+        user = self._store.user(name)
+        if user is None:
+            raise UserUnknown(name=name[:64])
+        return user
 
-    def _known(self, name: str) -> None:
-        if self._store.user(name) is None:
-            raise UserUnknown(name=name)
-
-    @staticmethod
-    def check_role(role: str) -> None:
-        """Raise RoleUnknown unless there is such a role."""
-        if role not in ROLES:
-            raise RoleUnknown(role=role[:64], roles=", ".join(ROLES))
-
-    @staticmethod
-    def _check_password(password: str, name: str) -> None:
-        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD or password.lower() == name.lower():
-            raise WeakPassword(minimum=MIN_PASSWORD)
+    def _second_factor(self, user: StoredUser, wish: SignIn, now: float) -> str | None:
+        if not self._factors.enrolled(user.name):
+            return None
+        if not wish.code:
+            self.attempts.forgive(user.name, wish.address)
+            raise TotpNeeded
+        factor = self._factors.check(user.name, wish.code[:64], now)
+        if factor is None:
+            raise AccessRefused
+        return factor

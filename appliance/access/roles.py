@@ -25,8 +25,11 @@ SCOPES: Final[frozenset[str]] = frozenset(
         "alerts:read",
         "alerts:write",
         "metrics",
+        "usage:read",
     }
 )
+# Whoever holds one of these can make themselves anything; two-person actions guard them.
+ADMIN_SCOPES: Final = frozenset({"users:write"})
 
 # A clinician drafts and reads; an auditor reads the record and nothing clinical; an application is a
 # program of the hospital and can never administer, whatever its key asks for.
@@ -49,6 +52,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
             "alerts:read",
             "alerts:write",
             "metrics",
+            "usage:read",
         }
     ),
     "clinician": frozenset({"chat", "models:read", "specialists", "system:read"}),
@@ -61,6 +65,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
             "jobs:read",
             "evaluation:read",
             "alerts:read",
+            "usage:read",
         }
     ),
     "application": frozenset({"chat", "models:read", "specialists", "system:read"}),

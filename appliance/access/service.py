@@ -1,11 +1,13 @@
 """Access: who calls, what they may do, how much, and what they used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from appliance.access.credentials import KEY_PREFIX, mint, token_id
-from appliance.access.errors import AccessForbidden, AccessRefused, KeyUnknown, LockedOut
-from appliance.access.external import ExternalPeople, folded
-from appliance.access.gate import ANONYMOUS, LOCAL, Audit, Gate
+from appliance.access.account_desk import AccountDesk
+from appliance.access.approval_store import Approval
+from appliance.access.approvals import Approvals, Deed
+from appliance.access.errors import ApprovalRefused
+from appliance.access.factors import Factors
+from appliance.access.gate import LOCAL, Audit, Gate
 from appliance.access.grants import (
     CreatedKey,
     Grant,
@@ -15,34 +17,54 @@ from appliance.access.grants import (
     UsageRow,
     UserView,
 )
-from appliance.access.index import Credential
-from appliance.access.keys import credential_of, judge_wish
+from appliance.access.ground import Ground
+from appliance.access.key_desk import KeyDesk
+from appliance.access.live import LiveRights, Stores
 from appliance.access.passwords import Argon2Passwords
-from appliance.access.people import Passwords, People, SignInRules
-from appliance.access.quota import Quota
-from appliance.access.roles import ROLES
-from appliance.access.store import AccessStore, StoredKey, StoredSession
-from appliance.access.usage_store import UsageStore
-from appliance.access.windows import Calendar
-from appliance.audit import events
-from appliance.audit.event import Event
+from appliance.access.people import Passwords, People, SignIn
+from appliance.access.reports import Reports
+from appliance.access.role_book import RoleBook
+from appliance.access.role_desk import RoleDesk
+from appliance.access.role_store import RoleStore
+from appliance.access.rules import AccessRules
+from appliance.access.sign_in_desk import SignInDesk
+from appliance.access.two_person import (
+    MAKE_ADMINISTRATOR,
+    REMOVE_ADMINISTRATOR,
+    RESET_PASSWORD,
+    RESET_TOTP,
+    REVOKE_EXPORT_KEY,
+    TOTP_OFF,
+    UNLOCK_ADMINISTRATOR,
+)
+from appliance.access.user_desk import UserDesk
 from appliance.db.database import Db
 
 
 class AccessService(Gate):
     """Keys, sessions, roles, quotas and metering of one box.
 
-    `authenticate`, `require`, `allow`, `admit` and `meter` are the hot path: they touch memory
-    only. Everything else is synchronous, goes to the database and the audit log, and belongs in
-    the thread pool. A change that cannot be audited is not made; a revocation is made first and
-    audited after, so that a full disk keeps no stolen key alive.
+    `authenticate`, `require`, `allow`, `admit`, `meter`, `alive` and `limits` are the hot path:
+    they touch memory only. Everything else is synchronous, goes to the database and the audit log,
+    and belongs in the thread pool. A change that cannot be audited is not made; a revocation is
+    made first and audited after, so that a full disk keeps no stolen key alive.
 
     Args:
         db: The box's database, with this room's migrations applied.
         audit: The audit log.
         clock: Unix time in seconds.
         passwords: How passwords are hashed; argon2id when left out.
-        rules: Limits on signing in.
+        rules: The rules of the box.
+
+    Attributes:
+        rules: The rules of the box.
+        people: The desk of people.
+        sign_ins: The desk of sessions and of what people do for themselves.
+        api_keys: The desk of API keys.
+        accounts: The desk of service accounts.
+        roles: The desk of roles.
+        approvals: Two-person actions.
+        reports: What was used.
     """
 
     def __init__(
@@ -52,100 +74,91 @@ class AccessService(Gate):
         clock: Callable[[], float],
         *,
         passwords: Passwords | None = None,
-        rules: SignInRules | None = None,
+        rules: AccessRules | None = None,
     ) -> None:
-        super().__init__(UsageStore(db), audit, clock)
-        self._store = AccessStore(db)
-        self._calendar = Calendar()
-        self._rules = rules or SignInRules()
-        self._people = People(self._store, passwords or Argon2Passwords(), self._rules, clock)
-        self._external = ExternalPeople(self._store, self._people, clock)
-        self._load()
+        stores = Stores.of(db)
+        super().__init__(stores.usage, audit, clock)
+        self.rules = rules or AccessRules()
+        book, factors = RoleBook(RoleStore(db)), Factors(stores.factors)
+        live = LiveRights(self._index, stores, book, self.rules, clock)
+        ground = Ground(stores, book, live, factors, self.rules, clock, self._record)
+        known = People(stores.people, passwords or Argon2Passwords(), self.rules, factors, clock)
+        self.people = UserDesk(ground, known)
+        self.sign_ins = SignInDesk(ground, known, self._count_refusal)
+        self.api_keys = KeyDesk(ground)
+        self.accounts = AccountDesk(ground)
+        self.roles = RoleDesk(ground)
+        self.reports = Reports(ground, self.flush)
+        self.approvals = Approvals(ground, self._deeds())
+        live.load()
         self._start()
 
     # People -------------------------------------------------------------------------------------
 
     def create_user(self, name: str, password: str, role: str, by: Grant = LOCAL) -> UserView:
         """Let a person in. Raises UserNameMalformed, RoleUnknown, WeakPassword or UserExists."""
-        self._may_give(by, role)
-        with self._store.change():
-            self._people.create(name, password, role)
-            self._record(events.user_create(by.actor, None, name=name, role=role))
-        return UserView(name, role, self._clock(), locked=False)
+        return self.people.create(name, password, role, by)
 
     def users(self) -> list[UserView]:
         """Return every person, by name."""
-        return self._store.users(self._clock())
+        return self.people.all()
 
-    def sign_in(self, name: str, password: str) -> Session:
-        """Open a session. Raises AccessRefused or LockedOut, alike for known and unknown names."""
-        try:
-            opened = self._people.sign_in(name, password)
-        except LockedOut:
-            self._refused += (
-                1  # told once a second with the refused keys: these cost nothing to send
-            )
-            raise
-        except AccessRefused as refusal:
-            self._record(events.session_refuse(ANONYMOUS, None, reason=refusal.code))
-            raise
-        session = opened.session
-        self._record(events.session_open(f"user:{name}", None, role=opened.role))
-        self._open(session, opened.role)
-        return Session(opened.token, session.expires, opened.role, ROLES[opened.role])
+    def sign_in(
+        self, name: str, password: str, code: str | None = None, address: str | None = None
+    ) -> Session:
+        """Open a session. Raises AccessRefused or LockedOut, alike for known and unknown names.
+
+        Args:
+            name: The name.
+            password: The password.
+            code: A one-time or recovery code; TotpNeeded is raised when it is missing.
+            address: Where the caller comes from, for the lockout by address.
+        """
+        return self.sign_ins.sign_in(SignIn(name, password, code, address))
 
     def sign_out(self, token: str) -> None:
         """End the session of a bearer value; unknown values are ignored."""
-        identity = token_id(token)
         credential = self._index.check(f"Bearer {token}", self._clock())
-        if identity is None or credential is None or credential.grant.key_id is not None:
-            return
-        self._index.drop(identity)
-        self._store.drop_session(identity)
-        self._record(events.session_close(credential.grant.actor, None, reason="sign-out"))
+        if credential is not None:
+            self.sign_ins.sign_out(token, credential.grant)
 
     def set_password(self, name: str, password: str, by: Grant = LOCAL) -> None:
         """Replace a person's password; every session of theirs ends at once."""
-        self._people.set_password(name, password)
-        self._index.drop_actor(f"user:{name}")
-        self._record(_user_change(by.actor, name, "password"))
+        self.people.set_password(name, password, by)
 
     def set_role(self, name: str, role: str, by: Grant = LOCAL) -> None:
         """Change a person's role; their sessions and their keys end at once."""
-        self._may_give(by, role)
-        self._forget(name, self._people.set_role(name, role))
-        self._record(_user_change(by.actor, name, role))
+        self.people.set_role(name, role, by)
 
     def remove_user(self, name: str, by: Grant = LOCAL) -> None:
         """Remove a person; their sessions and their keys end at once."""
-        self._forget(name, self._people.remove(name))
-        self._record(_user_change(by.actor, name, "removed"))
+        self.people.remove(name, by)
 
     # People of an outside directory -------------------------------------------------------------
 
-    def attempt(self, name: str, source: str) -> None:
+    def attempt(self, name: str, source: str, address: str | None = None) -> None:
         """Count a sign-in before the directory is asked, as for local names. Raises LockedOut."""
-        self._people.count(f"{source}:{folded(name[:256])}")
+        self.sign_ins.attempt(name, source, address)
 
     def open_session_for(
-        self, name: str, role: str, source: str, lasts_s: float | None = None
+        self,
+        name: str,
+        role: str,
+        source: str,
+        lasts_s: float | None = None,
+        code: str | None = None,
     ) -> Session:
         """Open a session of a person whom the directory `source` has vouched for.
 
-        A role that has changed ends the sessions and keys they had.
+        A role that has changed ends the sessions and keys they had. People of "ldap" who have set
+        up one-time codes need one here too.
 
         Raises:
             UserExists: A local account, or one of another directory, has this name.
             UserNameMalformed, RoleUnknown: The directory says what cannot be.
+            TotpNeeded, AccessRefused: The code is missing or wrong, or the person is disabled.
         """
-        known = self._store.user(name)
-        if known is not None and known[0] != role and self._external.known(name, source):
-            self._forget(name, self._people.set_role(name, role))
-        opened = self._external.enter(name, role, source, lasts_s)
-        self._store.clear_failures(f"{source}:{folded(name)}")
-        self._record(events.session_open(f"user:{name}", None, role=role))
-        self._open(opened.session, role)
-        return Session(opened.token, opened.session.expires, role, ROLES[role])
+        return self.sign_ins.enter(name, role, source, lasts_s, code)
 
     def close_sessions_of(
         self, name: str, reason: str = "directory", *, keys: bool = False
@@ -154,65 +167,25 @@ class AccessService(Gate):
 
         The account stays; unknown names are ignored.
         """
-        known = self._store.user(name)
-        if known is None:
-            return
-        if keys:
-            self._forget(name, self._people.set_role(name, known[0]))
-        else:
-            self._index.drop_actor(f"user:{name}")
-            self._store.drop_sessions_of(name)
-        self._record(events.session_close(f"user:{name}", None, reason=reason))
+        self.sign_ins.close_sessions_of(name, reason, keys=keys)
 
-    # Keys ---------------------------------------------------------------------------------------
+    # Keys and usage -----------------------------------------------------------------------------
 
     def create_key(self, wish: KeyWish, by: Grant = LOCAL) -> CreatedKey:
-        """Make an API key; its secret is in the answer and nowhere else.
-
-        Raises:
-            KeyWishInvalid: Something in the wish cannot be.
-            AccessForbidden: The wish holds a scope its maker lacks.
-        """
-        now = self._clock()
-        judge_wish(wish, by, now)
-        minted = mint(KEY_PREFIX)
-        view = KeyView(
-            id=minted.id,
-            name=wish.name.strip(),
-            owner=by.actor,
-            scopes=wish.scopes,
-            models=wish.models,
-            created=now,
-            expires=wish.expires,
-            revoked=None,
-            limits=wish.limits,
-            state="active",
-        )
-        key = StoredKey(view, minted.salt, minted.digest)
-        with self._store.change():
-            self._store.add_key(key)
-            scopes = sorted(view.scopes)
-            self._record(events.key_create(by.actor, None, key_id=view.id, scopes=scopes))
-        self._index.put(view.id, self._credential(key))
-        return CreatedKey(minted.id, minted.token)
+        """Make an API key. Raises KeyWishInvalid, AccessForbidden."""
+        return self.api_keys.create(wish, by)
 
     def revoke_key(self, key_id: str, by: Grant = LOCAL) -> None:
         """Revoke a key; it is dead when this returns. Raises KeyUnknown."""
-        self._index.drop(key_id)
-        if not self._store.revoke_key(key_id, self._clock()):
-            raise KeyUnknown(key_id=key_id[:64])
-        self._record(events.key_revoke(by.actor, None, key_id=key_id))
+        self.api_keys.revoke(key_id, by)
 
     def keys(self) -> list[KeyView]:
         """Return every key ever made, oldest first, without secrets."""
-        return [key.view for key in self._store.keys(self._clock())]
-
-    # Usage --------------------------------------------------------------------------------------
+        return self.api_keys.all()
 
     def usage(self, since: float, until: float) -> list[UsageRow]:
         """Return the metered use of the hours that start in [since, until), Unix seconds."""
-        self.flush()
-        return self._usage.usage(int(since), int(until))
+        return self.reports.rows(since, until)
 
     def prune_usage(self, keep_s: float) -> None:
         """Delete metered use older than `keep_s` seconds."""
@@ -220,46 +193,39 @@ class AccessService(Gate):
 
     # Inside -------------------------------------------------------------------------------------
 
-    def _load(self) -> None:
-        now = self._clock()
-        for key in self._store.keys(now):
-            if key.view.state == "active":
-                self._index.put(key.view.id, self._credential(key))
-        for session, role in self._store.sessions(now):
-            self._open(session, role)
+    def _count_refusal(self) -> None:
+        self._refused += 1
 
-    def _credential(self, key: StoredKey) -> Credential:
-        limits, now = key.view.limits, self._clock()
-        counts = self._usage.counts(key.view.id, self._calendar.month(now)[0])
-        quota = None if limits.none() else Quota(limits, self._calendar, now, counts)
-        return credential_of(key, key.view.scopes, quota)
+    def _deeds(self) -> Mapping[str, Deed]:
+        people, keys, roles = self.people, self.api_keys, self.roles
 
-    def _open(self, session: StoredSession, role: str) -> None:
-        actor = f"user:{session.name}"
-        grant = Grant(actor, ROLES[role], None, None, role, credential=session.id, owner=actor)
-        self._index.put(
-            session.id,
-            Credential(
-                session.salt,
-                session.digest,
-                grant,
-                session.expires,
-                self._rules.idle_s,
-                session.seen,
+        def remove(what: Approval, by: Grant, _: str | None) -> None:
+            if what.parameter:
+                people.set_role(what.subject, what.parameter, by, approved=True)
+            else:
+                people.remove(what.subject, by, approved=True)
+
+        def reset(what: Approval, by: Grant, secret: str | None) -> None:
+            if secret is None:
+                raise ApprovalRefused(
+                    reason_zh="须给出新密码", reason_en="a new password is needed"
+                )
+            people.set_password(what.subject, secret, by, temporary=True, approved=True)
+
+        return {
+            REMOVE_ADMINISTRATOR: remove,
+            RESET_PASSWORD: reset,
+            UNLOCK_ADMINISTRATOR: lambda a, by, _: people.unlock(a.subject, by, approved=True),
+            MAKE_ADMINISTRATOR: lambda a, by, _: people.set_role(
+                a.subject, "administrator", by, approved=True
             ),
-        )
-
-    def _forget(self, name: str, keys: list[str]) -> None:
-        self._index.drop_actor(f"user:{name}")
-        for key_id in keys:
-            self._index.drop(key_id)
-
-    @staticmethod
-    def _may_give(by: Grant, role: str) -> None:
-        lacking = sorted(ROLES.get(role, frozenset()) - by.scopes)
-        if lacking:
-            raise AccessForbidden(scope=lacking[0])
+            RESET_TOTP: lambda a, by, _: people.reset_totp(a.subject, by, approved=True),
+            TOTP_OFF: lambda a, by, _: _nothing(
+                roles.demand_totp(a.subject, by, on=False, approved=True)
+            ),
+            REVOKE_EXPORT_KEY: lambda a, by, _: keys.revoke(a.subject, by, approved=True),
+        }
 
 
-def _user_change(actor: str, name: str, change: str) -> Event:
-    return Event("access:user:change", actor, name, None, {"change": change})
+def _nothing(_: object) -> None:
+    """Drop what a deed returns."""

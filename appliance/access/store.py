@@ -1,30 +1,47 @@
-"""The SQL of the access room: people, keys, sessions, failures and usage."""
+"""The SQL of people: accounts, passwords, sessions and failed sign-ins."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from dataclasses import asdict, dataclass
+from typing import Final
 
-from appliance.access.grants import KeyView, UserView
-from appliance.access.limits import Limits
+from appliance.access.grants import UserView
 from appliance.db.database import Db
 
-LIMIT_FIELDS: Final = tuple(field.name for field in fields(Limits))
+_SESSION: Final = "SELECT id, name, salt, digest, expires, seen, created, source, method"
 
 
 @dataclass(frozen=True, slots=True)
-class StoredKey:
-    """A key as it lies in the database: its public view and the salted hash of its secret."""
+class StoredUser:
+    """A person as they lie in the database.
 
-    view: KeyView
-    salt: bytes
-    digest: bytes
+    Attributes:
+        name: the name.
+        role: the role.
+        password: the argon2id hash; empty for people whom a directory vouches for.
+        created: Unix seconds.
+        disabled: since when, or None.
+        changed: when the password was set, Unix seconds.
+        temporary: 1 when the password has to be changed at the next sign-in.
+        source: "local", or which directory vouches for them.
+    """
+
+    name: str
+    role: str
+    password: str
+    created: float
+    disabled: float | None
+    changed: float
+    temporary: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session as it lies in the database; times are Unix seconds."""
+    """A session as it lies in the database; times are Unix seconds.
+
+    `source` is the address it was opened from, `method` how the person was recognised.
+    """
 
     id: str
     name: str
@@ -32,19 +49,29 @@ class StoredSession:
     digest: bytes
     expires: float
     seen: float
+    created: float
+    source: str | None
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Failed sign-ins under one name; times are Unix seconds."""
+    """Failed sign-ins under one name or from one address; times are Unix seconds.
+
+    `rounds` counts the lockouts in a row.
+    """
 
     count: int
+    rounds: int
     last: float
     locked_until: float
 
 
+NO_FAILURES: Final = Failures(0, 0, 0.0, 0.0)
+
+
 class AccessStore:
-    """Rows of the access room. Every call is synchronous and one transaction."""
+    """Rows of people. Every call is synchronous and one transaction, or joins an open one."""
 
     def __init__(self, db: Db) -> None:
         self._db = db
@@ -57,41 +84,57 @@ class AccessStore:
 
     # People -------------------------------------------------------------------------------------
 
-    def add_user(self, name: str, role: str, password: str, created: float) -> bool:
+    def add_user(self, user: StoredUser) -> bool:
         """Insert a person; False when the name is taken."""
         with self._db.write() as tx:
             cursor = tx.execute(
-                "INSERT OR IGNORE INTO access_users (name, role, password, created)"
-                " VALUES (?, ?, ?, ?)",
-                [name, role, password, created],
+                "INSERT OR IGNORE INTO access_users (name, role, password, created, disabled,"
+                " changed, temporary, source) VALUES (:name, :role, :password, :created, :disabled,"
+                " :changed, :temporary, :source)",
+                asdict(user),
             )
             return cursor.rowcount == 1
 
-    def user(self, name: str) -> tuple[str, str] | None:
-        """Return (role, password hash) of a person, or None."""
+    def user(self, name: str) -> StoredUser | None:
+        """Return a person, or None."""
         with self._db.read() as db:
-            rows = list(db.query("SELECT role, password FROM access_users WHERE name = ?", [name]))
-        return (rows[0]["role"], rows[0]["password"]) if rows else None
+            rows = list(db.query("SELECT * FROM access_users WHERE name = ?", [name]))
+        return StoredUser(**rows[0]) if rows else None
 
     def users(self, now: float) -> list[UserView]:
         """Return every person, by name; `now` decides who is locked out."""
         with self._db.read() as db:
             rows = list(
                 db.query(
-                    "SELECT u.name, u.role, u.created, coalesce(f.locked_until, 0) > ? AS locked"
-                    " FROM access_users u LEFT JOIN access_attempts f ON f.kind = 'name' AND f.name = u.name"
-                    " ORDER BY u.name",
+                    "SELECT u.name, u.role, u.created, coalesce(f.locked_until, 0) > ? AS locked,"
+                    " u.disabled IS NOT NULL AS disabled, t.confirmed IS NOT NULL AS totp,"
+                    " u.source, u.changed FROM access_users u"
+                    " LEFT JOIN access_attempts f ON f.kind = 'name' AND f.name = u.name"
+                    " LEFT JOIN access_totp t ON t.name = u.name ORDER BY u.name",
                     [now],
                 )
             )
-        return [
-            UserView(row["name"], row["role"], row["created"], bool(row["locked"])) for row in rows
-        ]
+        flags = ("locked", "disabled", "totp")
+        return [UserView(**row | {flag: bool(row[flag]) for flag in flags}) for row in rows]
 
-    def set_password(self, name: str, password: str) -> None:
-        """Replace a person's password hash and end their sessions."""
+    def holders(self, role: str) -> list[str]:
+        """Return the names of the people who have a role."""
+        with self._db.read() as db:
+            rows = list(db.query("SELECT name FROM access_users WHERE role = ?", [role]))
+        return [row["name"] for row in rows]
+
+    def set_password(self, name: str, password: str, at: float, *, temporary: bool) -> None:
+        """Replace a person's password, remember the old one's hash and end their sessions."""
         with self._db.write() as tx:
-            tx.execute("UPDATE access_users SET password = ? WHERE name = ?", [password, name])
+            tx.execute(
+                "INSERT INTO access_passwords SELECT name, password, ? FROM access_users"
+                " WHERE name = ?",
+                [at, name],
+            )
+            tx.execute(
+                "UPDATE access_users SET password = ?, changed = ?, temporary = ? WHERE name = ?",
+                [password, at, temporary, name],
+            )
             tx.execute("DELETE FROM access_sessions WHERE name = ?", [name])
 
     def upgrade_password(self, name: str, password: str) -> None:
@@ -99,52 +142,90 @@ class AccessStore:
         with self._db.write() as tx:
             tx.execute("UPDATE access_users SET password = ? WHERE name = ?", [password, name])
 
-    def set_role(self, name: str, role: str | None, at: float) -> list[str]:
-        """Change a person's role (None removes them); return the ids of their keys, now revoked."""
-        owner = f"user:{name}"
-        with self._db.write() as tx:
-            if role is None:
-                tx.execute("DELETE FROM access_users WHERE name = ?", [name])
-            else:
-                tx.execute("UPDATE access_users SET role = ? WHERE name = ?", [role, name])
-            tx.execute("DELETE FROM access_sessions WHERE name = ?", [name])
+    def old_passwords(self, name: str, most: int) -> list[str]:
+        """Return the hashes of a person's last passwords, newest first, the present one too."""
+        with self._db.read() as db:
+            present = list(db.query("SELECT password FROM access_users WHERE name = ?", [name]))
             rows = list(
-                tx.query("SELECT id FROM access_keys WHERE owner = ? AND revoked IS NULL", [owner])
+                db.query(
+                    "SELECT password FROM access_passwords WHERE name = ?"
+                    " ORDER BY at DESC, rowid DESC LIMIT ?",
+                    [name, most],
+                )
             )
+        return [row["password"] for row in (*present, *rows)][:most]
+
+    def set_role(self, name: str, role: str, at: float) -> None:
+        """Change a person's role; their sessions and keys end."""
+        with self._db.write() as tx:
+            tx.execute("UPDATE access_users SET role = ? WHERE name = ?", [role, name])
+        self._end(name, at)
+
+    def set_disabled(self, name: str, at: float | None, now: float) -> None:
+        """Disable a person since `at`, or enable them (None); disabling ends their sessions."""
+        with self._db.write() as tx:
+            tx.execute("UPDATE access_users SET disabled = ? WHERE name = ?", [at, name])
+            if at is not None:
+                tx.execute("DELETE FROM access_sessions WHERE name = ?", [name])
+            tx.execute("DELETE FROM access_sessions WHERE expires <= ?", [now])
+
+    def remove_user(self, name: str, at: float) -> None:
+        """Delete a person and whatever is theirs but what they used; their keys are revoked."""
+        with self._db.write() as tx:
+            tx.execute("DELETE FROM access_users WHERE name = ?", [name])
+            tx.execute("DELETE FROM access_passwords WHERE name = ?", [name])
+            tx.execute("DELETE FROM access_totp WHERE name = ?", [name])
+            tx.execute("DELETE FROM access_recovery WHERE name = ?", [name])
+        self._end(name, at)
+
+    def _end(self, name: str, at: float) -> None:
+        with self._db.write() as tx:
+            tx.execute("DELETE FROM access_sessions WHERE name = ?", [name])
             tx.execute(
                 "UPDATE access_keys SET revoked = ? WHERE owner = ? AND revoked IS NULL",
-                [at, owner],
+                [at, "user:" + name],
             )
-        return [row["id"] for row in rows]
 
     # Failures -----------------------------------------------------------------------------------
 
-    def failures(self, name: str) -> Failures:
-        """Return the failed sign-ins counted under a name, known or not."""
+    def failures(self, kind: str, name: str) -> Failures:
+        """Return the failed sign-ins under a "name", known or not, or from a "source"."""
         with self._db.read() as db:
             rows = list(
-                db.query("SELECT * FROM access_attempts WHERE kind = 'name' AND name = ?", [name])
+                db.query(
+                    "SELECT count, rounds, last, locked_until FROM access_attempts"
+                    " WHERE kind = ? AND name = ?",
+                    [kind, name],
+                )
             )
-        if not rows:
-            return Failures(0, 0.0, 0.0)
-        return Failures(rows[0]["count"], rows[0]["last"], rows[0]["locked_until"])
+        return Failures(**rows[0]) if rows else NO_FAILURES
 
-    def set_failures(self, name: str, failures: Failures, forget_before: float) -> None:
-        """Store a count, and forget names not tried since `forget_before`."""
+    def set_failures(self, kind: str, name: str, failures: Failures) -> None:
+        """Store a count."""
         with self._db.write() as tx:
             tx.execute(
-                "DELETE FROM access_attempts WHERE last < ? AND locked_until < ?",
-                [forget_before, forget_before],
-            )
-            tx.execute(
-                "INSERT OR REPLACE INTO access_attempts VALUES ('name', ?, ?, 0, ?, ?)",
-                [name, failures.count, failures.last, failures.locked_until],
+                "INSERT OR REPLACE INTO access_attempts VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    kind,
+                    name,
+                    failures.count,
+                    failures.rounds,
+                    failures.last,
+                    failures.locked_until,
+                ],
             )
 
-    def clear_failures(self, name: str) -> None:
-        """Forget the failures under a name."""
+    def forget_failures(self, before: float) -> None:
+        """Forget names and addresses not tried, and not locked, since `before`."""
         with self._db.write() as tx:
-            tx.execute("DELETE FROM access_attempts WHERE kind = 'name' AND name = ?", [name])
+            tx.execute(
+                "DELETE FROM access_attempts WHERE last < ? AND locked_until < ?", [before, before]
+            )
+
+    def clear_failures(self, kind: str, name: str) -> None:
+        """Forget the failures of one name or address."""
+        with self._db.write() as tx:
+            tx.execute("DELETE FROM access_attempts WHERE kind = ? AND name = ?", [kind, name])
 
     # Sessions -----------------------------------------------------------------------------------
 
@@ -153,66 +234,30 @@ class AccessStore:
         with self._db.write() as tx:
             tx.table("access_sessions").insert(asdict(session))
 
-    def drop_session(self, identity: str) -> None:
-        """Delete a session."""
+    def drop_session(self, identity: str) -> bool:
+        """Delete a session; False when there is none."""
         with self._db.write() as tx:
-            tx.execute("DELETE FROM access_sessions WHERE id = ?", [identity])
-
-    def drop_sessions_of(self, name: str) -> None:
-        """Delete every session of a person."""
-        with self._db.write() as tx:
-            tx.execute("DELETE FROM access_sessions WHERE name = ?", [name])
-
-    def sessions(self, now: float) -> list[tuple[StoredSession, str]]:
-        """Delete what has expired; return the live sessions, each with its person's role."""
-        with self._db.write() as tx:
-            tx.execute("DELETE FROM access_sessions WHERE expires <= ?", [now])
-            rows = list(
-                tx.query(
-                    "SELECT s.*, u.role FROM access_sessions s"
-                    " JOIN access_users u ON u.name = s.name"
-                )
-            )
-        roles = [row.pop("role") for row in rows]
-        kept = ("id", "name", "salt", "digest", "expires", "seen")
-        rows = [{name: row[name] for name in kept} for row in rows]
-        return [(StoredSession(**row), role) for row, role in zip(rows, roles, strict=True)]
-
-    # Keys ---------------------------------------------------------------------------------------
-
-    def add_key(self, key: StoredKey) -> None:
-        """Insert a key."""
-        row = asdict(key.view) | {"salt": key.salt, "digest": key.digest}
-        del row["state"]
-        row |= row.pop("limits")
-        row["scopes"] = json.dumps(sorted(key.view.scopes))
-        row["models"] = None if key.view.models is None else json.dumps(sorted(key.view.models))
-        with self._db.write() as tx:
-            tx.table("access_keys").insert(row)
-
-    def revoke_key(self, identity: str, at: float) -> bool:
-        """Mark a key revoked; False when it was unknown or revoked before."""
-        with self._db.write() as tx:
-            cursor = tx.execute(
-                "UPDATE access_keys SET revoked = ? WHERE id = ? AND revoked IS NULL",
-                [at, identity],
-            )
+            cursor = tx.execute("DELETE FROM access_sessions WHERE id = ?", [identity])
             return cursor.rowcount == 1
 
-    def keys(self, now: float) -> list[StoredKey]:
-        """Return every key ever made, oldest first; `now` decides which are expired."""
+    def drop_others(self, name: str, kept: str) -> None:
+        """Delete the sessions of a person but one."""
+        with self._db.write() as tx:
+            tx.execute("DELETE FROM access_sessions WHERE name = ? AND id <> ?", [name, kept])
+
+    def sessions(self, now: float, name: str | None = None) -> list[StoredSession]:
+        """Return the sessions that have not expired, of everybody or of one person."""
         with self._db.read() as db:
-            rows = list(db.query("SELECT * FROM access_keys ORDER BY created, id"))
-        return [_key(row, now) for row in rows]
+            rows = list(
+                db.query(
+                    _SESSION + " FROM access_sessions WHERE expires > ? AND (name = ? OR ? IS NULL)"
+                    " ORDER BY created, id",
+                    [now, name, name],
+                )
+            )
+        return [StoredSession(**row | {"method": row["method"] or "password"}) for row in rows]
 
-
-def _key(row: dict[str, Any], now: float) -> StoredKey:
-    if row["revoked"] is not None:
-        state = "revoked"
-    else:
-        state = "expired" if row["expires"] is not None and row["expires"] <= now else "active"
-    salt, digest = row.pop("salt"), row.pop("digest")
-    row["limits"] = Limits(**{field: row.pop(field) for field in LIMIT_FIELDS})
-    row["scopes"] = frozenset(json.loads(row["scopes"]))
-    row["models"] = None if row["models"] is None else frozenset(json.loads(row["models"]))
-    return StoredKey(KeyView(**row, state=state), salt, digest)
+    def forget_sessions(self, now: float) -> None:
+        """Delete what has expired."""
+        with self._db.write() as tx:
+            tx.execute("DELETE FROM access_sessions WHERE expires <= ?", [now])

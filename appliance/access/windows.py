@@ -38,3 +38,9 @@ class Calendar:
     def date(self, seconds: float) -> str:
         """Return the local date of a moment, "2026-01-31"."""
         return f"{datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds + self.offset_s):%F}"
+
+    def time(self, seconds: float) -> str:
+        """Return the local time of a moment, "13:00"."""
+        return (
+            f"{datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds + self.offset_s):%H:%M}"
+        )

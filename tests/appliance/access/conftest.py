@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from appliance.access.migrations import MIGRATIONS
-from appliance.access.people import SignInRules
+from appliance.access.rules import AccessRules
 from appliance.access.service import AccessService
 from appliance.db.database import Db
 from tests.appliance.access.doubles import HandClock, RememberingAudit, open_db
@@ -52,8 +52,8 @@ def db(tmp_path: Path) -> Iterator[Db]:
 
 
 @pytest.fixture
-def rules() -> SignInRules:
-    return SignInRules()
+def rules() -> AccessRules:
+    return AccessRules()
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def service(
     audit: RememberingAudit,
     clock: HandClock,
     passwords: PlainPasswords,
-    rules: SignInRules,
+    rules: AccessRules,
 ) -> Iterator[AccessService]:
     made = AccessService(db, audit, clock, passwords=passwords, rules=rules)
     yield made
