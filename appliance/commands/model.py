@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from appliance.commands.conversation import converse
 from appliance.commands.jobs import plain
 from appliance.commands.model_plan import add_plan, run_plan
+from appliance.commands.model_serving import ACTIONS, act, add_serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     inspect.add_argument("--json", action="store_true", help="以 JSON 输出 print JSON")
     inspect.add_argument("--sha256", action="store_true", help="同时计算摘要 digest it too")
     add_plan(what)
+    add_serving(what)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         return _inspect(args)
     if args.what == "plan":
         return run_plan(args)
-    actions = {"list": _list, "verify": _verify, "card": _card}
+    actions = {"list": _list, "verify": _verify, "card": _card, **dict.fromkeys(ACTIONS, act)}
     return converse(args, lambda session: actions[args.what](session, args))
 
 

@@ -6,11 +6,14 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from appliance.commands import (
+    adapter,
     audit,
+    deployment,
     draft,
     evaluate,
     jobs,
     key,
+    lease,
     model,
     serve,
     status,
@@ -44,6 +47,9 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "jobs": jobs,
         "eval": evaluate,
         "model": model,
+        "deployment": deployment,
+        "adapter": adapter,
+        "lease": lease,
         "update": update,
         "key": key,
         "user": user,
