@@ -7,13 +7,16 @@ from pydantic import ConfigDict, Field
 from appliance.contract.base import Wire
 
 Count = Annotated[int, Field(ge=1, le=1 << 27)]
-_EXAMPLE = {"model": "Qwen3-32B", "gpus": "8x H20-96G", "tp": 8, "context": 8192, "concurrency": 32}
 
 
 class PlanWish(Wire):
     """What shall be planned: a known model or one on the shelf, on cards that need not be here."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"model": "Qwen3-32B", "gpus": "8x H20-96G", "tp": 8, "concurrency": 32}]
+        }
+    )
 
     model: Annotated[str, Field(min_length=1, max_length=128)]
     gpus: Annotated[str, Field(min_length=1, max_length=128)]

@@ -119,8 +119,8 @@ def plan_text(model: str, plan: ServingPlan, training: Sequence[TrainingPlan] = 
     shape = asked.shape
     lines = [
         f"{model} · {asked.fleet.text}",
-        f"  参数 parameters        {shape.parameters / 1e9:.2f} B"
-        + (f"(每词元 active {shape.active_parameters / 1e9:.2f} B)" if shape.experts else ""),
+        f"  参数 parameters        {_weights(shape.parameters)}"
+        + (f"(每词元 active {_weights(shape.active_parameters)})" if shape.experts else ""),
         f"  缓存 KV cache          {cache_bytes_per_token(shape) / 1024:.0f} KiB/词元 token",
         (
             f"  设定 planned for       上下文 context {asked.context},并发 concurrency "
@@ -203,3 +203,7 @@ def _training_rows(plans: Sequence[TrainingPlan]) -> list[str]:
 
 def _gib(size: int) -> str:
     return f"{size / GIBIBYTE:.1f}"
+
+
+def _weights(count: int) -> str:
+    return f"{count / 1e9:.2f} B" if count >= 10**8 else f"{count / 1e6:.2f} M"
