@@ -69,15 +69,19 @@ class DistantScribe(Scribe):
     def open(self) -> Standing:
         self._start()
         signer = self._identity.signing_key
-        told = self._ask(
-            {
-                "path": str(self._path),
-                "key": self._key,
-                "seed": signer.seed(),
-                "algorithm": signer.algorithm,
-                "origin": self._identity.origin,
-            }
-        )
+        try:
+            told = self._ask(
+                {
+                    "path": str(self._path),
+                    "key": self._key,
+                    "seed": signer.seed(),
+                    "algorithm": signer.algorithm,
+                    "origin": self._identity.origin,
+                }
+            )
+        except BaseException:
+            self.release()
+            raise
         return Standing(*told)
 
     @override

@@ -22,7 +22,7 @@ from appliance.api.hot.head import Head, read_plain_head
 from appliance.api.hot.kinds import KINDS
 from appliance.api.hot.route import HotRoutes
 
-_AHEAD: Final = 65_536
+AHEAD: Final = 65_536
 """Bytes of later requests that are kept while one is answered."""
 
 
@@ -106,7 +106,7 @@ class Line(Caller):
         self._data += data
         if self._waiter is not None and self._missing <= 0 and not self._waiter.done():
             self._waiter.set_result(None)
-        if -self._missing > _AHEAD:
+        if -self._missing > AHEAD:
             self._transport.pause_reading()
 
     def lost(self) -> None:

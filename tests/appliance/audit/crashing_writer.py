@@ -31,15 +31,20 @@ async def crowd(log: AuditLog) -> None:
     await asyncio.gather(*(write(log, writer) for writer in range(16)))
 
 
-def main() -> None:
+def opened(path: Path, where: str) -> AuditLog:
+    """The log, written from this process ("here") or from one of its own ("apart")."""
     identity = AuditIdentity(SigningKey.from_seed(bytes(32)), "wardbox/test")
-    if len(sys.argv) > 2:
-        limit = int(sys.argv[2])
+    if where == "apart":
+        return AuditLog.open_apart(path, KEY, identity)
+    return AuditLog.open(path, KEY, identity, clock=lambda: datetime.now(UTC))
+
+
+def main() -> None:
+    path, where, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    if limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    log = AuditLog.open(Path(sys.argv[1]), KEY, identity, clock=lambda: datetime.now(UTC))
-    asyncio.run(crowd(log))
-    if len(sys.argv) > 2:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    asyncio.run(crowd(opened(path, where)))
+    if limit:
         os._exit(0)
 
 

@@ -4,24 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from appliance.audit.ledger import AuditIdentity
-from appliance.audit.log import AuditLog
 from appliance.audit.reading import Query
 from appliance.audit.verify import verify
-from secure_compute.signing import SigningKey
-from tests.appliance.audit.conftest import KEY
+from tests.appliance.audit.crashing_writer import opened
 
 ROOT = Path(__file__).parents[3]
 
 
-def writer(path, *arguments):
+def writer(path, where, limit=0):
+    words = [str(path), where, str(limit)]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.appliance.audit.crashing_writer", str(path), *arguments],
+        [sys.executable, "-m", "tests.appliance.audit.crashing_writer", *words],
         stdout=subprocess.PIPE,
         cwd=ROOT,
         text=True,
@@ -29,14 +26,9 @@ def writer(path, *arguments):
     )
 
 
-def reopened(path):
-    identity = AuditIdentity(SigningKey.from_seed(bytes(32)), "wardbox/test")
-    return AuditLog.open(path, KEY, identity, clock=lambda: datetime.now(UTC))
-
-
-def check(path, said):
+def check(path, where, said):
     kept = [line.split() for line in said if line.startswith("kept ") and line.endswith("\n")]
-    log = reopened(path)
+    log = opened(path, where)
     try:
         for _, index, name in kept:
             assert log.reader.entry(int(index)).event.actor == f"key:{name}"
@@ -48,26 +40,28 @@ def check(path, said):
     return kept, tags
 
 
-@pytest.mark.parametrize("lines", [1, 150, 700])
-def test_every_acknowledged_event_survives_a_kill(tmp_path, lines):
+@pytest.mark.parametrize("where", ["here", "apart"])
+@pytest.mark.parametrize("lines", [1, 700])
+def test_every_acknowledged_event_survives_a_kill(tmp_path, where, lines):
     path = tmp_path / "audit.db"
-    with writer(path) as process:
+    with writer(path, where) as process:
         said = [process.stdout.readline() for _ in range(lines)]
         process.send_signal(signal.SIGKILL)
         said += process.stdout.readlines()
-    kept, tags = check(path, said)
+    kept, tags = check(path, where, said)
     assert len(kept) >= lines
     assert tags[:2] == ["box:audit:start", "box:audit:unclean-stop"]
-    kept, tags = check(path, [])
+    kept, tags = check(path, where, [])
     assert tags[0] == "box:audit:start"
     assert "box:audit:stop" in tags
 
 
-def test_a_disk_that_fills_refuses_and_what_was_acknowledged_stays(tmp_path):
+@pytest.mark.parametrize("where", ["here", "apart"])
+def test_a_disk_that_fills_refuses_and_what_was_acknowledged_stays(tmp_path, where):
     path = tmp_path / "audit.db"
-    with writer(path, str(600_000)) as process:
+    with writer(path, where, 600_000) as process:
         said, _ = process.communicate(timeout=60)
     lines = said.splitlines(keepends=True)
     assert sum(line.startswith("refused") for line in lines) == 16
-    kept, _ = check(path, lines)
+    kept, _ = check(path, where, lines)
     assert len(kept) > 50
