@@ -28,6 +28,7 @@ from appliance.serving.engine_maker import EngineMaker
 from appliance.serving.lease import LeaseOffice
 from appliance.serving.migrations import MIGRATIONS as SERVING
 from appliance.serving.service import Books, ServingService
+from appliance.serving.site_engines import SiteEngines
 from appliance.serving.store import ServingStore
 from appliance.serving.turn import Notary
 from appliance.serving.window import local_minute
@@ -181,6 +182,7 @@ def _assemble(
         wish=Wish(context=settings.engines.context, slots=settings.engines.slots),
         threads=settings.engines.threads,
         keeper=ProcessKeeper(),
+        site=SiteEngines(layout.engines),
     )
     store = ServingStore(ground.db)
     lent = Reservations.of(ground.hardware)

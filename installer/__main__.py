@@ -25,10 +25,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "prepare", help="只准备运行环境与引擎 environment and engine only"
     )
     prepare.add_argument("--group", default="run", choices=("run", "dev"))
+    cluster = commands.add_parser(
+        "prepare-cluster", help="准备集群运行环境(Ray) the environment that clusters need"
+    )
+    cluster.add_argument("--state", type=Path, help="状态目录 state directory ($WARDBOX_STATE)")
     if words[:1] == ["vendor"]:
         from installer.vendor import command as vendor  # noqa: PLC0415  needs the environment
 
         vendor.add_parser(commands)
+    if words[:1] == ["engine"]:
+        from installer import engine_command  # noqa: PLC0415  keeps --help light
+
+        engine_command.add_parser(commands)
     args = parser.parse_args(words)
     try:
         if args.command == "vendor":
@@ -37,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return vendor.run(args)
         from installer import installation  # noqa: PLC0415  keeps --help light
 
+        if args.command == "engine":
+            from installer import engine_command  # noqa: PLC0415
+
+            return engine_command.run(args, installation.site_of(args, CHECKOUT))
         return installation.run(args, CHECKOUT)
     except InstallerError as error:
         return _tell(error)

@@ -145,3 +145,23 @@ class SystemRefused(InstallerError):
     en = "The system refused an operation on {path}: {reason}."
     way_out_zh = "请检查磁盘空间与权限,或用 --state 换一个目录;再次运行会从中断处继续。"
     way_out_en = "Check space and permissions, or choose --state; run again to go on from here."
+
+
+class EngineUnknown(InstallerError):
+    """An engine that there is no list of versions for."""
+
+    code = "install.engine-unknown"
+    zh = "没有引擎 {flavour}。"
+    en = "There is no engine {flavour}."
+    way_out_zh = "可安装的有:{known}。"
+    way_out_en = "These can be installed: {known}."
+
+
+class EngineRoomMissing(InstallerError):
+    """Too little disk for an engine's environment."""
+
+    code = "install.engine-room"
+    zh = "{place} 空间不足:需要 {needed} GiB,可用 {free} GiB。"
+    en = "{place} has too little room: {needed} GiB needed, {free} GiB free."
+    way_out_zh = "请清理磁盘,或把 XDG_CACHE_HOME 指向更大的磁盘后重试。"
+    way_out_en = "Make room, or point XDG_CACHE_HOME at a larger disk, and run it again."

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, checkout: Path) -> int:
     The ground (system packages, environment, engine) is laid by whichever Python 3.11 started us,
     with the standard library alone; then the environment's own Python goes on with the box.
     """
-    site = _site(args, checkout)
+    site = site_of(args, checkout)
     if args.command == "prepare":
         return _prepare(site, args.group)
     in_environment = Path(sys.prefix).resolve() == site.environment.resolve()
@@ -64,7 +64,8 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201  the installer speaks to a person
 
 
-def _site(args: argparse.Namespace, checkout: Path) -> Site:
+def site_of(args: argparse.Namespace, checkout: Path) -> Site:
+    """The site of a command: the checkout, the cache of this user and the state directory."""
     environ = environment()
     home = environ.get("XDG_CACHE_HOME") or "~/.cache"
     chosen = getattr(args, "state", None)

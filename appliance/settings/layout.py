@@ -80,6 +80,11 @@ class StateLayout:
         return self.root / "tls" / "own.pem"
 
     @property
+    def engines(self) -> Path:
+        """The site's declarations of engines, and links to installed ones."""
+        return self.root / "engines.d"
+
+    @property
     def run(self) -> Path:
         """The directory of sockets and process ids; mode 0700."""
         return self.root / "run"
