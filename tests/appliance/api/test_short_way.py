@@ -88,11 +88,11 @@ async def test_hasty_requests_are_answered_in_order_whatever_way_they_take(box):
     assert b'"choices"' not in told[1][2]
 
 
-async def test_many_hasty_bytes_wait_without_filling_the_memory(slow_box, monkeypatch):
+async def test_many_hasty_bytes_wait_without_filling_the_memory(box, monkeypatch):
     monkeypatch.setattr(hot_line, "AHEAD", 1000)
-    async with Connection(slow_box) as line:
-        line.send(request(slow_box, {**GOOD, "max_tokens": 1}) * 40)
-        for _ in range(3):
+    async with Connection(box) as line:
+        line.send(request(box) * 40)
+        for _ in range(40):
             assert (await line.hear())[0] == 200
 
 
