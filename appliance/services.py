@@ -12,10 +12,15 @@ from typing import Final
 
 import models
 from appliance.access.migrations import MIGRATIONS as ACCESS
+from appliance.access.rules import AccessRules
 from appliance.access.service import AccessService
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.catalogue.service import CatalogueService
+from appliance.cluster.migrations import MIGRATIONS as CLUSTER
+from appliance.cluster.node import Lent, RayKeeper
+from appliance.cluster.service import ClusterService
+from appliance.cluster.store import ClusterStore
 from appliance.db.database import Db
 from appliance.examination.migrations import MIGRATIONS as EXAMINATION
 from appliance.examination.service import EVALUATION, ExaminationService
@@ -25,6 +30,7 @@ from appliance.jobs.service import JobService
 from appliance.posture.migrations import MIGRATIONS as POSTURE
 from appliance.posture.service import PostureService
 from appliance.serving.engine_maker import EngineMaker
+from appliance.serving.job_desk import JobDesk, Need
 from appliance.serving.lease import LeaseOffice
 from appliance.serving.migrations import MIGRATIONS as SERVING
 from appliance.serving.service import Books, ServingService
@@ -42,10 +48,10 @@ from appliance.updates.migrations import MIGRATIONS as UPDATES
 from appliance.updates.service import Places, UpdateService
 from appliance.vault.opened import Opened
 from models.capacity import Wish
-from models.engines.process import ProcessKeeper
+from models.engines.process import ProcessKeeper, run_tool
 from models.hardware.detect import detect_hardware
 from models.hardware.facts import Hardware
-from models.planning.reservations import Reservations
+from models.planning.reservations import CORES, HOST, Reservations
 from models.registry.shelf import Shelf
 
 VERSION: Final = "0.1.0"
@@ -54,7 +60,12 @@ POLICY: Final = "1"
 NIGHTLY: Final = "30 3 * * *"
 WEEKLY: Final = "45 3 * * 0"
 USAGE_KEPT_S: Final = 3 * 366 * 86_400.0
-MIGRATIONS: Final = (*ACCESS, *JOBS, *EXAMINATION, *POSTURE, *UPDATES, *TELEMETRY, *SERVING)
+MIGRATIONS: Final = (*ACCESS, *JOBS, *EXAMINATION, *POSTURE, *UPDATES, *TELEMETRY, *CLUSTER, *SERVING)
+# Set aside for a worker that trains a small model, and for one that only asks and scores.
+_TRAINING_BYTES: Final = 1 << 30
+_EVALUATION_BYTES: Final = 1 << 28
+_CLUSTER_OBJECTS: Final = 1 << 30
+"""Shared memory that a box lends to the cluster's objects, in bytes."""
 REFERENCE: Final = Path(models.__path__[0]) / "reference_model"
 
 
@@ -97,6 +108,7 @@ class Services:
     specialist: AdmissionNoteWriter
     posture: PostureService
     updates: UpdateService
+    cluster: ClusterService
     schedules: Schedules
     hardware: Callable[[], Hardware]
 
@@ -105,6 +117,7 @@ class Services:
         await asyncio.to_thread(self.catalogue.place_reference, REFERENCE)
         await self.serving.start()
         await self.jobs.start()
+        await self.cluster.start()
         self.schedules.once("posture at boot", self.posture.check)
         self.schedules.cron("posture", NIGHTLY, self.posture.check)
         self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
@@ -118,6 +131,7 @@ class Services:
         self.schedules.close()
         await self.jobs.close()
         await self.serving.close()
+        await self.cluster.close()
         await asyncio.to_thread(self.access.close)
         await asyncio.to_thread(self.log.close)
         await asyncio.to_thread(self.db.close)
@@ -136,14 +150,20 @@ async def build(
         undo.push_async_callback(asyncio.to_thread, log.close)
         db = await asyncio.to_thread(Db, layout.box_db, opened.key("box.db"), MIGRATIONS, clock)
         undo.push_async_callback(asyncio.to_thread, db.close)
-        access = await asyncio.to_thread(AccessService, db, log, time.time)
+        rules = AccessRules.of(settings.access)
+        access = await asyncio.to_thread(AccessService, db, log, time.time, rules=rules)
         undo.push_async_callback(asyncio.to_thread, access.close)
-        hardware = await asyncio.to_thread(detect_hardware)
+        hardware = await asyncio.to_thread(look_at_hardware)
         # Sockets and keys of engines that died with the last run.
         await asyncio.to_thread(shutil.rmtree, layout.run / "engines", ignore_errors=True)
         services = _assemble(settings, layout, opened, clock, _Ground(db, log, access, hardware))
         undo.pop_all()
         return services
+
+
+def look_at_hardware() -> Hardware:
+    """What the machine has now: NVIDIA through its library, other makers through their tools."""
+    return detect_hardware(runner=run_tool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +218,20 @@ def _assemble(
     )
     workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
     examination = ExaminationService(ground.db, ground.log, catalogue, layout.socket, time.time)
+    jobs = JobService(
+        ground.db,
+        ground.log,
+        {TRAINING: workshop.kind(), EVALUATION: examination.kind()},
+        layout.jobs_dir,
+        time.time,
+        workers=settings.jobs.workers,
+    )
+    cores = settings.jobs.threads
+    needs = {
+        TRAINING: Need("train", {HOST: _TRAINING_BYTES, CORES: cores}),
+        EVALUATION: Need("evaluate", {HOST: _EVALUATION_BYTES, CORES: cores}),
+    }
+    jobs.borrow_from(JobDesk(leases, needs))
     places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
     provenance = Provenance(salt, posture.digest, POLICY, clock)
     return Services(
@@ -207,17 +241,20 @@ def _assemble(
         notary=Notary(ground.log, salt, posture.digest, POLICY),
         catalogue=catalogue,
         serving=serving,
-        jobs=JobService(
-            ground.db,
-            ground.log,
-            {TRAINING: workshop.kind(), EVALUATION: examination.kind()},
-            layout.jobs_dir,
-            time.time,
-            workers=settings.jobs.workers,
-        ),
+        jobs=jobs,
         specialist=AdmissionNoteWriter(EngineAuthor(serving), ground.log, provenance),
         posture=posture,
         updates=UpdateService(ground.db, ground.log, catalogue, places, clock),
+        cluster=_cluster(settings, layout, ground),
         schedules=Schedules(),
-        hardware=detect_hardware,
+        hardware=look_at_hardware,
+    )
+
+
+def _cluster(settings: Settings, layout: StateLayout, ground: _Ground) -> ClusterService:
+    lent = Lent(os.cpu_count() or 1, len(ground.hardware.accelerators), _CLUSTER_OBJECTS)
+    python = layout.root / "cluster-env" / "bin" / "python"
+    ray = RayKeeper(ProcessKeeper(), python, layout.files_mount / "cluster", lent)
+    return ClusterService(
+        ClusterStore(ground.db), ground.log, ray, settings.box.name, time.time
     )
