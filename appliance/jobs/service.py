@@ -11,11 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from appliance.audit.events import BOX
 from appliance.db.database import Db
 from appliance.errors import ApplianceError
 from appliance.jobs.errors import JobKindUnknown, JobMove, JobSpecInvalid
 from appliance.jobs.job import ACTIVE, Job, JobEvent, JobKind, JobState, Json
 from appliance.jobs.ledger import Audit, JobLedger, Outcome
+from appliance.jobs.lender import Lender, Unlimited
 from appliance.jobs.run import Run
 
 _LOG = logging.getLogger(__name__)
@@ -64,6 +66,8 @@ class JobService:
         self._jobs_dir = jobs_dir
         self._clock = clock
         self._workers = workers
+        self._lender: Lender = Unlimited()
+        self._yielded: set[str] = set()
         self._runs: dict[str, _Running] = {}
         self._wake = asyncio.Event()
         self._news: dict[str, asyncio.Event] = {}
@@ -153,9 +157,14 @@ class JobService:
 
     # Living -------------------------------------------------------------------------------------
 
+    def borrow_from(self, lender: Lender) -> None:
+        """Let jobs borrow memory and cores before they start; one that gets none waits."""
+        self._lender = lender
+
     async def start(self) -> None:
         """Take up what the last stop interrupted, and begin to run what is queued."""
         await asyncio.to_thread(self._ledger.take_up, self._kinds)
+        self._lender.on_freed(self._wake.set)
         self._dispatcher = asyncio.create_task(self._dispatch(), name="jobs-dispatcher")
         self._wake.set()
 
@@ -200,10 +209,16 @@ class JobService:
         busy = {running.resource for running in self._runs.values()}
         if len(self._runs) >= self._workers or kind.resource in busy:
             return
+        on_yield = partial(self._yield, job.id) if kind.resumable else None
+        if not await self._lender.borrow(job.id, kind, on_yield):
+            return
         try:
             moved = await self._move(job.id, JobState.RUNNING, job.actor)
-        except JobMove:
-            return  # cancelled in the meantime
+        except BaseException as error:
+            await self._lender.give_back(job.id)
+            if isinstance(error, JobMove):
+                return  # cancelled in the meantime
+            raise
         self._tell(job.id)
         directory = self._jobs_dir / job.id
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -221,8 +236,24 @@ class JobService:
                 await asyncio.sleep(_RETRY_S)
         finally:
             self._runs.pop(job.id, None)
+            await self._lender.give_back(job.id)
+            await self._take_up(job, outcome)
             self._tell(job.id)
             self._wake.set()
+
+    def _yield(self, job_id: str) -> None:
+        """Serving needs the room: the job writes a checkpoint and waits in the queue again."""
+        running = self._runs.get(job_id)
+        if running is not None:
+            self._yielded.add(job_id)
+            running.run.interrupt()
+
+    async def _take_up(self, job: Job, outcome: Outcome) -> None:
+        yielded = job.id in self._yielded
+        self._yielded.discard(job.id)
+        if yielded and outcome.state is JobState.INTERRUPTED and not self._closing:
+            with contextlib.suppress(ApplianceError):
+                await self._move(job.id, JobState.QUEUED, BOX)
 
     async def _try_settle(self, job: Job, outcome: Outcome) -> bool:
         try:

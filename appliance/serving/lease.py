@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
@@ -84,6 +85,7 @@ class LeaseOffice:
         self._asks: dict[str, Callable[[], object]] = {}
         self._windows: dict[str, Window] = {}
         self._freed = asyncio.Event()
+        self._urgent = 0
         self._listeners: list[Callable[[], object]] = []
 
     async def start(self) -> None:
@@ -126,6 +128,9 @@ class LeaseOffice:
         now = self._clock()
         self._check_window(purpose, now)
         lacking = self.reserved.lacking(claim)
+        if self._urgent and purpose != "serve":
+            # What was asked back for a model must not be taken by the next job in the queue.
+            lacking = dict(claim)
         if lacking:
             raise LeaseRefused(what=shown(lacking), holders=self.told(lacking), retry_after_s=30)
         ident = "lease_" + secrets.token_hex(6)
@@ -179,8 +184,7 @@ class LeaseOffice:
         now = self._clock()
         closed = [one for one in self._held.values() if self._closed(one.purpose, now)]
         await self.ask(one for one in closed if one.willing)
-        for listener in self._listeners:
-            listener()
+        self._tell()
 
     async def set_window(self, purpose: Purpose, window: Window | None, actor: str) -> None:
         """Give a purpose its hours; None means all day. Serving has no hours."""
@@ -196,6 +200,16 @@ class LeaseOffice:
         if window is not None:
             self._windows[purpose] = window
         await self.tick()
+
+    @contextmanager
+    def urgent(self) -> Iterator[None]:
+        """While the block lasts a model waits for room: nothing is lent for anything else."""
+        self._urgent += 1
+        try:
+            yield
+        finally:
+            self._urgent -= 1
+            self._tell()
 
     def next_freed(self) -> asyncio.Event:
         """The event that is set when something is given back next."""
@@ -224,6 +238,9 @@ class LeaseOffice:
     def _news(self) -> None:
         freed, self._freed = self._freed, asyncio.Event()
         freed.set()
+        self._tell()
+
+    def _tell(self) -> None:
         for listener in self._listeners:
             listener()
 

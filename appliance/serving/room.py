@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -95,29 +95,43 @@ class Room:
         """
         extra = sum(adapter.size for adapter in one.adapters)
         deadline = self._clock() + _YIELD_S
-        for _ in range(_MOST_ROUNDS):
-            async with self._placing:
-                before = self._office.reserved
-                freed = None
-                try:
-                    claim = await asyncio.to_thread(self._claim, model, before, extra)
-                except DoesNotFit:
-                    empty = Reservations(before.capacity, {})
-                    claim = await asyncio.to_thread(self._claim, model, empty, extra)
-                    freed = self._office.next_freed()
-                    if not await self._make_room(one.model_id, claim):
-                        continue
-                else:
-                    with suppress(LeaseRefused):
-                        one.lease = await self._office.take(one.model_id, "serve", claim)
-                        return before
-            if freed is not None:
-                try:
-                    await asyncio.wait_for(freed.wait(), deadline - self._clock())
-                except TimeoutError:
-                    raise self._no_room(one.model_id, claim) from None
+        with ExitStack() as waiting:
+            for _ in range(_MOST_ROUNDS):
+                async with self._placing:
+                    before = self._office.reserved
+                    freed = await self._try(one, model, before, extra)
+                if freed is None:
+                    return before
+                if not freed.is_set():
+                    waiting.enter_context(self._office.urgent())
+                    await self._wait(one, freed, deadline)
         # Others were quicker every time.
         raise self._no_room(one.model_id, {})
+
+    async def _try(
+        self, one: Resident, model: ShelvedModel, before: Reservations, extra: int
+    ) -> asyncio.Event | None:
+        """Lend what is left, or make room; the event that is set when trying again makes sense."""
+        freed, again = self._office.next_freed(), asyncio.Event()
+        again.set()
+        try:
+            claim = await asyncio.to_thread(self._claim, model, before, extra)
+        except DoesNotFit:
+            empty = Reservations(before.capacity, {})
+            claim = await asyncio.to_thread(self._claim, model, empty, extra)
+            return freed if await self._make_room(one.model_id, claim) else again
+        try:
+            one.lease = await self._office.take(one.model_id, "serve", claim)
+        except LeaseRefused:
+            # A job was quicker.
+            return again
+        return None
+
+    async def _wait(self, one: Resident, freed: asyncio.Event, deadline: float) -> None:
+        try:
+            await asyncio.wait_for(freed.wait(), deadline - self._clock())
+        except TimeoutError:
+            raise self._no_room(one.model_id, {}) from None
 
     def _claim(self, model: ShelvedModel, reserved: Reservations, extra: int) -> Claim:
         claim = dict(self._maker.claim(model, reserved))
