@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 Json = dict[str, Any]
+Tell = Callable[[Json], Awaitable[None]]
+"""Stores a progress report."""
 
 
 class JobState(StrEnum):
@@ -132,6 +134,9 @@ class JobKind:
         resource: Jobs with the same resource run one at a time.
         priority: Lower runs first.
         silence_s: Seconds without a word after which the worker counts as hung.
+        task: Work inside the box instead of a worker process: it is given the job, its directory
+            and a way to report progress, and returns the result. It is cancelled when the job is
+            or when the box stops, and takes up what it finds in the directory.
     """
 
     name: str
@@ -144,3 +149,4 @@ class JobKind:
     resource: str = "compute"
     priority: int = 50
     silence_s: float = 900.0
+    task: Callable[[Job, Path, Tell], Awaitable[Json]] | None = None

@@ -19,6 +19,7 @@ from appliance.jobs.job import ACTIVE, Job, JobEvent, JobKind, JobState, Json
 from appliance.jobs.ledger import Audit, JobLedger, Outcome
 from appliance.jobs.lender import Lender, Unlimited
 from appliance.jobs.run import Run
+from appliance.jobs.task_run import TaskRun
 
 _LOG = logging.getLogger(__name__)
 _MAX_SPEC: Final = 256 * 1024
@@ -28,9 +29,10 @@ _RETRY_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    run: Run
+    run: Run | TaskRun
     task: asyncio.Task[None]
     resource: str
+    inside: bool
 
 
 class JobService:
@@ -207,7 +209,10 @@ class JobService:
 
     async def _start_one(self, job: Job, kind: JobKind) -> None:
         busy = {running.resource for running in self._runs.values()}
-        if len(self._runs) >= self._workers or kind.resource in busy:
+        # Work inside the box takes no worker's place: it waits for the engines, not for cores.
+        workers = sum(not running.inside for running in self._runs.values())
+        full = kind.task is None and workers >= self._workers
+        if full or kind.resource in busy:
             return
         on_yield = partial(self._yield, job.id) if kind.resumable else None
         if not await self._lender.borrow(job.id, kind, on_yield):
@@ -222,11 +227,13 @@ class JobService:
         self._tell(job.id)
         directory = self._jobs_dir / job.id
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        run = Run(moved, kind, directory, partial(self._progress, moved.id))
+        tell = partial(self._progress, moved.id)
+        inside = kind.task is not None
+        run = TaskRun(moved, kind, directory, tell) if inside else Run(moved, kind, directory, tell)
         task = asyncio.create_task(self._own(moved, run), name=f"job-{job.id}")
-        self._runs[job.id] = _Running(run, task, kind.resource)
+        self._runs[job.id] = _Running(run, task, kind.resource, inside)
 
-    async def _own(self, job: Job, run: Run) -> None:
+    async def _own(self, job: Job, run: Run | TaskRun) -> None:
         outcome = await run.outcome()
         try:
             while not await self._try_settle(job, outcome):
