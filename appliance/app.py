@@ -26,9 +26,11 @@ from appliance.api.routes import (
     adapters,
     alerts,
     audit,
+    batches,
     deployments,
     docs,
     events,
+    files,
     jobs,
     leases,
     metrics,
@@ -75,6 +77,8 @@ ROUTERS: Final = tuple(
         metrics,
         events,
         alerts,
+        files,
+        batches,
         docs,
     )
 )

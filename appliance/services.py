@@ -16,6 +16,12 @@ from appliance.access.rules import AccessRules
 from appliance.access.service import AccessService
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.batches.desk import DeskRules, make_desk
+from appliance.batches.files import FileLimits, FileService
+from appliance.batches.kept import KeptResponses
+from appliance.batches.migrations import MIGRATIONS as BATCHES
+from appliance.batches.service import BatchService
+from appliance.batches.work import KIND as BATCH
 from appliance.catalogue.service import CatalogueService
 from appliance.cluster.migrations import MIGRATIONS as CLUSTER
 from appliance.cluster.node import Lent, RayKeeper
@@ -57,10 +63,11 @@ from models.registry.shelf import Shelf
 VERSION: Final = "0.1.0"
 POLICY: Final = "1"
 """Version of the rules that an answer passed; receipts name it."""
+HOUR_S: Final = 3600.0
 NIGHTLY: Final = "30 3 * * *"
 WEEKLY: Final = "45 3 * * 0"
 USAGE_KEPT_S: Final = 3 * 366 * 86_400.0
-MIGRATIONS: Final = (*ACCESS, *JOBS, *EXAMINATION, *POSTURE, *UPDATES, *TELEMETRY, *CLUSTER, *SERVING)
+MIGRATIONS: Final = (*ACCESS, *BATCHES, *JOBS, *EXAMINATION, *POSTURE, *UPDATES, *TELEMETRY, *CLUSTER, *SERVING)
 # Set aside for a worker that trains a small model, and for one that only asks and scores.
 _TRAINING_BYTES: Final = 1 << 30
 _EVALUATION_BYTES: Final = 1 << 28
@@ -109,6 +116,9 @@ class Services:
     posture: PostureService
     updates: UpdateService
     cluster: ClusterService
+    files: FileService
+    batches: BatchService
+    responses: KeptResponses
     schedules: Schedules
     hardware: Callable[[], Hardware]
 
@@ -121,10 +131,15 @@ class Services:
         self.schedules.once("posture at boot", self.posture.check)
         self.schedules.cron("posture", NIGHTLY, self.posture.check)
         self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
+        self.schedules.every("files", HOUR_S, self._sweep_files)
         self.schedules.start()
 
     async def _forget_old_usage(self) -> None:
         await asyncio.to_thread(self.access.prune_usage, USAGE_KEPT_S)
+
+    async def _sweep_files(self) -> None:
+        await asyncio.to_thread(self.files.sweep)
+        await asyncio.to_thread(self.responses.sweep)
 
     async def close(self) -> None:
         """Stop in good order: no work without a record, no record after the log is closed."""
@@ -218,10 +233,13 @@ def _assemble(
     )
     workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
     examination = ExaminationService(ground.db, ground.log, catalogue, layout.socket, time.time)
+    limits = FileLimits(settings.files.max_bytes, settings.files.owner_bytes)
+    rules = DeskRules(layout.caller_files, limits, settings.files.batch_width)
+    desk = make_desk(ground.db, ground.log, ground.access, rules, time.time)
     jobs = JobService(
         ground.db,
         ground.log,
-        {TRAINING: workshop.kind(), EVALUATION: examination.kind()},
+        {TRAINING: workshop.kind(), EVALUATION: examination.kind(), BATCH: desk.work.kind()},
         layout.jobs_dir,
         time.time,
         workers=settings.jobs.workers,
@@ -246,6 +264,9 @@ def _assemble(
         posture=posture,
         updates=UpdateService(ground.db, ground.log, catalogue, places, clock),
         cluster=_cluster(settings, layout, ground),
+        files=desk.files,
+        batches=desk.batches(jobs),
+        responses=desk.responses,
         schedules=Schedules(),
         hardware=look_at_hardware,
     )

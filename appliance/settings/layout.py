@@ -140,6 +140,11 @@ class StateLayout:
         return self.files_mount / "jobs"
 
     @property
+    def caller_files(self) -> Path:
+        """Files that callers sent, and the results of their batches."""
+        return self.files_mount / "callers"
+
+    @property
     def exports(self) -> Path:
         """What was exported for auditors and others."""
         return self.files_mount / "exports"

@@ -120,6 +120,34 @@ class JobSettings(Section):
     threads: int = _told(1, "每个任务的线程数。", "Threads of each job.", ge=1, le=1024)
 
 
+class FileSettings(Section):
+    """Files that applications send, and batches."""
+
+    max_bytes: int = _told(
+        209_715_200,
+        "单个文件的上限。",
+        "Largest file.",
+        "byte",
+        ge=65_536,
+        le=17_179_869_184,
+    )
+    owner_bytes: int = _told(
+        2_147_483_648,
+        "同一密钥所有文件合计的上限。",
+        "Largest sum of the files of one key.",
+        "byte",
+        ge=65_536,
+        le=1_099_511_627_776,
+    )
+    batch_width: int = _told(
+        2,
+        "批处理同时向引擎提出的请求数。",
+        "Requests of a batch that an engine is asked at once.",
+        ge=1,
+        le=64,
+    )
+
+
 class BoxSettings(Section):
     """Which box this is."""
 
@@ -168,6 +196,7 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     engines: EngineSettings = EngineSettings()
     jobs: JobSettings = JobSettings()
+    files: FileSettings = FileSettings()
     audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     tls: TlsSettings = TlsSettings()

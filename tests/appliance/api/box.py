@@ -23,6 +23,8 @@ from appliance.api.wire import protocol_with
 from appliance.app import BoxApi, create_app
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.batches.desk import DeskRules, make_desk
+from appliance.batches.files import FileLimits
 from appliance.db.database import Db
 from appliance.errors import WrongSecret
 from appliance.jobs.service import JobService
@@ -217,6 +219,9 @@ async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = ""
     serving.one = Upstream(MODEL, "ab" * 32, None, abilities, pool, count=serving.traffic.answered)
     serving.furnish(db, log, state / "adapters")
     (state / "jobs").mkdir()
+    rules = DeskRules(state / "callers", FileLimits(1_000_000, 3_000_000))
+    desk = make_desk(db, log, access, rules, time.time)
+    jobs = JobService(db, log, {"batch": desk.work.kind()}, state / "jobs", time.time)
     return Services(
         db=db,
         log=log,
@@ -224,7 +229,10 @@ async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = ""
         notary=Notary(log, b"s" * 32, lambda: "unchecked", "1"),
         catalogue=NoCatalogue(),  # type: ignore[arg-type]
         serving=serving,  # type: ignore[arg-type]
-        jobs=JobService(db, log, {}, state / "jobs", time.time),
+        jobs=jobs,
+        files=desk.files,
+        batches=desk.batches(jobs),
+        responses=desk.responses,
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
         updates=NoUpdates(),  # type: ignore[arg-type]
