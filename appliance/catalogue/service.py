@@ -9,6 +9,7 @@ from appliance.audit.event import Event
 from appliance.catalogue.errors import DefaultModelKept
 from models.card import ModelCard
 from models.errors import ModelDamaged, ModelsError, ModelUnknown
+from models.registry.intake import link_in
 from models.registry.manifest import Manifest, Signer
 from models.registry.shelf import Shelf, ShelvedModel
 
@@ -78,6 +79,12 @@ class CatalogueService:
         """Judge a model file or folder, copy it onto the shelf and sign for it as this box."""
         known = self._known(card.id)
         return self._admitted(self._shelf.admit(source, card, self._signer), actor, known=known)
+
+    def take_over(self, source: Path, card: ModelCard, actor: str) -> Manifest:
+        """Like `admit`, for files inside the vault that are given up: linked, and hashed again."""
+        known = self._known(card.id)
+        manifest = self._shelf.admit(source, card, self._signer, bring=link_in)
+        return self._admitted(manifest, actor, known=known)
 
     def admit_signed(self, folder: Path, actor: str) -> Manifest:
         """Take a package that a trusted vendor signed: manifest.json, card.json and the files."""

@@ -99,6 +99,27 @@ def copy_in(source: Path, target: Path, name: str) -> ManifestFile:
     return ManifestFile(name, size, digest)
 
 
+def link_in(source: Path, target: Path, name: str) -> ManifestFile:
+    """Takes a file over that lies on the shelf's own file system and is given up: linked and hashed.
+
+    Args:
+        source: The file; nobody else may write to it.
+        target: The new name; must not exist.
+        name: Its name inside the model.
+
+    Raises:
+        FileUnreadable: The source is a link, or cannot be linked or read.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target, follow_symlinks=False)
+        target.chmod(0o440, follow_symlinks=True)
+        return ManifestFile(name, target.stat().st_size, digest_of(target))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise FileUnreadable(path=ascii(str(source)), reason=reason) from error
+
+
 def _copy(reading: int, target: Path) -> tuple[int, str]:
     digest = hashlib.sha256()
     size = 0

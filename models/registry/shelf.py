@@ -44,6 +44,7 @@ from models.registry.package import CARD, check_card, damaged, judge_copy, read_
 
 MANIFEST: Final = "manifest.json"
 FILES: Final = "files"
+Bring = Callable[[Path, Path, str], ManifestFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,10 @@ class Shelf:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._sweep()
 
-    def admit(self, source: Path, card: ModelCard, signer: Signer) -> Manifest:
-        """Judges a model, copies it in and signs its manifest.
+    def admit(
+        self, source: Path, card: ModelCard, signer: Signer, *, bring: Bring = copy_in
+    ) -> Manifest:
+        """Judges a model, copies it in (`bring=link_in`: takes it over) and signs its manifest.
 
         Admitting the same bytes under the same card again gives the manifest that is there.
 
@@ -110,7 +113,7 @@ class Shelf:
             )
             return sign_manifest(draft, signer)
 
-        return self._take(source_files(source), card, manifest)
+        return self._take(source_files(source), card, manifest, bring)
 
     def admit_signed(self, folder: Path) -> Manifest:
         """Takes a package that its vendor signed: manifest.json, card.json and the files.
@@ -214,25 +217,30 @@ class Shelf:
         files: Mapping[str, Path],
         card: ModelCard,
         manifest: Callable[[ModelSummary, tuple[ManifestFile, ...]], Manifest],
+        bring: Bring = copy_in,
     ) -> Manifest:
-        needed = sum(path.stat().st_size for path in files.values() if path.is_file())
+        copied = files.values() if bring is copy_in else ()
+        needed = sum(path.stat().st_size for path in copied if path.is_file())
         check_space(self._root, needed)
         with self._lock("admit", fcntl.LOCK_SH), disk_errors(self._root, needed):
             work = Path(tempfile.mkdtemp(dir=self._temporary))
             try:
-                return self._finish(work, files, card, manifest)
+                rows = tuple(
+                    bring(files[name], work / "model" / FILES / name, name)
+                    for name in sorted(files)
+                )
+                return self._finish(work, rows, card, manifest)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
 
     def _finish(
         self,
         work: Path,
-        files: Mapping[str, Path],
+        rows: tuple[ManifestFile, ...],
         card: ModelCard,
         manifest: Callable[[ModelSummary, tuple[ManifestFile, ...]], Manifest],
     ) -> Manifest:
         held = work / "model" / FILES
-        rows = tuple(copy_in(files[name], held / name, name) for name in sorted(files))
         # The copy is judged again: the source may have been swapped after the first look.
         single = len(rows) == 1 and "/" not in rows[0].name
         summary = judge_copy(held / rows[0].name if single else held, held)
