@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.commands.conversation import converse
 from appliance.commands.jobs import plain
+from appliance.commands.model_import import add_import, run_import
 from appliance.commands.model_plan import add_plan, run_plan
 from appliance.commands.model_serving import ACTIONS, act, add_serving
 
@@ -28,6 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     inspect.add_argument("--json", action="store_true", help="以 JSON 输出 print JSON")
     inspect.add_argument("--sha256", action="store_true", help="同时计算摘要 digest it too")
     add_plan(what)
+    add_import(what)
     add_serving(what)
 
 
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         return _inspect(args)
     if args.what == "plan":
         return run_plan(args)
+    if args.what == "import":
+        return run_import(args)
     actions = {"list": _list, "verify": _verify, "card": _card, **dict.fromkeys(ACTIONS, act)}
     return converse(args, lambda session: actions[args.what](session, args))
 
