@@ -1,6 +1,7 @@
 """The composition root: every service of an open box, made by constructor calls, started in order."""
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import AsyncGenerator, Callable

@@ -20,6 +20,7 @@ from installer.preflight import require_fit
 from installer.steps.engine import EngineBuild
 from installer.steps.environment import Environment
 from installer.steps.packages import SystemPackages
+from installer.steps.ray_environment import RayEnvironment
 
 
 def run(args: argparse.Namespace, checkout: Path) -> int:
@@ -31,6 +32,8 @@ def run(args: argparse.Namespace, checkout: Path) -> int:
     site = site_of(args, checkout)
     if args.command == "prepare":
         return _prepare(site, args.group)
+    if args.command == "prepare-cluster":
+        return _prepare_cluster(site)
     in_environment = Path(sys.prefix).resolve() == site.environment.resolve()
     if args.uninstall:
         return _uninstall(site, confirmed=args.yes, in_environment=in_environment)
@@ -84,6 +87,14 @@ def _prepare(site: Site, group: str) -> int:
     log = site.cache / "prepare.log"
     journal = Journal(site.cache / "prepare.ndjson", time.time)
     Plan(_ground(site, group), journal, time.monotonic).apply(Machine(log, say))
+    return 0
+
+
+def _prepare_cluster(site: Site) -> int:
+    with _alone(site):
+        journal = _journal(site)
+        plan = Plan((RayEnvironment(site),), journal, time.monotonic)
+        plan.apply(Machine(site.log, say))
     return 0
 
 

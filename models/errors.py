@@ -236,3 +236,13 @@ class DepartmentUnknown(ModelsError):
     en = "There is no note language for the department {department}."
     way_out_zh = "请选用列出的科室：{known}。"
     way_out_en = "Use one of the listed departments: {known}."
+
+
+class ClusterAnswerUnreadable(ModelsError):
+    """Ray said something that is no list of nodes."""
+
+    code = "cluster.answer-unreadable"
+    zh = "无法读懂集群的节点列表。"
+    en = "The cluster's list of nodes cannot be read."
+    way_out_zh = "请稍后重试;若一直如此,请重新建立集群环境。"
+    way_out_en = "Try again a little later; if it stays so, make the cluster's environment anew."

@@ -26,6 +26,7 @@ SCOPES: Final[frozenset[str]] = frozenset(
         "alerts:write",
         "metrics",
         "usage:read",
+        "cluster:write",
     }
 )
 # Whoever holds one of these can make themselves anything; two-person actions guard them.

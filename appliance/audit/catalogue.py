@@ -47,6 +47,7 @@ _ALERT: Final = ("alert", "rule")
 _DEPLOYED: Final = ("revision", "targets")
 _ADAPTER: Final = ("base", "digest")
 _LEASE: Final = ("holder", "purpose")
+_CLUSTER: Final = ("authority",)
 
 KINDS: Final = (
     Kind("box:audit:start", "日志已打开。", "The log was opened.", ("size", "version")),
@@ -176,6 +177,14 @@ KINDS: Final = (
     Kind("batch:run:finish", "批处理结束。", "A batch came to rest.", _BATCH),
     Kind("model:response:keep", "保存回答以便续接。", "A response was kept."),
     Kind("model:response:delete", "删除保存的回答。", "A kept response was deleted."),
+    Kind("cluster:member:found", "建立集群。", "A cluster was founded.", _CLUSTER),
+    Kind("cluster:member:invite", "发出加入令牌。", "A join token was made.", _CLUSTER),
+    Kind("cluster:member:admit", "接纳新成员。", "A box was let in.", _CLUSTER),
+    Kind("cluster:member:join", "本机加入集群。", "This box joined a cluster.", _CLUSTER),
+    Kind("cluster:member:leave", "离开集群。", "A box left the cluster.", _CLUSTER),
+    Kind("cluster:member:lose", "成员失联。", "A box of the cluster vanished.", _CLUSTER),
+    Kind("cluster:member:return", "成员恢复。", "A vanished box came back.", _CLUSTER),
+    Kind("cluster:member:strike", "成员除名。", "A vanished box was struck.", _CLUSTER),
     Kind("alert:rule:raise", "告警触发。", "An alert was raised.", _ALERT),
     Kind("alert:rule:clear", "告警解除。", "An alert was cleared.", _ALERT),
     Kind("alert:rule:acknowledge", "告警已由人确认。", "A person took note of an alert.", _ALERT),

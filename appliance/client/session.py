@@ -7,6 +7,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from appliance.client.problem import ProblemError, unexpected
+from appliance.client.cluster import Cluster
 from appliance.client.serving import Serving
 from appliance.client.transport import Transport
 from appliance.contract.access import (
@@ -51,6 +52,7 @@ class Session:
     def __init__(self, transport: Transport) -> None:
         self._wire = transport
         self.serving = Serving(transport)
+        self.cluster = Cluster(transport)
 
     @classmethod
     def local(cls, socket: Path) -> Self:

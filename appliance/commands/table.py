@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from appliance.commands import (
     adapter,
     audit,
+    cluster,
     deployment,
     draft,
     engine,
@@ -52,6 +53,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "deployment": deployment,
         "adapter": adapter,
         "lease": lease,
+        "cluster": cluster,
         "update": update,
         "key": key,
         "user": user,

@@ -23,6 +23,9 @@ from appliance.api.wire import protocol_with
 from appliance.app import BoxApi, create_app
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.cluster.node import Lent, RayKeeper
+from appliance.cluster.service import ClusterService
+from appliance.cluster.store import ClusterStore
 from appliance.batches.desk import DeskRules, make_desk
 from appliance.batches.files import FileLimits
 from appliance.db.database import Db
@@ -45,6 +48,7 @@ from appliance.settings.model import Settings
 from appliance.vault.outcome import VaultStatus
 from firmware_checks.errors import RootUnusable
 from models.engines.lifecycle_table import Health
+from models.engines.process import ProcessKeeper
 from models.errors import ModelUnknown
 from models.hardware.detect import detect_hardware
 from models.planning.reservations import Reservations
@@ -210,6 +214,12 @@ class LiveBox:
         return [e.event for e in self.log.reader.search(Query(tag=tag, limit=1000))]
 
 
+def no_cluster(db: Db, log: AuditLog, folder: Path) -> ClusterService:
+    """A cluster room in a machine that has no Ray."""
+    ray = RayKeeper(ProcessKeeper(), folder / "no-ray", folder / "cluster", Lent(1, 0, 1 << 20))
+    return ClusterService(ClusterStore(db), log, ray, "box", time.time)
+
+
 async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = "") -> Services:
     db = Db(state / "box.db", secrets.token_bytes(32), MIGRATIONS)
     access = AccessService(db, log, time.time)
@@ -236,6 +246,7 @@ async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = ""
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
         updates=NoUpdates(),  # type: ignore[arg-type]
+        cluster=no_cluster(db, log, state),
         schedules=NoSchedules(),  # type: ignore[arg-type]
         hardware=detect_hardware,
     )

@@ -1,0 +1,60 @@
+"""Step: the environment that holds Ray, apart from the box's own, cached under its own pins."""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.host import Command, Host
+from installer.places import Site
+
+
+@dataclass(frozen=True, slots=True)
+class RayEnvironment:
+    """Made on demand, for boxes that join a cluster; Ray pins other versions than the box."""
+
+    site: Site
+
+    name = "ray-environment"
+    title = "集群运行环境 Cluster environment (Ray)"
+
+    @property
+    def pins(self) -> Path:
+        """The exact versions of everything in it."""
+        return self.site.checkout / "installer" / "pins" / "ray.txt"
+
+    @property
+    def place(self) -> Path:
+        """The environment, named after its pins."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        digest = hashlib.sha256(version.encode() + self.pins.read_bytes()).hexdigest()[:12]
+        return self.site.cache / "env-ray" / digest
+
+    @property
+    def link(self) -> Path:
+        """Where the box looks for it."""
+        return self.site.state / "cluster-env"
+
+    def needed(self) -> bool:
+        """True until it is complete and the box points at it."""
+        return not (self._mark().exists() and self.link.resolve() == self.place.resolve())
+
+    def apply(self, host: Host) -> None:
+        """Make it, fill it and mark it complete; an interrupted one is completed."""
+        python = self.place / "bin" / "python"
+        if not self._mark().exists():
+            if not python.exists():
+                host.run(Command((sys.executable, "-m", "venv", str(self.place))))
+            wheels = self.site.wheels
+            offline = ("--no-index", "--find-links", str(wheels)) if wheels.is_dir() else ()
+            pip = (str(python), "-m", "pip", "install", "--progress-bar=off", *offline)
+            host.run(Command((*pip, "--no-deps", "-r", str(self.pins))))
+            host.write(self._mark(), "complete\n")
+        host.link(self.link, self.place)
+
+    def undo(self, host: Host) -> None:
+        """It is a cache shared by boxes: only the link goes."""
+        host.remove(self.link)
+
+    def _mark(self) -> Path:
+        return self.place / "complete"
