@@ -23,6 +23,7 @@ from appliance.batches.kept import KeptResponses
 from appliance.batches.migrations import MIGRATIONS as BATCHES
 from appliance.batches.service import BatchService
 from appliance.batches.work import KIND as BATCH
+from appliance.catalogue.importing import IMPORT, Importer
 from appliance.catalogue.service import CatalogueService
 from appliance.cluster.migrations import MIGRATIONS as CLUSTER
 from appliance.cluster.node import Lent, RayKeeper
@@ -68,7 +69,17 @@ HOUR_S: Final = 3600.0
 NIGHTLY: Final = "30 3 * * *"
 WEEKLY: Final = "45 3 * * 0"
 USAGE_KEPT_S: Final = 3 * 366 * 86_400.0
-MIGRATIONS: Final = (*ACCESS, *BATCHES, *JOBS, *EXAMINATION, *POSTURE, *UPDATES, *TELEMETRY, *CLUSTER, *SERVING)
+MIGRATIONS: Final = (
+    *ACCESS,
+    *BATCHES,
+    *JOBS,
+    *EXAMINATION,
+    *POSTURE,
+    *UPDATES,
+    *TELEMETRY,
+    *CLUSTER,
+    *SERVING,
+)
 # Set aside for a worker that trains a small model, and for one that only asks and scores.
 _TRAINING_BYTES: Final = 1 << 30
 _EVALUATION_BYTES: Final = 1 << 28
@@ -233,6 +244,7 @@ def _assemble(
         default=settings.model.default,
     )
     workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
+    importer = Importer(catalogue, layout.uploads / "imports", (layout.root,))
     examination = ExaminationService(ground.db, ground.log, catalogue, layout.socket, time.time)
     limits = FileLimits(settings.files.max_bytes, settings.files.owner_bytes)
     rules = DeskRules(layout.caller_files, limits, settings.files.batch_width)
@@ -240,7 +252,12 @@ def _assemble(
     jobs = JobService(
         ground.db,
         ground.log,
-        {TRAINING: workshop.kind(), EVALUATION: examination.kind(), BATCH: desk.work.kind()},
+        {
+            TRAINING: workshop.kind(),
+            EVALUATION: examination.kind(),
+            BATCH: desk.work.kind(),
+            IMPORT: importer.kind(),
+        },
         layout.jobs_dir,
         time.time,
         workers=settings.jobs.workers,
@@ -251,6 +268,7 @@ def _assemble(
         EVALUATION: Need("evaluate", {HOST: _EVALUATION_BYTES, CORES: cores}),
     }
     jobs.borrow_from(JobDesk(leases, needs))
+    importer.follow(jobs.get)
     places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
     provenance = Provenance(salt, posture.digest, POLICY, clock)
     return Services(
@@ -277,6 +295,4 @@ def _cluster(settings: Settings, layout: StateLayout, ground: _Ground) -> Cluste
     lent = Lent(os.cpu_count() or 1, len(ground.hardware.accelerators), _CLUSTER_OBJECTS)
     python = layout.root / "cluster-env" / "bin" / "python"
     ray = RayKeeper(ProcessKeeper(), python, layout.files_mount / "cluster", lent)
-    return ClusterService(
-        ClusterStore(ground.db), ground.log, ray, settings.box.name, time.time
-    )
+    return ClusterService(ClusterStore(ground.db), ground.log, ray, settings.box.name, time.time)
