@@ -10,6 +10,7 @@ from appliance.audit.events_serving import deployment_change
 from appliance.serving.errors import DeploymentDrained, DeploymentRefused, DeploymentUnknown
 from appliance.serving.lease import Audit
 from appliance.serving.store import ServingStore, StoredDeployment, Target
+from models.errors import ModelsError, ModelUnknown
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MOST_TARGETS: Final = 8
@@ -193,14 +194,24 @@ class Deployments:
             self._splits.pop(name, None)
 
     def _check_targets(self, name: str, targets: Sequence[Target]) -> None:
+        if self._is_model(name):
+            raise DeploymentRefused(
+                name=name,
+                reason_zh="服务名不能与模型同名",
+                reason_en="a served name cannot be a model's own id",
+            )
         for target in targets:
-            if target.model == name:
-                raise DeploymentRefused(
-                    name=name,
-                    reason_zh="服务名不能与模型同名",
-                    reason_en="a served name cannot be a model's own id",
-                )
             self._check(target.model, target.adapter)
+
+    def _is_model(self, name: str) -> bool:
+        try:
+            self._check(name, None)
+        except ModelUnknown:
+            return False
+        except ModelsError:
+            # A damaged one has the name all the same.
+            return True
+        return True
 
     async def _put(
         self, action: _Action, name: str, targets: tuple[Target, ...], actor: str

@@ -176,8 +176,16 @@ class LeaseOffice:
                 continue
             self._held[lease.id] = replace(held, yielding=True)
             event = lease_hold("yield", lease=lease.id, holder=lease.holder, purpose=lease.purpose)
-            await asyncio.to_thread(self._record, event)
-            self._asks[lease.id]()
+            try:
+                await asyncio.to_thread(self._record, event)
+            except BaseException:
+                if lease.id in self._held:
+                    self._held[lease.id] = held
+                raise
+            ask = self._asks.get(lease.id)
+            # It may have ended by itself meanwhile.
+            if ask is not None:
+                ask()
 
     async def tick(self) -> None:
         """Ask those to yield whose hours are over, and let those try again whose hours began."""

@@ -4,14 +4,13 @@ import asyncio
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.errors import ApplianceError
 from appliance.serving.errors import AdapterRefused, ModelNoRoom
 from appliance.serving.failures import Failures
 from appliance.serving.lease import LeaseOffice
-from appliance.serving.resident import Habits, Phase, Resident
+from appliance.serving.resident import Ends, Habits, Phase, Resident
 from appliance.serving.room import Maker, ModelSource, Room
 from models.engines.lifecycle_table import State
 from models.errors import DoesNotFit, EngineDraining, EngineFailed, ModelsError, ModelUnknown
@@ -21,14 +20,6 @@ from models.registry.intake import digest_of
 _STARTS: Final = 3
 # An engine that kept dying until its pause has grown to this is given up.
 _GIVE_UP_S: Final = 30
-
-
-@dataclass(slots=True)
-class _Ends:
-    """Engines on their way out: their memory comes back when each task is done."""
-
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    by_model: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
 class Residency:
@@ -70,7 +61,7 @@ class Residency:
         )
         self._beside: list[Resident] = []
         self._closed = False
-        self._ends = _Ends()
+        self._ends = Ends()
 
     @property
     def residents(self) -> Mapping[str, Resident]:
@@ -144,7 +135,7 @@ class Residency:
         """
         task = asyncio.create_task(self._refresh(model_id), name=f"refresh-{model_id}")
         self._ends.tasks.add(task)
-        task.add_done_callback(self._ends.tasks.discard)
+        task.add_done_callback(self._ends.forget)
         await asyncio.shield(task)
 
     async def _refresh(self, model_id: str) -> None:
@@ -215,15 +206,21 @@ class Residency:
         try:
             await self._bring_up(one)
         except (ApplianceError, ModelsError) as error:
-            one.error = error
-            one.phase = Phase.FAILED
-            if self._residents.get(one.model_id) is one:
-                del self._residents[one.model_id]
-            if not isinstance(error, (ModelUnknown, ModelNoRoom)):
-                self._note(one, error)
-            await self._dissolve(one)
+            await self._fail(one, error)
+        except Exception as error:  # noqa: BLE001  (the engine task is one of the three walls)
+            why = type(error).__name__
+            await self._fail(one, EngineFailed(reason_zh=why, reason_en=why))
         finally:
             one.settled.set()
+
+    async def _fail(self, one: Resident, error: ApplianceError | ModelsError) -> None:
+        one.error = error
+        one.phase = Phase.FAILED
+        if self._residents.get(one.model_id) is one:
+            del self._residents[one.model_id]
+        if not isinstance(error, (ModelUnknown, ModelNoRoom)):
+            self._note(one, error)
+        await self._dissolve(one)
 
     async def _bring_up(self, one: Resident) -> None:
         leaving = self._ends.by_model.get(one.model_id)

@@ -75,6 +75,20 @@ class Habits:
 
 
 @dataclass(slots=True)
+class Ends:
+    """Engines on their way out: their memory comes back when each task is done."""
+
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    by_model: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def forget(self, task: asyncio.Task[None]) -> None:
+        """Drop a task that is done; whoever asked for it may have left and reads no error."""
+        self.tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+
+@dataclass(slots=True)
 class Resident:
     """One model and what it holds; the residency moves it, one task at a time.
 

@@ -87,6 +87,7 @@ WALLS = {
     "appliance/api/hot/answer.py",
     "appliance/api/hot/route.py",
     "appliance/jobs/run.py",
+    "appliance/serving/residency.py",
     "models/engines/lifecycle.py",
     "models/training/worker.py",
 }

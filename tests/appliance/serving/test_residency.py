@@ -187,3 +187,10 @@ async def test_an_engine_that_keeps_dying_gives_its_memory_back(rooms):
     assert rooms.held() == 0
     with pytest.raises(ModelFailed):
         await rooms.serving.upstream("a")
+
+
+async def test_a_fault_of_our_own_ends_as_a_refusal_and_leaves_nothing(rooms):
+    rooms.maker.make = lambda *_, **__: 1 / 0
+    with pytest.raises(EngineFailed):
+        await rooms.serving.upstream("a")
+    assert (rooms.held(), rooms.loaded()) == (0, set())
