@@ -38,6 +38,7 @@ from appliance.api.routes import (
     models,
     planning,
     posture,
+    signin,
     specialists,
     system,
     updates,
@@ -81,6 +82,7 @@ ROUTERS: Final = tuple(
         alerts,
         files,
         batches,
+        signin,
         docs,
     )
 )

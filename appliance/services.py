@@ -48,6 +48,8 @@ from appliance.serving.turn import Notary
 from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
+from appliance.signin.migrations import MIGRATIONS as SIGNIN
+from appliance.signin.service import SignInService, Trust
 from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
 from appliance.specialists.author import Ask, Written
 from appliance.telemetry.migrations import MIGRATIONS as TELEMETRY
@@ -79,6 +81,7 @@ MIGRATIONS: Final = (
     *TELEMETRY,
     *CLUSTER,
     *SERVING,
+    *SIGNIN,
 )
 # Set aside for a worker that trains a small model, and for one that only asks and scores.
 _TRAINING_BYTES: Final = 1 << 30
@@ -120,6 +123,7 @@ class Services:
     db: Db
     log: AuditLog
     access: AccessService
+    signin: SignInService
     notary: Notary
     catalogue: CatalogueService
     serving: ServingService
@@ -144,6 +148,7 @@ class Services:
         self.schedules.cron("posture", NIGHTLY, self.posture.check)
         self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
         self.schedules.every("files", HOUR_S, self._sweep_files)
+        self.signin.attend(self.schedules, NIGHTLY)
         self.schedules.start()
 
     async def _forget_old_usage(self) -> None:
@@ -275,6 +280,9 @@ def _assemble(
         db=ground.db,
         log=ground.log,
         access=ground.access,
+        signin=SignInService(
+            ground.db, ground.access, ground.log, settings, Trust(layout, opened.ca, clock)
+        ),
         notary=Notary(ground.log, salt, posture.digest, POLICY),
         catalogue=catalogue,
         serving=serving,

@@ -113,6 +113,14 @@ def server_names(certificate: x509.Certificate) -> tuple[str, ...]:
     return (*hosts, *(str(address) for address in held.get_values_for_type(x509.IPAddress)))
 
 
+def names_in(certificate_pem: bytes) -> tuple[str, ...]:
+    """The names in the first certificate of a PEM text; none when it cannot be read."""
+    try:
+        return server_names(x509.load_pem_x509_certificate(certificate_pem))
+    except ValueError:
+        return ()
+
+
 def _read_chain(pem: bytes) -> list[x509.Certificate]:
     if len(pem) > _MAX_BYTES:
         raise CertificateRefused(reason="the file is too large")

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from appliance.client.problem import ProblemError, unexpected
 from appliance.client.cluster import Cluster
 from appliance.client.serving import Serving
+from appliance.client.signin import OutsideSignIn
 from appliance.client.transport import Transport
 from appliance.contract.access import (
     CreatedKey,
@@ -52,6 +53,7 @@ class Session:
     def __init__(self, transport: Transport) -> None:
         self._wire = transport
         self.serving = Serving(transport)
+        self.outside = OutsideSignIn(transport)
         self.cluster = Cluster(transport)
 
     @classmethod

@@ -83,3 +83,16 @@ class ArgumentRefused(ApplianceError):
     en = "The argument {field} is refused: {reason}."
     way_out_zh = "请运行同一命令加 --help 查看说明。"
     way_out_en = "Run the same command with --help."
+
+
+class FileUnusable(ApplianceError):
+    """A file of a certificate or key that cannot be read or written."""
+
+    code = "command.file-unusable"
+    zh = "文件 {path} 无法使用:{reason}。"
+    en = "The file {path} cannot be used: {reason}."
+    way_out_zh = "请检查路径与权限;证书与密钥为 PEM 文本,输出文件不能已存在。"
+    way_out_en = (
+        "Check path and permissions; certificates and keys are PEM text, and an output file must not"
+        " exist yet."
+    )

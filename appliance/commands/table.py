@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from appliance.commands import (
     adapter,
     audit,
+    certificate,
     cluster,
     deployment,
     draft,
@@ -18,6 +19,7 @@ from appliance.commands import (
     lease,
     model,
     serve,
+    signin,
     status,
     supervise,
     update,
@@ -57,5 +59,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "update": update,
         "key": key,
         "user": user,
+        "signin": signin,
+        "certificate": certificate,
     }
 )

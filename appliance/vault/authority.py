@@ -6,7 +6,8 @@ from datetime import datetime
 from appliance.settings.layout import StateLayout
 from appliance.vault.keyfile import write_private
 from appliance.vault.opened import Opened
-from secure_compute.certificates import issue_server, renewal_reason
+from secure_compute.certificates import Credential, issue_server, renewal_reason
+from secure_compute.chains import names_in
 
 PUBLIC = 0o644
 
@@ -29,13 +30,24 @@ def renew_certificate(
         VaultLocked: the vault was locked in the meantime.
         CertificateRefused: a name cannot stand in a certificate.
     """
-    authority = opened.ca()
+    return renew_box_certificate(layout, opened.ca(), names, clock)
+
+
+def renew_box_certificate(
+    layout: StateLayout,
+    authority: Credential,
+    names: Sequence[str],
+    clock: Callable[[], datetime],
+) -> str | None:
+    """The same, for whoever holds the authority; names that it holds already stay in it."""
     reason: str | None = "absent"
+    kept = list(names)
     if layout.tls_cert.exists() and layout.tls_key.exists():
         present = layout.tls_cert.read_bytes()
-        reason = renewal_reason(present, authority.certificate_pem, names, clock())
+        kept += [name for name in names_in(present) if name not in kept]
+        reason = renewal_reason(present, authority.certificate_pem, kept, clock())
     if reason is not None:
-        issued = issue_server(authority, names, clock())
+        issued = issue_server(authority, kept or ["localhost"], clock())
         write_private(layout.tls_key, issued.key_pem)
         write_private(layout.tls_cert, issued.certificate_pem, PUBLIC)
     return reason

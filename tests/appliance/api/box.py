@@ -45,6 +45,7 @@ from appliance.serving.upstream_client import Endpoint, UpstreamPool
 from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
+from appliance.signin.service import SignInService, Trust
 from appliance.vault.outcome import VaultStatus
 from firmware_checks.errors import RootUnusable
 from models.engines.lifecycle_table import Health
@@ -52,6 +53,7 @@ from models.engines.process import ProcessKeeper
 from models.errors import ModelUnknown
 from models.hardware.detect import detect_hardware
 from models.planning.reservations import Reservations
+from secure_compute.certificates import make_authority
 from secure_compute.signing import SigningKey
 from tests.fakes.stub_engine import serve as serve_stub
 
@@ -61,6 +63,9 @@ PASSPHRASE = "a long passphrase of ours"
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+AUTHORITY = make_authority("WardBox test", now())
 
 
 class TestVault:
@@ -220,7 +225,9 @@ def no_cluster(db: Db, log: AuditLog, folder: Path) -> ClusterService:
     return ClusterService(ClusterStore(db), log, ray, "box", time.time)
 
 
-async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = "") -> Services:
+async def build_services(
+    state: Path, uds: Path, log: AuditLog, secret: str = "", settings: Settings | None = None
+) -> Services:
     db = Db(state / "box.db", secrets.token_bytes(32), MIGRATIONS)
     access = AccessService(db, log, time.time)
     abilities = frozenset({"chat", "completions", "embeddings"})
@@ -236,6 +243,13 @@ async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = ""
         db=db,
         log=log,
         access=access,
+        signin=SignInService(
+            db,
+            access,
+            log,
+            settings or Settings(),
+            Trust(StateLayout(state), lambda: AUTHORITY, now),
+        ),
         notary=Notary(log, b"s" * 32, lambda: "unchecked", "1"),
         catalogue=NoCatalogue(),  # type: ignore[arg-type]
         serving=serving,  # type: ignore[arg-type]
@@ -254,7 +268,12 @@ async def build_services(state: Path, uds: Path, log: AuditLog, secret: str = ""
 
 @contextlib.asynccontextmanager
 async def live_box(
-    tmp: Path, *, token_ms: float = 0.0, tokens: int = 8, **server: Any
+    tmp: Path,
+    *,
+    token_ms: float = 0.0,
+    tokens: int = 8,
+    sections: dict[str, Any] | None = None,
+    **server: Any,
 ) -> AsyncIterator[LiveBox]:
     """A box on loopback and on a Unix socket, unlocked, with a key for everything."""
     state = tmp / "state"
@@ -262,12 +281,14 @@ async def live_box(
     stub = tmp / "engine.sock"
     engines, _ = await serve_stub(port=None, uds=stub, token_ms=token_ms, tokens=tokens)
     layout = StateLayout(state)
-    settings = Settings.model_validate({"server": {"names": ["box.hospital.cn"], **server}})
+    settings = Settings.model_validate(
+        {"server": {"names": ["box.hospital.cn"], **server}, **(sections or {})}
+    )
     signing = SigningKey.generate()
     log = AuditLog.open(
         tmp / "audit.db", b"k" * 32, AuditIdentity(signing, "wardbox/test"), clock=now
     )
-    services = await build_services(state, stub, log)
+    services = await build_services(state, stub, log, settings=settings)
 
     async def build(_: Any) -> Services:
         return services
