@@ -16,7 +16,7 @@ from appliance.api.door import Door
 from appliance.api.errors import BodyMalformed, FieldRefused, MethodRefused, RouteUnknown
 from appliance.api.front import Front
 from appliance.api.hosts import Hosts
-from appliance.api.hot.kinds import KINDS
+from appliance.api.dialects.table import DIALECTS
 from appliance.api.hot.line import ShortWay
 from appliance.api.hot.route import HotRoutes
 from appliance.api.openapi import describe
@@ -25,23 +25,28 @@ from appliance.api.routes import (
     access,
     adapters,
     alerts,
+    approvals,
     audit,
-    cluster,
     batches,
+    cluster,
     deployments,
     docs,
     events,
     files,
+    imports,
     jobs,
     leases,
+    me,
     metrics,
     models,
     planning,
     posture,
-    signin,
+    roles,
     specialists,
     system,
     updates,
+    usage,
+    users,
     vault,
 )
 from appliance.errors import ApplianceError
@@ -66,6 +71,11 @@ ROUTERS: Final = tuple(
         system,
         vault,
         access,
+        me,
+        users,
+        roles,
+        approvals,
+        usage,
         models,
         deployments,
         adapters,
@@ -79,10 +89,10 @@ ROUTERS: Final = tuple(
         updates,
         metrics,
         events,
+        imports,
         alerts,
         files,
         batches,
-        signin,
         docs,
     )
 )
@@ -106,7 +116,9 @@ class BoxApi(FastAPI):
         limit = front.settings.server.max_body_bytes
         self._limit = limit
         self._hosts = Hosts(front.host_names())
-        self._hot = HotRoutes(lambda: front.services, limit, front.clock)
+        self._hot = HotRoutes(
+            lambda: front.services, limit, front.clock, front.watch.observed
+        )
         self._door = Door(super().__call__, self._hot, self._hosts, limit, front.clock)
 
     def short_way(self, *, local: bool) -> ShortWay:
@@ -142,7 +154,7 @@ def create_app(front: Front) -> BoxApi:
     for router in ROUTERS:
         app.include_router(router)
     front.watch.observed.admit_routes(
-        (*KINDS, *(getattr(route, "path", "") for room in ROUTERS for route in room.routes))
+        (*DIALECTS, *(getattr(route, "path", "") for room in ROUTERS for route in room.routes))
     )
     for kind in _REFUSALS:
         app.add_exception_handler(kind, _refused)

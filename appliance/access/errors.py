@@ -262,9 +262,9 @@ class ApprovalNeeded(ApplianceError):
     code = "access.approval-needed"
     zh = "此操作需要两人:{action} {subject}。"
     en = "This takes two people: {action} {subject}."
-    way_out_zh = "请用 `wardbox user request {action} {subject}` 申请,由另一位管理员批准。"
+    way_out_zh = "请用 `wardbox approval request {action} {subject}` 申请,由另一位管理员批准。"
     way_out_en = (
-        "Ask with `wardbox user request {action} {subject}`; another administrator approves."
+        "Ask with `wardbox approval request {action} {subject}`; another administrator approves."
     )
 
 
@@ -274,8 +274,8 @@ class ApprovalUnknown(ApplianceError):
     code = "access.approval-unknown"
     zh = "没有双人操作 {approval}。"
     en = "There is no two-person action {approval}."
-    way_out_zh = "请用 `wardbox user approvals` 查看。"
-    way_out_en = "See them with `wardbox user approvals`."
+    way_out_zh = "请用 `wardbox approval list` 查看。"
+    way_out_en = "See them with `wardbox approval list`."
 
 
 class ApprovalRefused(ApplianceError):

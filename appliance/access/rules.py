@@ -2,13 +2,18 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 
 from appliance.access.errors import UserNameMalformed, WeakPassword
 from appliance.access.windows import Calendar
 
+if TYPE_CHECKING:
+    from appliance.settings.access import AccessSettings
+
 MAX_PASSWORD: Final = 256
 _DISTINCT: Final = 5
+# Names that mean something in the paths of the API.
+_RESERVED: Final = frozenset({"me", ".", ".."})
 _NAME: Final = re.compile(
     r"[^\s\x00-\x1f\x7f:/\\'\"<>\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]{1,64}"
 )
@@ -63,10 +68,29 @@ class AccessRules:
     password: PasswordRules = field(default_factory=PasswordRules)
     calendar: Calendar = field(default_factory=Calendar)
 
+    @classmethod
+    def of(cls, settings: "AccessSettings") -> Self:
+        """The rules that a box is set to."""
+        return cls(
+            failures=settings.lockout_failures,
+            source_failures=settings.lockout_source_failures,
+            lockout_s=float(settings.lockout_s),
+            session_s=settings.session_hours * 3600.0,
+            idle_s=settings.session_idle_min * 60.0,
+            two_person=settings.two_person,
+            password=PasswordRules(
+                minimum=settings.password_length,
+                classes=settings.password_classes,
+                history=settings.password_history,
+                max_age_s=settings.password_max_days * 86_400.0,
+            ),
+            calendar=Calendar(settings.utc_offset_h * 3600),
+        )
+
 
 def judge_name(name: str) -> None:
     """Raise UserNameMalformed for a name that would confuse a person or a log."""
-    if _NAME.fullmatch(name) is None:
+    if _NAME.fullmatch(name) is None or name in _RESERVED:
         raise UserNameMalformed
 
 

@@ -91,6 +91,13 @@ class SignInDesk:
         ground.stores.people.drop_session(session_id)
         ground.record(session_revoke(by.actor, name=name, session=session_id))
 
+    def revoke_own(self, session_id: str, who: Grant) -> None:
+        """End one of one's own sessions. Raises SessionUnknown for everybody else's."""
+        own = {session.id for session in self.sessions(person(who))}
+        if session_id not in own:
+            raise SessionUnknown(session_id=session_id[:64])
+        self.revoke(session_id, who)
+
     # A person's own password and second factor --------------------------------------------------
 
     def change_password(self, who: Grant, old: str, new: str) -> None:

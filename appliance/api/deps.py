@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from appliance.access.gate import LOCAL
 from appliance.access.grants import Grant
+from appliance.access.sign_in_desk import person
 from appliance.api.errors import LocalOnly
 from appliance.api.front import Front
 from appliance.api.hot.body import read_head
@@ -31,16 +32,10 @@ def is_local(request: Request) -> bool:
 
 def grant_of(request: Request) -> Grant:
     """Who calls. Raises VaultLocked or AccessRefused."""
-    services = services_of(request)
-    access = services.access
+    access = services_of(request).access
     authorization = read_head(request.scope, front_of(request).settings.server.max_body_bytes)
     if authorization is None and is_local(request):
         return access.local_grant()
-    peer: bytes | None = request.scope.get("wardbox.peer")
-    if authorization is None and peer is not None:
-        known = services.signin.grant_of_certificate(peer)
-        if known is not None:
-            return known
     return access.authenticate(authorization)
 
 
@@ -68,6 +63,18 @@ class MetricsPermit(Permit):
         return super().__call__(request)
 
 
+def person_of(request: Request) -> Grant:
+    """The signed-in person who calls. Raises VaultLocked, AccessRefused or PersonNeeded."""
+    grant = grant_of(request)
+    person(grant)
+    return grant
+
+
+def address_of(request: Request) -> str | None:
+    """Where a caller comes from; None on the Unix socket, which has no address."""
+    return None if is_local(request) or request.client is None else request.client.host
+
+
 def local_only(request: Request) -> None:
     """Pass callers on the Unix socket alone. Raises LocalOnly."""
     if not is_local(request):
@@ -82,6 +89,8 @@ def request_id_of(request: Request) -> str:
 TheFront = Annotated[Front, Depends(front_of)]
 Box = Annotated[Services, Depends(services_of)]
 Caller = Annotated[Grant, Depends(grant_of)]
+Person = Annotated[Grant, Depends(person_of)]
+Address = Annotated[str | None, Depends(address_of)]
 RequestId = Annotated[str, Depends(request_id_of)]
 Local = Annotated[bool, Depends(is_local)]
 LocalDoor = Annotated[None, Depends(local_only)]
@@ -103,6 +112,7 @@ ModelWriter = Annotated[Grant, Depends(Permit("models:write"))]
 SpecialistCaller = Annotated[Grant, Depends(Permit("specialists"))]
 SystemReader = Annotated[Grant, Depends(Permit("system:read"))]
 UpdateWriter = Annotated[Grant, Depends(Permit("updates:write"))]
+UsageReader = Annotated[Grant, Depends(Permit("usage:read"))]
 UserReader = Annotated[Grant, Depends(Permit("users:read"))]
 UserWriter = Annotated[Grant, Depends(Permit("users:write"))]
 VaultWriter = Annotated[Grant, Depends(Permit("vault:write"))]

@@ -51,8 +51,14 @@ def key_view(key: grants.KeyView) -> access.KeyView:
         created=moment(key.created),
         expires=maybe(key.expires),
         revoked=maybe(key.revoked),
+        owner=key.owner,
+        state=key.state,
         requests_per_minute=key.limits.rpm,
         tokens_per_minute=key.limits.tpm,
+        requests_per_day=key.limits.rpd,
+        tokens_per_day=key.limits.tpd,
+        requests_per_month=key.limits.rpmo,
+        tokens_per_month=key.limits.tpmo,
     )
 
 
@@ -65,6 +71,11 @@ def key_wish(wish: access.KeyWish) -> grants.KeyWish:
         expires=None if wish.expires is None else wish.expires.timestamp(),
         rpm=wish.requests_per_minute,
         tpm=wish.tokens_per_minute,
+        rpd=wish.requests_per_day,
+        tpd=wish.tokens_per_day,
+        rpmo=wish.requests_per_month,
+        tpmo=wish.tokens_per_month,
+        account=wish.account,
     )
 
 
@@ -88,6 +99,10 @@ def user_view(user: grants.UserView) -> access.UserView:
             "role": user.role,
             "created": moment(user.created),
             "locked": user.locked,
+            "disabled": user.disabled,
+            "totp": user.totp,
+            "source": user.source,
+            "password_changed": moment(user.changed),
         }
     )
 
@@ -100,6 +115,7 @@ def session_view(session: grants.Session) -> access.SessionView:
             "expires": moment(session.expires),
             "role": session.role,
             "scopes": tuple(sorted(session.scopes)),
+            "must": session.must,
         }
     )
 

@@ -6,10 +6,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from appliance.client.problem import ProblemError, unexpected
+from appliance.client.access import Access
 from appliance.client.cluster import Cluster
+from appliance.client.imports import Imports
+from appliance.client.problem import ProblemError, unexpected
 from appliance.client.serving import Serving
-from appliance.client.signin import OutsideSignIn
 from appliance.client.transport import Transport
 from appliance.contract.access import (
     CreatedKey,
@@ -53,8 +54,9 @@ class Session:
     def __init__(self, transport: Transport) -> None:
         self._wire = transport
         self.serving = Serving(transport)
-        self.outside = OutsideSignIn(transport)
+        self.access = Access(transport)
         self.cluster = Cluster(transport)
+        self.imports = Imports(transport)
 
     @classmethod
     def local(cls, socket: Path) -> Self:
@@ -121,11 +123,10 @@ class Session:
 
     # People and keys
 
-    async def sign_in(self, name: str, password: str) -> SessionView:
+    async def sign_in(self, name: str, password: str, totp: str | None = None) -> SessionView:
         """Sign in and speak with the new session from here on."""
-        view = await self._wire.view(
-            SessionView, "POST", "/api/v1/sessions", SignIn(name=name, password=password)
-        )
+        wish = SignIn(name=name, password=password, totp=totp)
+        view = await self._wire.view(SessionView, "POST", "/api/v1/sessions", wish)
         self._wire.token = view.token
         return view
 

@@ -103,6 +103,13 @@ class Transport:
         except ValidationError as error:
             raise ProblemError(unexpected(200, kind.__name__, str(error))) from error
 
+    async def pieces(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file as they come; the errors of `json`."""
+        long = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_SECONDS)
+        async with self._ask("GET", path, None, query, timeout=long) as answer:
+            async for piece in answer.content.iter_any():
+                yield piece
+
     async def events(
         self,
         method: str,

@@ -1,14 +1,19 @@
-"""`wardbox key`: make, list and revoke API keys."""
+"""`wardbox key`: make, list, limit and revoke API keys."""
 
 import argparse
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from appliance.commands.conversation import converse
 
 if TYPE_CHECKING:
     from appliance.client.session import Session
+    from appliance.contract.access import KeyView
+
+_LIMITS: Final = tuple(
+    f"{what}_per_{span}" for span in ("minute", "day", "month") for what in ("requests", "tokens")
+)
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,10 +34,22 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--model", action="append", metavar="ID", help="可用模型,可重复 allowed models"
     )
     make.add_argument("--days", type=int, help="有效天数 valid for so many days")
-    make.add_argument("--requests-per-minute", type=int, metavar="N")
-    make.add_argument("--tokens-per-minute", type=int, metavar="N")
+    make.add_argument(
+        "--account", metavar="NAME", help="所属服务账号 the service account that owns it"
+    )
+    _add_limits(make)
+    quota = what.add_parser(
+        "quota", help="设定限额,未给出的不限 set its limits; those left out are lifted"
+    )
+    quota.add_argument("id")
+    _add_limits(quota)
     gone = what.add_parser("revoke", help="吊销 revoke one at once")
     gone.add_argument("id")
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    for limit in _LIMITS:
+        parser.add_argument(f"--{limit.replace('_', '-')}", type=int, metavar="N")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,16 +58,25 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 done, 1 refused, 3 no box answers.
     """
-    jobs = {"list": _list, "create": _create, "revoke": _revoke}
+    jobs = {"list": _list, "create": _create, "quota": _quota, "revoke": _revoke}
     return converse(args, lambda session: jobs[args.what](session, args))
 
 
 async def _list(session: "Session", _: argparse.Namespace) -> int:
     for key in await session.keys():
-        state = "revoked" if key.revoked else "active"
         until = f"until {key.expires:%Y-%m-%d}" if key.expires else ""
-        print(f"{key.id}  {state:<7}  {key.name}  {','.join(key.scopes)}  {until}".rstrip())
+        told = (key.id, f"{key.state:<9}", key.name, key.owner, ",".join(key.scopes))
+        print("  ".join((*told, until, _told(key))).rstrip())
     return 0
+
+
+def _told(key: "KeyView") -> str:
+    set_ = {limit: getattr(key, limit) for limit in _LIMITS}
+    return " ".join(f"{limit}={most}" for limit, most in set_.items() if most is not None)
+
+
+def _limits(args: argparse.Namespace) -> dict[str, int | None]:
+    return {limit: getattr(args, limit) for limit in _LIMITS}
 
 
 async def _create(session: "Session", args: argparse.Namespace) -> int:
@@ -63,13 +89,21 @@ async def _create(session: "Session", args: argparse.Namespace) -> int:
             "scopes": tuple(args.scope) or ("chat", "specialists"),
             "models": None if args.model is None else tuple(args.model),
             "expires": None if args.days is None else now + timedelta(days=args.days),
-            "requests_per_minute": args.requests_per_minute,
-            "tokens_per_minute": args.tokens_per_minute,
+            "account": args.account,
+            **_limits(args),
         }
     )
     made = await session.create_key(wish)
     print(made.secret)
     print("密钥只显示这一次,请妥善保存。 The key is shown this once.", file=sys.stderr)
+    return 0
+
+
+async def _quota(session: "Session", args: argparse.Namespace) -> int:
+    from appliance.contract.access import KeyLimits  # noqa: PLC0415  # keeps --help light
+
+    key = await session.access.set_limits(args.id, KeyLimits.model_validate(_limits(args)))
+    print(f"{key.id}  {_told(key) or '不限 no limits'}")
     return 0
 
 

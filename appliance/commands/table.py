@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from appliance.commands import (
     adapter,
+    approval,
     audit,
-    certificate,
     cluster,
     deployment,
     draft,
@@ -19,10 +19,10 @@ from appliance.commands import (
     lease,
     model,
     serve,
-    signin,
     status,
     supervise,
     update,
+    usage,
     user,
     vault,
 )
@@ -59,7 +59,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "update": update,
         "key": key,
         "user": user,
-        "signin": signin,
-        "certificate": certificate,
+        "usage": usage,
+        "approval": approval,
     }
 )

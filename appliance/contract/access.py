@@ -1,14 +1,17 @@
 """Wire types of access: sessions, keys, users and the vault's lock."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from appliance.contract.base import Identifier, Name, Secret, Wire
 from appliance.contract.system import VaultState
 
-Role = Literal["administrator", "informatics", "clinician", "auditor", "application"]
+Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+"""A built-in role (administrator, informatics, clinician, auditor, application) or one of the hospital's."""
+Requests = Annotated[int | None, Field(default=None, ge=1, le=10_000_000_000)]
+Tokens = Annotated[int | None, Field(default=None, ge=1, le=1_000_000_000_000)]
 
 
 class VaultView(Wire):
@@ -26,7 +29,7 @@ class Unlock(Wire):
 
 
 class SignIn(Wire):
-    """A person's name and password."""
+    """A person's name and password, and a one-time or recovery code where one is needed."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "admin", "password": "correct horse battery"}]}
@@ -34,19 +37,41 @@ class SignIn(Wire):
 
     name: Name
     password: Secret
+    totp: str | None = Field(default=None, max_length=64, repr=False)
 
 
 class SessionView(Wire):
-    """A session: `token` goes into `Authorization: Bearer <token>` and is shown once."""
+    """A session: `token` goes into `Authorization: Bearer <token>` and is shown once.
+
+    `must` is what is due before anything else: a new password, or setting up one-time codes.
+    """
 
     token: str
     expires: datetime
     role: Role
     scopes: tuple[str, ...]
+    must: Literal["password", "totp"] | None = None
 
 
-class KeyWish(Wire):
-    """A key to be made. Limits are per minute; null means no limit of its own."""
+class KeyLimits(Wire):
+    """How much a key may use; null means no limit of that kind."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"requests_per_minute": 60, "tokens_per_month": 50_000_000}]
+        }
+    )
+
+    requests_per_minute: Requests
+    tokens_per_minute: Tokens
+    requests_per_day: Requests
+    tokens_per_day: Tokens
+    requests_per_month: Requests
+    tokens_per_month: Tokens
+
+
+class KeyWish(KeyLimits):
+    """A key to be made; `account` is the service account that shall own it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -57,7 +82,8 @@ class KeyWish(Wire):
                     "models": ["wardbox-reference"],
                     "expires": None,
                     "requests_per_minute": 600,
-                    "tokens_per_minute": None,
+                    "tokens_per_month": 50_000_000,
+                    "account": "emr",
                 }
             ]
         }
@@ -67,12 +93,13 @@ class KeyWish(Wire):
     scopes: tuple[str, ...] = Field(min_length=1, max_length=32)
     models: tuple[Identifier, ...] | None = Field(default=None, max_length=64)
     expires: datetime | None = None
-    requests_per_minute: int | None = Field(default=None, ge=1, le=10_000_000)
-    tokens_per_minute: int | None = Field(default=None, ge=1, le=10_000_000_000)
+    account: Name | None = None
 
 
-class KeyView(Wire):
-    """A key without its secret."""
+class KeyView(KeyLimits):
+    """A key without its secret; `owner` is a person, a service account or the local console."""
+
+    model_config = ConfigDict(json_schema_extra={})
 
     id: str
     name: str
@@ -81,8 +108,8 @@ class KeyView(Wire):
     created: datetime
     expires: datetime | None
     revoked: datetime | None
-    requests_per_minute: int | None
-    tokens_per_minute: int | None
+    owner: str = ""
+    state: Literal["active", "expired", "revoked", "suspended"] = "active"
 
 
 class CreatedKey(Wire):
@@ -100,14 +127,22 @@ class UserWish(Wire):
     """A person to be let in."""
 
     name: Name
-    password: Secret = Field(min_length=10)
+    password: Secret = Field(min_length=8)
     role: Role
+    temporary: bool = False
 
 
 class UserView(Wire):
-    """A person and the role that says what they may do."""
+    """A person and the role that says what they may do.
+
+    `source` is "local" or the directory that vouches for them; `totp` whether one-time codes are on.
+    """
 
     name: str
     role: Role
     created: datetime
     locked: bool
+    disabled: bool = False
+    totp: bool = False
+    source: str = "local"
+    password_changed: datetime | None = None

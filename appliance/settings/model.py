@@ -7,6 +7,7 @@ from pydantic import StringConstraints
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from appliance.settings.access import AccessSettings
 from appliance.settings.field import Section
 from appliance.settings.field import told as _told
 from appliance.settings.signin import LdapSettings, OidcSettings, TlsSettings
@@ -198,6 +199,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     files: FileSettings = FileSettings()
     audit: AuditSettings = AuditSettings()
+    access: AccessSettings = AccessSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     tls: TlsSettings = TlsSettings()
     ldap: LdapSettings = LdapSettings()

@@ -1,26 +1,20 @@
-"""Routes of people and keys: sessions, users, API keys."""
+"""Routes of sessions and keys: signing in and out, API keys and their limits."""
 
 from fastapi import APIRouter, Request, Response
 
-from appliance.api.deps import Box, Caller, KeyReader, KeyWriter, UserReader, UserWriter
-from appliance.api.views import created_key, key_view, key_wish, session_view, user_view
-from appliance.contract.access import (
-    CreatedKey,
-    KeyView,
-    KeyWish,
-    SessionView,
-    SignIn,
-    UserView,
-    UserWish,
-)
+from appliance.api.deps import Address, Box, Caller, KeyReader, KeyWriter, UserReader, UserWriter
+from appliance.api.people_views import limits_of, session_info
+from appliance.api.views import created_key, key_view, key_wish, session_view
+from appliance.contract.access import CreatedKey, KeyLimits, KeyView, KeyWish, SessionView, SignIn
+from appliance.contract.people import SessionInfo
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
 
 
 @router.post("/sessions", status_code=201)
-def sign_in(wish: SignIn, box: Box) -> SessionView:
-    """Sign in with name and password."""
-    return session_view(box.access.sign_in(wish.name, wish.password))
+def sign_in(wish: SignIn, box: Box, address: Address) -> SessionView:
+    """Sign in with name and password, and a one-time code where one is set up."""
+    return session_view(box.access.sign_in(wish.name, wish.password, wish.totp, address))
 
 
 @router.delete("/sessions/current", status_code=204)
@@ -29,6 +23,19 @@ def sign_out(request: Request, box: Box, _: Caller) -> Response:
     scheme, _space, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         box.access.sign_out(token.strip())
+    return Response(status_code=204)
+
+
+@router.get("/sessions")
+def sessions(box: Box, _: UserReader) -> list[SessionInfo]:
+    """Everybody's live sessions."""
+    return [session_info(session) for session in box.access.sign_ins.sessions()]
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+def end_session(session_id: str, box: Box, who: UserWriter) -> Response:
+    """End somebody's session at once."""
+    box.access.sign_ins.revoke(session_id, who)
     return Response(status_code=204)
 
 
@@ -44,20 +51,14 @@ def create_key(wish: KeyWish, box: Box, who: KeyWriter) -> CreatedKey:
     return created_key(box.access.create_key(key_wish(wish), by=who), wish)
 
 
+@router.put("/keys/{key_id}/limits")
+def set_limits(key_id: str, wish: KeyLimits, box: Box, who: KeyWriter) -> KeyView:
+    """Set the limits of a key; they count from its next request on."""
+    return key_view(box.access.api_keys.set_limits(key_id, limits_of(wish), who))
+
+
 @router.delete("/keys/{key_id}", status_code=204)
 def revoke_key(key_id: str, box: Box, who: KeyWriter) -> Response:
     """Revoke a key at once."""
     box.access.revoke_key(key_id, by=who)
     return Response(status_code=204)
-
-
-@router.get("/users")
-def users(box: Box, _: UserReader) -> list[UserView]:
-    """Every person who may sign in."""
-    return [user_view(user) for user in box.access.users()]
-
-
-@router.post("/users", status_code=201)
-def create_user(wish: UserWish, box: Box, who: UserWriter) -> UserView:
-    """Let a person in."""
-    return user_view(box.access.create_user(wish.name, wish.password, wish.role, by=who))

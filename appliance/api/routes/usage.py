@@ -1,0 +1,41 @@
+"""Routes of metered use: sums, and the whole table as CSV."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
+
+from appliance.api.deps import Box, UsageReader
+from appliance.api.people_views import usage_report
+from appliance.contract.usage import UsageBy, UsageReport
+
+router = APIRouter(prefix="/api/v1/usage", tags=["access"])
+
+Since = Annotated[AwareDatetime | None, Query(alias="from")]
+Until = Annotated[AwareDatetime | None, Query(alias="to")]
+
+
+@router.get("")
+def usage(
+    box: Box, _: UsageReader, since: Since = None, until: Until = None, by: UsageBy = "key"
+) -> UsageReport:
+    """Metered use from `from` until `to` (this month so far), added up by key, user, model or day."""
+    reports = box.access.reports
+    span = reports.range(_seconds(since), _seconds(until))
+    return usage_report(span, by, reports.sums(by, *span))
+
+
+@router.get("/export", response_class=StreamingResponse)
+def export(
+    box: Box, who: UsageReader, since: Since = None, until: Until = None
+) -> StreamingResponse:
+    """The hourly rows as CSV (RFC 4180, UTF-8 with a byte order mark), for spreadsheets."""
+    rows = box.access.reports.export(_seconds(since), _seconds(until), who)
+    named = {"Content-Disposition": 'attachment; filename="wardbox-usage.csv"'}
+    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=named)
+
+
+def _seconds(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
