@@ -1,6 +1,27 @@
 """Frozen facts about the machine that serves: processors, memory, accelerators."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+FEATURES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "aes": frozenset({"aes"}),
+        "avx2": frozenset({"avx2"}),
+        "fma": frozenset({"fma"}),
+        "f16c": frozenset({"f16c"}),
+        "avx512": frozenset({"avx512f"}),
+        "vnni": frozenset({"avx512_vnni", "avx_vnni"}),
+        "bf16": frozenset({"avx512_bf16", "amx_bf16", "bf16"}),
+        "amx": frozenset({"amx_tile"}),
+        "neon": frozenset({"asimd"}),
+        "dotprod": frozenset({"asimddp"}),
+        "i8mm": frozenset({"i8mm"}),
+        "sve": frozenset({"sve"}),
+    }
+)
+"""Features that engines use, by the flags with which the kernel names them (x86 and Arm)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,7 +29,8 @@ class Accelerator:
     """One accelerator card.
 
     Attributes:
-        vendor: "nvidia", "ascend", "hygon", "cambricon", "mthreads" or "metax".
+        vendor: "nvidia", "ascend", "hygon", "cambricon", "mthreads", "metax", "iluvatar" or
+            "kunlun".
         index: Number by which its tools and engines call it.
         name: Product name.
         memory_bytes: Memory in all.
@@ -37,6 +59,23 @@ class Accelerator:
 
 
 @dataclass(frozen=True, slots=True)
+class NumaNode:
+    """Processors and memory that are near to each other.
+
+    Attributes:
+        index: Number of the node.
+        cpus: Its logical processors.
+        memory_bytes: Its memory in all; 0 where unknown.
+        memory_free_bytes: Its memory that nobody uses; 0 where unknown.
+    """
+
+    index: int
+    cpus: tuple[int, ...]
+    memory_bytes: int
+    memory_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class CpuFacts:
     """The processors.
 
@@ -47,6 +86,8 @@ class CpuFacts:
         flags: Instruction-set flags as the kernel names them.
         numa_nodes: Number of memory nodes.
         load: Processes wanting to run, averaged over a minute.
+        sockets: Processor packages.
+        nodes: The memory nodes themselves, by number.
     """
 
     model: str
@@ -55,6 +96,8 @@ class CpuFacts:
     flags: frozenset[str]
     numa_nodes: int
     load: float
+    sockets: int = 1
+    nodes: tuple[NumaNode, ...] = ()
 
     @property
     def aes(self) -> bool:
@@ -65,6 +108,11 @@ class CpuFacts:
     def avx2(self) -> bool:
         """Whether 256-bit integer vectors are there, which portable engine builds need."""
         return "avx2" in self.flags
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What speeds models up on a processor: names of `FEATURES` that it has, in that order."""
+        return tuple(name for name, flags in FEATURES.items() if flags & self.flags)
 
     @property
     def free_cores(self) -> int:

@@ -4,9 +4,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from models.hardware.facts import CpuFacts, HostMemory
+from models.hardware.facts import CpuFacts, HostMemory, NumaNode
 
 _UNLIMITED = 1 << 60
+_MOST_CPUS = 1 << 16
 
 
 def read_cpu(root: Path = Path("/")) -> CpuFacts:
@@ -22,7 +23,8 @@ def read_cpu(root: Path = Path("/")) -> CpuFacts:
         for number, block in enumerate(blocks)
     }
     logical = max(1, min(len(blocks) or 1, _usable(root), _quota(root)))
-    nodes = list((root / "sys/devices/system/node").glob("node[0-9]*"))
+    nodes = _nodes(root / "sys/devices/system/node")
+    packages = {block.get("physical id", "0") for block in blocks}
     return CpuFacts(
         model=first.get("model name", first.get("CPU implementer", "unknown")),
         logical=logical,
@@ -30,6 +32,8 @@ def read_cpu(root: Path = Path("/")) -> CpuFacts:
         flags=frozenset(flags.split()),
         numa_nodes=max(1, len(nodes)),
         load=_load(root),
+        sockets=max(1, len(packages)),
+        nodes=nodes,
     )
 
 
@@ -45,6 +49,40 @@ def read_memory(root: Path = Path("/")) -> HostMemory:
     if limit < total:
         total, available = limit, min(available, max(0, limit - used))
     return HostMemory(total, available)
+
+
+def _nodes(folder: Path) -> tuple[NumaNode, ...]:
+    """The memory nodes; one that cannot be read has no processors and no memory."""
+    found = []
+    for path in folder.glob("node[0-9]*"):
+        number = path.name.removeprefix("node")
+        if not number.isdecimal() or not number.isascii():
+            continue
+        # Lines read "Node 0 MemTotal:  65536 kB".
+        lines = (line.split(":", 1) for line in _text(path / "meminfo").splitlines() if ":" in line)
+        rows = {name.split()[-1]: value for name, value in lines if name.split()}
+        found.append(
+            NumaNode(
+                index=int(number),
+                cpus=_ranges(_text(path / "cpulist")),
+                memory_bytes=_kibibytes(rows.get("MemTotal", "")),
+                memory_free_bytes=_kibibytes(rows.get("MemFree", "")),
+            )
+        )
+    return tuple(sorted(found, key=lambda node: node.index))
+
+
+def _ranges(text: str) -> tuple[int, ...]:
+    """Reads "0-3,8,10-11"; what is no range counts as nothing."""
+    cpus: set[int] = set()
+    for part in text.strip().split(","):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            continue
+        begin, end = int(first), int(last or first)
+        if begin <= end < _MOST_CPUS:
+            cpus.update(range(begin, end + 1))
+    return tuple(sorted(cpus))
 
 
 def _text(path: Path) -> str:

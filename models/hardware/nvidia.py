@@ -27,16 +27,26 @@ def read_nvidia() -> tuple[Accelerator, ...] | Unreadable:
     try:
         driver = _optional(nvml, "nvmlSystemGetDriverVersion") or ""
         count = nvml.nvmlDeviceGetCount()
-        return tuple(_card(nvml, index, _text(driver)) for index in range(count))
+        return tuple(_card_or_lost(nvml, index, _text(driver)) for index in range(count))
     except nvml.NVMLError as error:
         return Unreadable(VENDOR, str(error))
     finally:
         nvml.nvmlShutdown()
 
 
+def _card_or_lost(nvml: ModuleType, index: int, driver: str) -> Accelerator:
+    """One card; one that fell off the bus is listed without memory, and the others stay usable."""
+    try:
+        return _card(nvml, index, driver)
+    except nvml.NVMLError as error:
+        return Accelerator(VENDOR, index, f"NVIDIA ({error})", 0, 0, driver=driver)
+
+
 def _card(nvml: ModuleType, index: int, driver: str) -> Accelerator:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    # A card that is cut into instances has no memory to give as a whole.
+    whole = (_optional(nvml, "nvmlDeviceGetMigMode", handle) or (0, 0))[0] == 0
     name = _text(nvml.nvmlDeviceGetName(handle))
     rates = _optional(nvml, "nvmlDeviceGetUtilizationRates", handle)
     milliwatts = _optional(nvml, "nvmlDeviceGetPowerUsage", handle)
@@ -53,7 +63,7 @@ def _card(nvml: ModuleType, index: int, driver: str) -> Accelerator:
         index=index,
         name=name,
         memory_bytes=int(memory.total),
-        memory_free_bytes=int(memory.free),
+        memory_free_bytes=int(memory.free) if whole else 0,
         bandwidth_bytes_s=known_bandwidth(name) or _computed_bandwidth(nvml, handle),
         uuid=_text(_optional(nvml, "nvmlDeviceGetUUID", handle) or ""),
         driver=driver,

@@ -66,6 +66,11 @@ Card 0
 |0    MTT S4000     |00000000:3b:00.0    |5%    123MiB(49152MiB)      |
 |     44C           |                    |      75W                   |
 """,
+    "iluvatar": "0, Iluvatar BI-V150, 32768 MiB, 116 MiB, 4 %, 32 C\n",
+    "kunlun": (
+        "0000:1b:00.0 0 1 'P800 OAM' 35 60 400 1500 1500 0 0 0 0 0 0 0 0 1024 98304 6 "
+        "0 0 0 0 0 0 0 0 0 0 0 0\n"
+    ),
     "metax": """
 | 0     MXC500                | 0000:08:00.0             | 2%               |
 | 35C   56W                   | 858/65536 MiB            | Available        |
@@ -77,6 +82,8 @@ EXPECTED = {
     "cambricon": (1, "MLU370-X8", 24576, 576, 0.12),
     "mthreads": (1, "MTT S4000", 49152, 123, 0.05),
     "metax": (1, "MXC500", 65536, 858, 0.02),
+    "iluvatar": (1, "Iluvatar BI-V150", 32768, 116, 0.04),
+    "kunlun": (1, "Kunlun P800 OAM", 98304, 1024, 0.06),
 }
 
 
@@ -165,7 +172,11 @@ def test_nvidia_through_a_double(tmp_path: Path) -> None:
     source = Path(__file__).with_name("nvml_double.c")
     library = tmp_path / "libnvidia-ml.so.1"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    (card,) = nvidia_in(tmp_path)
+    card, cut, lost = nvidia_in(tmp_path)
+    # What cannot be given as a whole is seen and never planned on; the others stay usable.
+    assert (cut["memory_bytes"], cut["memory_free_bytes"]) == (80 << 30, 0)
+    assert (lost["index"], lost["memory_bytes"], lost["memory_free_bytes"]) == (2, 0, 0)
+    assert "lost" in lost["name"]
     assert card["name"] == "NVIDIA H100 80GB HBM3"
     assert card["memory_free_bytes"] == 79 << 30
     assert (card["utilisation"], card["power_w"], card["temperature_c"]) == (0.25, 71.5, 41.0)
