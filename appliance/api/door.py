@@ -7,10 +7,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from appliance.api.dialects.table import DIALECTS
 from appliance.api.errors import BodyTooLarge, HostRefused
 from appliance.api.hosts import Hosts
 from appliance.api.hot.body import read_head
-from appliance.api.hot.kinds import KINDS
 from appliance.api.hot.route import HotRoutes
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.audit.identifiers import request_id
@@ -55,7 +55,7 @@ class Door:
             await self._app(scope, receive, send)
         elif not scope.get("wardbox.local") and not self._host_known(scope):
             await self._send(send, scope, HostRefused(), request_id(self._clock))
-        elif scope["path"] in KINDS and scope["method"] == "POST":
+        elif scope["path"] in DIALECTS and scope["method"] == "POST":
             await self._hot(scope, receive, send)
         else:
             await self._cold(scope, receive, send)

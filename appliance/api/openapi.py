@@ -2,38 +2,33 @@
 
 from typing import Any, Final
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from appliance.contract.base import Wire
-from appliance.contract.completion import (
-    ChatCompletionRequest,
-    CompletionRequest,
-    EmbeddingRequest,
-)
+from appliance.api.dialects.dialect import Dialect
+from appliance.api.dialects.table import DIALECTS
 from appliance.contract.problem import PROBLEM_TYPE, Problem
 
 _REF: Final = "#/components/schemas/{model}"
-_HOT: Final[dict[str, tuple[type[Wire], str]]] = {
-    "/v1/chat/completions": (ChatCompletionRequest, "Chat; streamed with `stream: true`."),
-    "/v1/completions": (CompletionRequest, "Continue a text."),
-    "/v1/embeddings": (EmbeddingRequest, "Vectors of texts."),
-}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """The whole document, in the form of OpenAPI 3.1."""
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    kinds: list[type[Wire]] = [Problem]
-    kinds += [model for model, _ in _HOT.values()]
-    _, schemas = models_json_schema([(kind, "validation") for kind in kinds], ref_template=_REF)
+    _, problem = models_json_schema([(Problem, "validation")], ref_template=_REF)
+    hot = list(DIALECTS.values())
+    # What judges a body also describes it: the two cannot drift apart.
+    wishes, kinds = msgspec.json.schema_components(
+        [one.decoder.type for one in hot], ref_template=_REF.replace("{model}", "{name}")
+    )
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update(schemas["$defs"])
+    components.setdefault("schemas", {}).update(problem["$defs"] | kinds)
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"bearer": []}]
-    for path, (kind, summary) in _HOT.items():
-        document["paths"][path] = {"post": _hot_operation(kind.__name__, summary)}
+    for dialect, wish in zip(hot, wishes, strict=True):
+        document["paths"].setdefault(dialect.path, {})["post"] = _hot_operation(dialect, wish)
     for operations in document["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)
@@ -41,17 +36,18 @@ def describe(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def _hot_operation(name: str, summary: str) -> dict[str, Any]:
-    body = {"schema": {"$ref": _REF.format(model=name)}}
-    answer = {"schema": {"type": "object"}}
+def _hot_operation(dialect: Dialect, wish: dict[str, Any]) -> dict[str, Any]:
     return {
-        "tags": ["openai"],
-        "summary": summary,
-        "requestBody": {"required": True, "content": {"application/json": body}},
+        "tags": [dialect.speech],
+        "summary": dialect.summary,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": wish}}},
         "responses": {
             "200": {
                 "description": "The answer; `X-WardBox-Receipt` names its receipt.",
-                "content": {"application/json": answer, "text/event-stream": {}},
+                "content": {
+                    "application/json": {"schema": {"type": "object"}},
+                    "text/event-stream": {},
+                },
             }
         },
     }

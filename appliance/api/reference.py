@@ -16,7 +16,8 @@ import firmware_checks
 import models
 import secure_compute
 from appliance.api.deps import Permit
-from appliance.api.hot.kinds import KINDS, SCOPE
+from appliance.api.dialects.table import DIALECTS
+from appliance.api.hot.asking import SCOPE
 from appliance.api.problems import status_of
 
 _PACKAGES: Final = (appliance, eval_package, models, secure_compute, firmware_checks)
@@ -102,5 +103,5 @@ def _cell(text: str) -> str:
 
 
 def _hot() -> Iterator[tuple[str, str, str, str]]:
-    for kind in KINDS.values():
-        yield kind.path, "POST", f"`{SCOPE}`", f"OpenAI-compatible {kind.ability}; with a receipt."
+    for one in DIALECTS.values():
+        yield one.path, "POST", f"`{SCOPE}`", _cell(f"{one.summary} With a receipt.")

@@ -14,6 +14,8 @@ from appliance.audit.identifiers import receipt_of
 from appliance.errors import AuditUnavailable
 from appliance.serving.upstream import Upstream
 
+Headers = tuple[tuple[bytes, bytes], ...]
+
 
 class Log(Protocol):
     """The part of the audit log that the hot path needs."""
@@ -65,7 +67,9 @@ class Turn:
 
     __slots__ = (
         "completion_tokens",
+        "first_token",
         "grant",
+        "limits",
         "notary",
         "prompt_hash",
         "prompt_tokens",
@@ -91,12 +95,19 @@ class Turn:
         self.prompt_hash = ""
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.first_token: float | None = None
         self.seed: int | None = None
         self.stream = False
+        self.limits: Headers = ()
 
-    def hash_prompt(self, body: bytes) -> None:
-        """Remember the salted hash of what the engine is asked, as it is sent."""
+    def ask(self, body: bytes) -> bytes:
+        """The body for the engine, with the box's own members; its salted hash goes on record."""
         self.prompt_hash = hashlib.sha256(self.salt + body).hexdigest()
+        upstream = self.upstream
+        tail = upstream.tail
+        if upstream.salt is not None:
+            tail += upstream.salt(self.grant.actor)
+        return body[:-1] + tail + b"}" if tail else body
 
     def answer_hash(self, text: bytes) -> str:
         """The salted hash of a whole answer."""

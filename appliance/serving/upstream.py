@@ -14,13 +14,16 @@ class Upstream:
         model: model id.
         digest: digest of its signed manifest, hexadecimal.
         adapter_digest: digest of the adapter's manifest, or None.
-        abilities: "chat", "completions", "embeddings", "vision".
+        abilities: "chat", "completions", "embeddings", "vision", "tools", "rerank", ...
         pool: connections to its engine.
         tail: JSON members the engine is given with every request, as bytes with a leading comma;
             they are the box's own, never a caller's.
         enter: counts a request in, so that draining waits for it.
         leave: counts it out.
         count: counts an answer by its tokens, read and written.
+        engine: name of its engine.
+        context: longest context in tokens; 0 when it is not known.
+        salt: members, with a leading comma, that keep one caller's cached prefixes from another's.
     """
 
     model: str
@@ -32,3 +35,6 @@ class Upstream:
     enter: Callable[[], object] = lambda: None
     leave: Callable[[], object] = lambda: None
     count: Callable[[int], object] = lambda _: None
+    engine: str = "llama.cpp"
+    context: int = 0
+    salt: Callable[[str], bytes] | None = None

@@ -4,15 +4,16 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
-
+from appliance.access.errors import AccessRefused
 from appliance.access.gate import Gate
+from appliance.api.dialects.dialect import Mark
+from appliance.api.hot.asking import Question
 from appliance.api.hot.caller import Caller
 from appliance.api.hot.pump import Pump
-from appliance.api.hot.reply import plain, read_fault, read_reply, with_receipt
+from appliance.api.hot.reply import plain, read_fault, read_reply
 from appliance.api.problems import problem_of
 from appliance.serving.errors import EngineFaulty, EngineRefused, ModelLoading
-from appliance.serving.turn import Turn
+from appliance.serving.turn import Headers, Turn
 
 _JSON: Final = (b"content-type", b"application/json")
 _EVENTS: Final = (
@@ -24,14 +25,15 @@ _STATUS: Final = {"stop": "complete", "length": "length"}
 GONE: Final = "client-gone"
 
 
-async def answer_whole(turn: Turn, access: Gate, body: bytes, caller: Caller) -> None:
+async def answer_whole(
+    turn: Turn, access: Gate, question: Question, body: bytes, caller: Caller
+) -> None:
     """Answer in one piece, once its record is durable.
 
     Raises:
         ApplianceError: the engine gave no answer, or no record could be made.
     """
-    upstream = turn.upstream
-    exchange = await upstream.pool.ask(turn.route, body)
+    exchange = await turn.upstream.pool.ask(question.asked.path, body)
     raw = await exchange.whole()
     if exchange.status != HTTPStatus.OK:
         raise refusal_of(exchange.status, raw, turn)
@@ -44,46 +46,50 @@ async def answer_whole(turn: Turn, access: Gate, body: bytes, caller: Caller) ->
     if usage is not None:
         turn.prompt_tokens = usage.prompt_tokens
         turn.completion_tokens = usage.completion_tokens
+    whole = question.translation.answer(raw, mark_of(turn))
+    if not access.alive(turn.grant):
+        raise AccessRefused
     meter(turn, access)
     await turn.answer(turn.answer_hash(said), status)
-    whole = with_receipt(raw, turn.receipt)
+    await question.keep(whole)
     headers = (_JSON, (b"content-length", b"%d" % len(whole)), *names(turn))
     await caller.whole(200, headers, whole)
 
 
 async def answer_stream(
-    turn: Turn, access: Gate, body: bytes, caller: Caller, *, usage_wanted: bool
+    turn: Turn, access: Gate, question: Question, body: bytes, caller: Caller
 ) -> None:
     """Answer as server-sent events.
 
     That the request was accepted is durable before the first byte, the answer before the last.
-    A failure after the first byte ends the stream with an error event, not with `[DONE]`.
+    A failure after the first byte ends the stream with an error event, not with its proper end.
 
     Raises:
         ApplianceError: the engine gave no answer, or no record could be made, before any byte.
     """
     accepted = turn.accept()
-    exchange = await turn.upstream.pool.ask(turn.route, body)
+    exchange = await turn.upstream.pool.ask(question.asked.path, body)
     try:
         if exchange.status != HTTPStatus.OK:
             raise refusal_of(exchange.status, await exchange.whole(), turn)
         await accepted
         await caller.begin((*_EVENTS, *names(turn)))
-        pump = Pump(turn, exchange, usage_wanted=usage_wanted)
-        await caller.end(await _run(turn, access, pump, caller))
+        pump = Pump(turn, exchange, question.translation.stream(mark_of(turn)))
+        await caller.end(await _run(turn, access, pump, question, caller))
     finally:
         exchange.abort()
 
 
-async def _run(turn: Turn, access: Gate, pump: Pump, caller: Caller) -> bytes:
+async def _run(turn: Turn, access: Gate, pump: Pump, question: Question, caller: Caller) -> bytes:
     """Pass the stream on and return its last piece."""
     status = GONE
     try:
-        await pump.run(caller)
+        await pump.run(caller, access)
         status = pump.status
         meter(turn, access)
         await turn.answer(pump.answer_hash, status)
         last = pump.ending()
+        await question.keep(last)
     except asyncio.CancelledError:
         # What was written until the client hung up was used, and is on record.
         if status == GONE:
@@ -91,15 +97,17 @@ async def _run(turn: Turn, access: Gate, pump: Pump, caller: Caller) -> bytes:
             _ = turn.answer(pump.answer_hash, GONE)
         raise
     except Exception as error:  # noqa: BLE001  # the API's wall, on the far side of the headers
-        last = _error_event(turn, error)
+        problem = problem_of(error, turn.request_id, openai=question.speech == "openai")
+        turn.fail(problem.code)
+        last = pump.failure(problem)
         meter(turn, access)
     return last
 
 
-def _error_event(turn: Turn, error: Exception) -> bytes:
-    problem = problem_of(error, turn.request_id, openai=True)
-    turn.fail(problem.code)
-    return b"data: %s\n\n" % msgspec.json.encode(problem.model_dump(exclude_none=True))
+def mark_of(turn: Turn) -> Mark:
+    """By what an answer is found again; the time of a request stands in its id."""
+    number = turn.request_id[4:]
+    return Mark(number, int(number[:12], 16) // 1000, turn.receipt)
 
 
 def meter(turn: Turn, access: Gate) -> None:
@@ -108,11 +116,12 @@ def meter(turn: Turn, access: Gate) -> None:
     turn.upstream.count(turn.prompt_tokens + turn.completion_tokens)
 
 
-def names(turn: Turn) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
-    """The headers by which an answer is found again."""
+def names(turn: Turn) -> Headers:
+    """The headers by which an answer is found again, and what is left of the caller's limits."""
     return (
         (b"x-request-id", turn.request_id.encode()),
         (b"x-wardbox-receipt", turn.receipt.encode()),
+        *turn.limits,
     )
 
 

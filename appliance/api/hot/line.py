@@ -14,12 +14,12 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from appliance.access.errors import AccessRefused
+from appliance.api.dialects.table import DIALECTS
 from appliance.api.errors import BodyTooSlow
 from appliance.api.hosts import Hosts
 from appliance.api.hot.body import BODY_SECONDS, LONGEST_KEY
 from appliance.api.hot.caller import Caller, Headers
 from appliance.api.hot.head import Head, read_plain_head
-from appliance.api.hot.kinds import KINDS
 from appliance.api.hot.route import HotRoutes
 
 AHEAD: Final = 65_536
@@ -45,7 +45,7 @@ class ShortWay:
     def read(self, data: bytes) -> Head | None:
         """The head of a request that may go the short way."""
         head = read_plain_head(data)
-        if head is None or head.path not in KINDS or head.length > self.limit:
+        if head is None or head.path not in DIALECTS or head.length > self.limit:
             return None
         return head if self.local or self.hosts.knows(head.host) else None
 

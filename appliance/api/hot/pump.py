@@ -1,14 +1,19 @@
 """Carries a streamed answer from the engine to the client, event by event, and keeps its ending back.
 
-Events pass as the bytes they came in. The event that finishes the answer waits until the record of
-the answer is durable: a client that saw the end of a stream can rely on its receipt.
+A dialect translates the events; nothing that ends the answer passes until the record of the answer
+is durable: a client that saw the end of a stream can rely on its receipt.
 """
 
 import hashlib
+import time
 from typing import Final
 
+from appliance.access.errors import AccessRefused
+from appliance.access.gate import Gate
+from appliance.api.dialects.dialect import Stream
 from appliance.api.hot.caller import Caller
-from appliance.api.hot.reply import plain, read_reply, with_receipt
+from appliance.api.hot.reply import plain, read_reply
+from appliance.contract.problem import Problem
 from appliance.serving.errors import EngineFaulty, EngineGone
 from appliance.serving.exchange import Exchange
 from appliance.serving.turn import Turn
@@ -21,16 +26,15 @@ _STATUS: Final = {"stop": "complete", "length": "length"}
 
 
 class Pump:
-    """One stream under way. `usage_wanted`: the client asked for the usage event."""
+    """One stream under way."""
 
-    def __init__(self, turn: Turn, exchange: Exchange, *, usage_wanted: bool) -> None:
+    def __init__(self, turn: Turn, exchange: Exchange, stream: Stream) -> None:
         self.status = "stopped"
         self._turn = turn
         self._exchange = exchange
-        self._usage_wanted = usage_wanted
+        self._stream = stream
         self._hash = hashlib.sha256(turn.salt)
         self._half = b""
-        self._ending: list[bytes] = []
         self._done = False
 
     @property
@@ -38,50 +42,52 @@ class Pump:
         """The salted hash of the text that came so far."""
         return self._hash.hexdigest()
 
-    async def run(self, caller: Caller) -> None:
+    async def run(self, caller: Caller, access: Gate) -> None:
         """Pass events on until the engine says that it is done.
 
         Raises:
             EngineGone: the engine broke off.
             EngineFaulty: it sent something that is no event, or an error.
+            AccessRefused: what allowed the request was revoked meanwhile.
         """
-        exchange = self._exchange
+        exchange, grant = self._exchange, self._turn.grant
         while not self._done:
             data = await exchange.more()
             if not data:
                 raise EngineGone(reason="stream ended early")
+            if not access.alive(grant):
+                raise AccessRefused
             passing = self._take(data)
             if passing:
                 await caller.pass_on(passing)
 
     def ending(self) -> bytes:
-        """The last events, with the receipt in the one that finishes the answer."""
-        receipt = self._turn.receipt
-        events = [_DATA + with_receipt(event, receipt) for event in self._ending[:1]]
-        events += [_DATA + event for event in self._ending[1:]]
-        return _END.join([*events, _DATA + _DONE, b""])
+        """The last events of the answer."""
+        return self._stream.end()
+
+    def failure(self, problem: Problem) -> bytes:
+        """The events that end a broken answer."""
+        return self._stream.fail(problem)
 
     def _take(self, data: bytes) -> bytes:
         """Read the whole events in `data` (after what was left over); return what may pass now."""
         *events, self._half = (self._half + data).split(_END)
         if len(self._half) > _LONGEST_EVENT:
             raise EngineFaulty(reason="event too long")
-        passing = [event for event in events if self._passes(event)]
-        if not passing:
-            return b""
-        passing.append(b"")
-        return _END.join(passing)
+        return b"".join([self._pass(event) for event in events])
 
-    def _passes(self, event: bytes) -> bool:
+    def _pass(self, event: bytes) -> bytes:
         if self._done or not event.startswith(_DATA):
-            return False
+            return b""
         body = event[len(_DATA) :]
         if body == _DONE:
             self._done = True
-            return False
-        return self._read(body)
+            return b""
+        self._read(body)
+        return self._stream.feed(body)
 
-    def _read(self, body: bytes) -> bool:
+    def _read(self, body: bytes) -> None:
+        """Take down what an event says for the record and the meter."""
         reply = read_reply(body)
         turn = self._turn
         if reply.error is not None:
@@ -90,18 +96,14 @@ class Pump:
             turn.prompt_tokens = reply.usage.prompt_tokens
             turn.completion_tokens = reply.usage.completion_tokens
         if not reply.choices:
-            # The usage event: the box always asks for it, the client gets it when it asked too.
-            if self._ending and self._usage_wanted:
-                self._ending.append(body)
-            return False
+            return
         choice = reply.choices[0]
         said = choice.said
         if said:
             self._hash.update(said.encode())
+            if turn.first_token is None:
+                turn.first_token = time.perf_counter()
             if reply.usage is None:
                 turn.completion_tokens += 1
-        if choice.finish_reason is None:
-            return True
-        self.status = _STATUS.get(choice.finish_reason, "stopped")
-        self._ending.append(body)
-        return False
+        if choice.finish_reason is not None:
+            self.status = _STATUS.get(choice.finish_reason, "stopped")

@@ -79,10 +79,3 @@ def read_fault(body: bytes) -> Fault:
 def plain(text: str) -> str:
     """One harmless line of an engine's words."""
     return "".join(c if c.isprintable() else " " for c in text[:_LONGEST])
-
-
-def with_receipt(body: bytes, receipt: str) -> bytes:
-    """Add the member `receipt` to a JSON object, without reading it again."""
-    end = body.rindex(b"}")
-    comma = b"," if body[1:end].strip() else b""
-    return b'%s%s"receipt":"%s"}' % (body[:end], comma, receipt.encode())

@@ -3,14 +3,10 @@
 from http import HTTPStatus
 from pathlib import Path
 
-import msgspec
-
-from appliance.api.hot.route import KINDS
-from appliance.api.hot.wish import ChatWish, CompletionWish, EmbeddingWish, Message
+from appliance.api.dialects.table import DIALECTS
 from appliance.api.problems import STATUS, problem_of
 from appliance.api.reference import errors_markdown, refusals, routes_markdown
 from appliance.app import ROUTERS
-from appliance.contract import completion
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 RENEW = (
@@ -52,36 +48,12 @@ def test_a_fault_tells_nothing_but_its_request():
     assert "passwd" not in problem.model_dump_json()
 
 
-def test_the_hot_path_takes_what_the_contract_says():
-    pairs = (
-        (ChatWish, completion.ChatCompletionRequest),
-        (CompletionWish, completion.CompletionRequest),
-        (EmbeddingWish, completion.EmbeddingRequest),
-        (Message, completion.Message),
-    )
-    for hot, wire in pairs:
-        assert set(hot.__struct_fields__) == set(wire.model_fields), hot
-
-
-def test_their_bounds_agree_too():
-    hot = msgspec.json.schema(ChatWish)["$defs"]["ChatWish"]["properties"]
-    wire = completion.ChatCompletionRequest.model_json_schema()["properties"]
-    words = ("minimum", "maximum", "exclusiveMinimum", "maxLength", "maxItems", "minItems")
-    for name, rule in wire.items():
-        theirs = [
-            part for part in hot[name].get("anyOf", [hot[name]]) if part.get("type") != "null"
-        ]
-        ours = [part for part in rule.get("anyOf", [rule]) if part.get("type") != "null"]
-        for word in words:
-            assert ours[0].get(word) == theirs[0].get(word), (name, word)
-
-
 async def test_the_openapi_document_holds_every_route(shared_box):
     paths = shared_box.app.openapi()["paths"]
     for router in ROUTERS:
         for route in router.routes:
             assert route.path in paths
-    assert set(KINDS) <= set(paths)
+    assert set(DIALECTS) <= set(paths)
 
 
 def test_no_route_is_longer_than_fifteen_lines():

@@ -1,0 +1,129 @@
+"""Who asks what of which model: from the bytes of a body to a question that an engine can be asked."""
+
+import asyncio
+from typing import Final, Protocol
+
+from appliance.access.gate import Gate
+from appliance.access.grants import Grant
+from appliance.api.dialects.dialect import Dialect, Target, Translation
+from appliance.api.dialects.responses import RESPONSES, ResponsesTranslation, begin_responses
+from appliance.api.dialects.wish import read
+from appliance.api.hot.caller import Caller
+from appliance.api.hot.remembering import Responses, history_of, keep
+from appliance.serving.errors import ModelCannot
+from appliance.serving.turn import Notary
+from appliance.serving.upstream import Upstream
+
+SCOPE: Final = "chat"
+
+
+class Models(Protocol):
+    """The part of the serving room that the hot path needs."""
+
+    def ready(self, model: str | None) -> Upstream | None:
+        """A model that can be asked right now; None asks for the default one."""
+        ...
+
+    async def upstream(self, model: str | None) -> Upstream:
+        """The same, after starting its engine if need be; raises why not."""
+        ...
+
+
+class HotServices(Protocol):
+    """What the hot path works with while the vault is open."""
+
+    @property
+    def access(self) -> Gate:
+        """Who calls and what they may do."""
+        ...
+
+    @property
+    def serving(self) -> Models:
+        """The models."""
+        ...
+
+    @property
+    def notary(self) -> Notary:
+        """The record."""
+        ...
+
+    @property
+    def responses(self) -> Responses:
+        """Responses that were kept."""
+        ...
+
+
+def who(access: Gate, caller: Caller, limit: int) -> Grant:
+    """Who calls, by key, session, certificate or the local socket.
+
+    Raises:
+        AccessRefused, and what is wrong with the head.
+    """
+    authorization = caller.authorization(limit)
+    if authorization is not None:
+        return access.authenticate(authorization)
+    if caller.local:
+        return access.local_grant()
+    return access.authenticate(None)
+
+
+class Question:
+    """One question: judged, put into its engine's form, and with the model that answers it.
+
+    Args:
+        services: the open box.
+        grant: who asks.
+        dialect: the route.
+        upstream: the model that answers.
+        translation: the request in its dialect.
+    """
+
+    __slots__ = ("_grant", "_services", "asked", "speech", "translation", "upstream")
+
+    def __init__(
+        self,
+        services: HotServices,
+        grant: Grant,
+        dialect: Dialect,
+        upstream: Upstream,
+        translation: Translation,
+    ) -> None:
+        self._services = services
+        self._grant = grant
+        self.upstream = upstream
+        self.translation = translation
+        self.asked = translation.asked
+        self.speech = dialect.speech
+
+    async def keep(self, whole: bytes) -> None:
+        """Keep a response that asked for it, before its answer leaves."""
+        translation = self.translation
+        if isinstance(translation, ResponsesTranslation) and translation.wish.store:
+            responses = self._services.responses
+            await asyncio.to_thread(keep, responses, self._grant, translation, whole)
+
+
+async def put(services: HotServices, grant: Grant, dialect: Dialect, body: bytes) -> Question:
+    """Judge a body and put it to a model.
+
+    Raises:
+        ApplianceError: it is malformed, out of bounds, forbidden, or no model can answer it.
+    """
+    wish = read(dialect.decoder, body)
+    access, models, name = services.access, services.serving, wish.model
+    if name is not None:
+        access.allow(grant, name)
+    upstream = models.ready(name) or await models.upstream(name)
+    if name is None:
+        access.allow(grant, upstream.model)
+    target = Target(upstream.model, upstream.engine, upstream.context)
+    if dialect is RESPONSES and wish.previous_response_id is not None:
+        before = wish.previous_response_id
+        history = await asyncio.to_thread(history_of, services.responses, grant, before)
+        translation: Translation = begin_responses(wish, target, history)
+    else:
+        translation = dialect.begin(wish, target)
+    for ability in (dialect.ability, *translation.asked.needs):
+        if ability not in upstream.abilities:
+            raise ModelCannot(model=upstream.model, ability=ability)
+    return Question(services, grant, dialect, upstream, translation)
