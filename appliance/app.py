@@ -42,6 +42,7 @@ from appliance.api.routes import (
     planning,
     posture,
     roles,
+    signin,
     specialists,
     system,
     updates,
@@ -93,6 +94,7 @@ ROUTERS: Final = tuple(
         alerts,
         files,
         batches,
+        signin,
         docs,
     )
 )
