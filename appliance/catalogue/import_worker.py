@@ -76,7 +76,7 @@ def work(source: BinaryIO, stream: BinaryIO) -> int:
     result = {
         "card": card.to_json(),
         "missing": missing,
-        "folder": found.summary.kind == "folder",
+        "folder": found.folder,
         "files": {file.name: file.sha256 for file in files},
         "bytes": found.bytes,
     }

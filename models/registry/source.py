@@ -35,12 +35,14 @@ class Source:
         files: Names inside the model and sizes in bytes, without the sidecar.
         summary: What the model says about itself.
         sidecar: What its supplier says beside it; empty without a sidecar.
+        folder: Whether `path` is a folder.
     """
 
     path: Path
     files: tuple[tuple[str, int], ...]
     summary: ModelSummary
     sidecar: Mapping[str, Any]
+    folder: bool = False
 
     @property
     def bytes(self) -> int:
@@ -49,7 +51,7 @@ class Source:
 
     def place(self, name: str) -> Path:
         """Where a file of the model lies."""
-        return self.path / name if self.summary.kind == "folder" else self.path
+        return self.path / name if self.folder else self.path
 
 
 def survey(text: str, forbidden: tuple[Path, ...] = ()) -> Source:
@@ -120,7 +122,7 @@ def _folder(path: Path) -> Source:
     for name, _ in files:
         if not safe_name(name):
             raise FolderRefused.by("file-name", name=quoted(name))
-    return Source(path, files, contents.summary, _sidecar(path / SIDECAR))
+    return Source(path, files, contents.summary, _sidecar(path / SIDECAR), folder=True)
 
 
 def _named(path: Path, error: FileRefused) -> Exception:
