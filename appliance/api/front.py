@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 
+from appliance.api.gateway import InnerGateway
 from appliance.api.integrity import Integrity
 from appliance.api.watch import Watch
 from appliance.audit.events import vault_root
@@ -110,6 +111,7 @@ class Front:
             await asyncio.to_thread(self.vault.lock)
             raise
         await services.start()
+        services.batches.open(InnerGateway(services, self.clock))
         self.services = services
         await self.watch.opened(services)
         self._attending = asyncio.create_task(self._attend(services), name="attend")
