@@ -95,7 +95,7 @@ class ClientWish(Wire):
 
     name: Name
     key_id: Identifier
-    csr: Pem | None = None
+    csr: str | None = Field(default=None, min_length=1, max_length=65_536, repr=False)
 
 
 class ClientIssued(Wire):
