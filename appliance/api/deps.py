@@ -32,10 +32,16 @@ def is_local(request: Request) -> bool:
 
 def grant_of(request: Request) -> Grant:
     """Who calls. Raises VaultLocked or AccessRefused."""
-    access = services_of(request).access
+    services = services_of(request)
+    access = services.access
     authorization = read_head(request.scope, front_of(request).settings.server.max_body_bytes)
     if authorization is None and is_local(request):
         return access.local_grant()
+    peer: bytes | None = request.scope.get("wardbox.peer")
+    if authorization is None and peer is not None:
+        known = services.signin.grant_of_certificate(peer)
+        if known is not None:
+            return known
     return access.authenticate(authorization)
 
 

@@ -11,6 +11,7 @@ from appliance.client.cluster import Cluster
 from appliance.client.imports import Imports
 from appliance.client.problem import ProblemError, unexpected
 from appliance.client.serving import Serving
+from appliance.client.signin import OutsideSignIn
 from appliance.client.transport import Transport
 from appliance.contract.access import (
     CreatedKey,
@@ -54,6 +55,7 @@ class Session:
     def __init__(self, transport: Transport) -> None:
         self._wire = transport
         self.serving = Serving(transport)
+        self.outside = OutsideSignIn(transport)
         self.access = Access(transport)
         self.cluster = Cluster(transport)
         self.imports = Imports(transport)
