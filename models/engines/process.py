@@ -23,6 +23,7 @@ _KEPT_LINES: Final = 200
 _STREAM_LIMIT: Final = 1 << 20
 _KILL_WAIT_S: Final = 10.0
 _CHUNK: Final = 1 << 16
+_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,13 @@ class KeptProcess:
 
     async def wait(self) -> Exit:
         """Waits for the end of the process and says how it came."""
-        code = await self._process.wait()
+        code = await self._ended()
+        # What it started in its group may hold the pipe open, and has no business without it.
+        _signal_group(self.pid, signal.SIGKILL)
         with suppress(TimeoutError):
-            # A grandchild may hold the pipe open; its words are not worth waiting for.
+            # One that has left the group is not worth waiting for.
             await asyncio.wait_for(asyncio.shield(self._reader), 1.0)
         self._reader.cancel()
-        _signal_group(self.pid, signal.SIGKILL)
         oom = out_of_memory_kills() > self._ooms
         reason = explain_exit(code, self.tail(), oom_killed=oom and not self._asked)
         return Exit(code, self._asked, reason)
@@ -93,11 +95,25 @@ class KeptProcess:
         self._asked = True
         _signal_group(self.pid, signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._process.wait(), grace_s)
+            await asyncio.wait_for(self._ended(), grace_s)
         except TimeoutError:
             _signal_group(self.pid, signal.SIGKILL)
-            await asyncio.wait_for(self._process.wait(), _KILL_WAIT_S)
+            await asyncio.wait_for(self._ended(), _KILL_WAIT_S)
         return await self.wait()
+
+    async def _ended(self) -> int:
+        """The exit status, as soon as the kernel tells it.
+
+        asyncio's own `wait` may go on until the pipe is closed as well, which somebody whom the
+        program has started can hold open for ever.
+        """
+        waiting = asyncio.ensure_future(self._process.wait())
+        try:
+            while self._process.returncode is None:
+                await asyncio.wait({waiting}, timeout=_LOOK_S)
+        finally:
+            waiting.cancel()
+        return self._process.returncode
 
     async def _read(self) -> None:
         """Reads lines; a carriage return ends one too, as bars of progress are drawn with it."""
