@@ -37,15 +37,11 @@ from appliance.jobs.schedule import Schedules
 from appliance.jobs.service import JobService
 from appliance.posture.migrations import MIGRATIONS as POSTURE
 from appliance.posture.service import PostureService
-from appliance.serving.engine_maker import EngineMaker
-from appliance.serving.job_desk import JobDesk, Need
-from appliance.serving.lease import LeaseOffice
+from appliance.serving.assembly import Ground as ServingGround
+from appliance.serving.assembly import make_job_desk, make_serving
 from appliance.serving.migrations import MIGRATIONS as SERVING
-from appliance.serving.service import Books, ServingService
-from appliance.serving.site_engines import SiteEngines
-from appliance.serving.store import ServingStore
+from appliance.serving.service import ServingService
 from appliance.serving.turn import Notary
-from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.signin.migrations import MIGRATIONS as SIGNIN
@@ -57,11 +53,9 @@ from appliance.tuning.kind import TRAINING, Workshop
 from appliance.updates.migrations import MIGRATIONS as UPDATES
 from appliance.updates.service import Places, UpdateService
 from appliance.vault.opened import Opened
-from models.capacity import Wish
 from models.engines.process import ProcessKeeper, run_tool
 from models.hardware.detect import detect_hardware
 from models.hardware.facts import Hardware
-from models.planning.reservations import CORES, HOST, Reservations
 from models.registry.shelf import Shelf
 
 VERSION: Final = "0.1.0"
@@ -83,9 +77,6 @@ MIGRATIONS: Final = (
     *SERVING,
     *SIGNIN,
 )
-# Set aside for a worker that trains a small model, and for one that only asks and scores.
-_TRAINING_BYTES: Final = 1 << 30
-_EVALUATION_BYTES: Final = 1 << 28
 _CLUSTER_OBJECTS: Final = 1 << 30
 """Shared memory that a box lends to the cluster's objects, in bytes."""
 REFERENCE: Final = Path(models.__path__[0]) / "reference_model"
@@ -227,26 +218,8 @@ def _assemble(
     shelf = Shelf(layout.shelf, clock=clock, trusted={signer.key_id: signer.verify_key})
     catalogue = CatalogueService(shelf, signer, ground.log, settings.model.default)
     posture = PostureService(ground.db, ground.log, time.time)
-    maker = EngineMaker(
-        servers=(settings.engines.directory,),
-        runtime=layout.run / "engines",
-        hardware=ground.hardware,
-        wish=Wish(context=settings.engines.context, slots=settings.engines.slots),
-        threads=settings.engines.threads,
-        keeper=ProcessKeeper(),
-        site=SiteEngines(layout.engines),
-    )
-    store = ServingStore(ground.db)
-    lent = Reservations.of(ground.hardware)
-    leases = LeaseOffice(lent, store, ground.log, time.time, local_minute)
-    serving = ServingService(
-        catalogue,
-        maker,
-        leases,
-        Books(
-            store, ground.log, layout.shelf / "adapters", time.time, settings.engines.idle_unload_s
-        ),
-        default=settings.model.default,
+    serving = make_serving(
+        settings, layout, ServingGround(ground.db, ground.log, catalogue, ground.hardware), salt
     )
     workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
     importer = Importer(catalogue, layout.uploads / "imports", (layout.root,))
@@ -267,12 +240,10 @@ def _assemble(
         time.time,
         workers=settings.jobs.workers,
     )
-    cores = settings.jobs.threads
-    needs = {
-        TRAINING: Need("train", {HOST: _TRAINING_BYTES, CORES: cores}),
-        EVALUATION: Need("evaluate", {HOST: _EVALUATION_BYTES, CORES: cores}),
-    }
-    jobs.borrow_from(JobDesk(leases, needs))
+    threads = settings.jobs.threads
+    jobs.borrow_from(
+        make_job_desk(serving.leases, threads, training=TRAINING, evaluation=EVALUATION)
+    )
     importer.follow(jobs.get)
     places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
     provenance = Provenance(salt, posture.digest, POLICY, clock)

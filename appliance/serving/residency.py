@@ -13,7 +13,7 @@ from appliance.serving.lease import LeaseOffice
 from appliance.serving.resident import Ends, Habits, Phase, Resident
 from appliance.serving.room import Maker, ModelSource, Room
 from models.engines.lifecycle_table import State
-from models.errors import DoesNotFit, EngineDraining, EngineFailed, ModelsError, ModelUnknown
+from models.errors import EngineDraining, EngineFailed, ModelsError, ModelUnknown
 from models.registry.intake import digest_of
 
 # An engine that does not come up is started so often before the load counts as failed.
@@ -158,13 +158,8 @@ class Residency:
             raise new.error
 
     async def _fits_beside(self, old: Resident) -> bool:
-        if old.model is None:
-            return False
-        try:
-            await asyncio.to_thread(self._maker.claim, old.model, self._office.reserved)
-        except DoesNotFit:
-            return False
-        return True
+        adapters = self._habits.adapters(old.model_id)
+        return old.model is not None and await self._room.fits(old.model, adapters)
 
     async def sweep(self) -> None:
         """Give up engines that keep dying, and forgive failures of models that have changed."""

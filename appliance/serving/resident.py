@@ -11,7 +11,7 @@ from appliance.errors import ApplianceError
 from appliance.serving.errors import ModelLoading
 from appliance.serving.keeping import Happened
 from appliance.serving.lease import Lease
-from appliance.serving.tails import tail_of
+from appliance.serving.tails import salt_of, tail_of
 from appliance.serving.traffic import Traffic
 from appliance.serving.upstream import Upstream
 from appliance.serving.upstream_client import Endpoint, UpstreamPool
@@ -142,13 +142,19 @@ class Resident:
             and supervisor.status().state is State.READY
         )
 
-    def offer(self, adapter: str | None, traffic: Traffic) -> Upstream | None:
-        """The upstream of the base or of an adapter when it can be asked right now."""
+    def offer(self, adapter: str | None, traffic: Traffic, secret: bytes = b"") -> Upstream | None:
+        """The upstream of the base or of an adapter when it can be asked right now.
+
+        Args:
+            adapter: The adapter, or None for the base alone.
+            traffic: Counts requests.
+            secret: Key of the salts that keep callers' cached prefixes apart.
+        """
         if not self.alive():
             self.hang_up()
             return None
         if self.pool is None or self.supervisor is None or self.address != self.supervisor.address:
-            self._connect(traffic)
+            self._connect(traffic, secret)
         return self.upstreams.get(adapter)
 
     def hang_up(self) -> None:
@@ -178,7 +184,7 @@ class Resident:
         left = (now - self.began) / status.progress * (1 - status.progress)
         return max(1, min(_LONGEST_WAIT_S, round(left)))
 
-    def _connect(self, traffic: Traffic) -> None:
+    def _connect(self, traffic: Traffic, secret: bytes) -> None:
         supervisor, model = self.supervisor, self.model
         if supervisor is None or model is None:
             return
@@ -203,6 +209,7 @@ class Resident:
             traffic.in_flight -= 1
 
         pool = self.pool = UpstreamPool(endpoint)
+        salt = salt_of(self.engine, secret)
         chosen: list[tuple[int | None, LoadedAdapter | None]] = [(None, None)]
         for place, one in [*chosen, *enumerate(self.adapters)]:
             self.upstreams[None if one is None else one.id] = Upstream(
@@ -215,4 +222,7 @@ class Resident:
                 enter=enter,
                 leave=leave,
                 count=traffic.answered,
+                engine=self.engine,
+                context=supervisor.spec.placement.context,
+                salt=salt,
             )

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from appliance.serving.errors import LeaseRefused, ModelNoRoom
 from appliance.serving.eviction import Candidate, choose
 from appliance.serving.lease import Lease, LeaseOffice, shown
-from appliance.serving.resident import Phase, Resident
+from appliance.serving.resident import LoadedAdapter, Phase, Resident
 from models.engines.lifecycle import EngineSupervisor
 from models.errors import DoesNotFit
 from models.planning.reservations import HOST, Claim, Reservations
@@ -85,6 +85,15 @@ class Room:
         self._evict = evict
         self._clock = clock
         self._placing = asyncio.Lock()
+
+    async def fits(self, model: ShelvedModel, adapters: Sequence[LoadedAdapter]) -> bool:
+        """Whether a model with its adapters fits into what is left, with nobody put out."""
+        extra = sum(adapter.size for adapter in adapters)
+        try:
+            await asyncio.to_thread(self._claim, model, self._office.reserved, extra)
+        except DoesNotFit:
+            return False
+        return True
 
     async def lend(self, one: Resident, model: ShelvedModel) -> Reservations:
         """Get the model's lease; return the ledger as it was when the model was placed.

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +34,8 @@ _SWEEP_S: Final = 5.0
 class Books:
     """What the room writes in: its tables, the audit log, and the adapters' folder.
 
-    `clock` is Unix seconds; `idle_unload_s` the idle time after which a model is let go, 0: never.
+    `clock` is Unix seconds; `idle_unload_s` the idle time after which a model is let go, 0: never;
+    `salt` the key under which callers' cached prefixes are kept apart.
     """
 
     store: ServingStore
@@ -42,6 +43,7 @@ class Books:
     adapters: Path
     clock: Callable[[], float]
     idle_unload_s: float = 0
+    salt: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class ServingService:
         self.leases = leases
         self._shelf = shelf
         self._clock = clock
+        self._salt = books.salt
         store, audit = books.store, books.audit
         self.adapters = Adapters(store, audit, shelf, books.adapters, books.clock)
         self.deployments = Deployments(store, audit, self._check_target, books.clock)
@@ -184,7 +187,7 @@ class ServingService:
         one = self.residency.residents.get(model)
         if one is None:
             return None
-        upstream = one.offer(adapter, self.traffic)
+        upstream = one.offer(adapter, self.traffic, self._salt)
         if upstream is not None:
             one.used = self._clock()
         return upstream

@@ -17,8 +17,8 @@ _UNCACHED: Final = b',"cache_prompt":false'
 def tail_of(engine: str, adapters: int, chosen: int | None) -> bytes:
     """The members that go with every request to an engine, with a leading comma.
 
-    llama-server gives scale 0 to every adapter that a request does not name, so the base is asked
-    for by an empty list (llama.cpp tools/server, `lora` of a completion).
+    Every adapter is named with a scale, the base by zeros alone: llama-server takes an empty list
+    for none given and then applies all of them (llama.cpp server-context.cpp, `task.params.lora`).
 
     Args:
         engine: Name of the engine.
@@ -29,11 +29,11 @@ def tail_of(engine: str, adapters: int, chosen: int | None) -> bytes:
         return b""
     if not adapters:
         return _UNCACHED
-    scales = [] if chosen is None else [{"id": chosen, "scale": 1.0}]
+    scales = [{"id": place, "scale": float(place == chosen)} for place in range(adapters)]
     return _UNCACHED + b',"lora":' + msgspec.json.encode(scales)
 
 
-def salt_of(engine: str, secret: bytes) -> Callable[[str], bytes]:
+def salt_of(engine: str, secret: bytes) -> Callable[[str], bytes] | None:
     """Make the members that keep one tenant's cached prefixes from another's.
 
     vLLM mixes `cache_salt` into the hash of a prefix's first block, so that only requests with
@@ -44,11 +44,11 @@ def salt_of(engine: str, secret: bytes) -> Callable[[str], bytes]:
         secret: A key of the box; salts cannot be guessed from tenants' names.
 
     Returns:
-        From a tenant (the id of a key, or a user) to members with a leading comma; b"" for
+        From a tenant (the id of a key, or a user) to members with a leading comma; None for
         engines without a salt, which keep nothing between requests (`tail_of`).
     """
     if engine != VLLM:
-        return lambda _: b""
+        return None
 
     def salted(tenant: str) -> bytes:
         mark = hmac.digest(secret, b"cache-salt\0" + tenant.encode(), "sha256")

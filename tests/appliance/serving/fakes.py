@@ -103,7 +103,7 @@ class FakeEngine:
         self.address = Address(uds=maker.socket)
         self.capabilities = frozenset({"chat"})
         self.spec = SimpleNamespace(
-            placement=SimpleNamespace(slots=2), runtime_dir=Path("/nowhere/engine")
+            placement=SimpleNamespace(slots=2, context=512), runtime_dir=Path("/nowhere/engine")
         )
 
     async def ensure_ready(self, timeout_s=None):

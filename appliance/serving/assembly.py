@@ -1,0 +1,90 @@
+"""Puts the serving room together: engines of this machine, its lender of memory, its books."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from appliance.db.database import Db
+from appliance.serving.engine_maker import EngineMaker
+from appliance.serving.job_desk import JobDesk, Need
+from appliance.serving.lease import Audit, LeaseOffice
+from appliance.serving.room import ModelSource
+from appliance.serving.service import Books, ServingService
+from appliance.serving.site_engines import SiteEngines
+from appliance.serving.store import ServingStore
+from appliance.serving.window import local_minute
+from appliance.settings.layout import StateLayout
+from appliance.settings.model import Settings
+from models.capacity import Wish
+from models.engines.process import ProcessKeeper
+from models.hardware.facts import Hardware
+from models.planning.reservations import CORES, HOST, Reservations
+
+# Set aside for a worker that trains a small model, and for one that only asks and scores.
+_TRAINING_BYTES: Final = 1 << 30
+_EVALUATION_BYTES: Final = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the room stands on: database, audit log, models, and the machine at rest."""
+
+    db: Db
+    log: Audit
+    shelf: ModelSource
+    hardware: Hardware
+
+
+def make_serving(
+    settings: Settings, layout: StateLayout, ground: Ground, salt: bytes
+) -> ServingService:
+    """Make the serving room of a box; nothing is started.
+
+    Args:
+        settings: Of the box.
+        layout: Where its state lies.
+        ground: What the room stands on; `hardware` as it is while nothing of the box runs.
+        salt: Key under which callers' cached prefixes are kept apart.
+    """
+    maker = EngineMaker(
+        servers=(settings.engines.directory,),
+        runtime=layout.run / "engines",
+        hardware=ground.hardware,
+        wish=Wish(context=settings.engines.context, slots=settings.engines.slots),
+        threads=settings.engines.threads,
+        keeper=ProcessKeeper(),
+        site=SiteEngines(layout.engines),
+    )
+    store, capacity = ServingStore(ground.db), Reservations.of(ground.hardware)
+    return ServingService(
+        ground.shelf,
+        maker,
+        LeaseOffice(capacity, store, ground.log, time.time, local_minute),
+        Books(
+            store=store,
+            audit=ground.log,
+            adapters=layout.shelf / "adapters",
+            clock=time.time,
+            idle_unload_s=settings.engines.idle_unload_s,
+            salt=salt,
+        ),
+        default=settings.model.default,
+    )
+
+
+def make_job_desk(leases: LeaseOffice, cores: int, *, training: str, evaluation: str) -> JobDesk:
+    """Make the desk where jobs borrow.
+
+    Args:
+        leases: Lends.
+        cores: Threads of each job.
+        training: Name of the kind of job that trains.
+        evaluation: Name of the kind of job that examines.
+    """
+    return JobDesk(
+        leases,
+        {
+            training: Need("train", {HOST: _TRAINING_BYTES, CORES: cores}),
+            evaluation: Need("evaluate", {HOST: _EVALUATION_BYTES, CORES: cores}),
+        },
+    )
