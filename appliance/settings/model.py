@@ -104,6 +104,12 @@ class EngineSettings(Section):
     context: int = _told(
         4096, "每个请求的上下文长度。", "Context of each request.", "token", ge=256, le=1_048_576
     )
+    device: Literal["auto", "cpu", "gpu"] = _told(
+        "auto",
+        "模型运行在哪里:auto 优先加速卡;gpu 必须用加速卡,否则报错,绝不悄悄改用 CPU;cpu 只用处理器。",
+        "Where models run: auto prefers accelerators; gpu insists on them and refuses with the "
+        "reason, never the CPU instead; cpu uses processors only.",
+    )
     idle_unload_s: int = _told(
         1800,
         "模型空闲多久后卸载;0 表示从不。",
