@@ -82,6 +82,16 @@ class Gate:
             return None
         return credential.grant if credential.grant.key_id == key_id else None
 
+    def spent(self) -> list[tuple[str, str, str, float]]:
+        """Return the calendar limits of live keys: key id, kind, window, share that is used."""
+        now = self._clock()
+        return [
+            (credential.grant.key_id, *row)
+            for credential in tuple(self._index.live.values())
+            if credential.quota is not None and credential.grant.key_id is not None
+            for row in credential.quota.spent(now)
+        ]
+
     def local_grant(self) -> Grant:
         """Return the grant of whoever reached the local Unix socket: administrator."""
         return LOCAL

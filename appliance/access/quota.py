@@ -168,6 +168,16 @@ class Quota:
                     changed.append(Count(kind, limit.window, limit.start, limit.used))
             return changed
 
+    def spent(self, now: float) -> list[tuple[str, str, float]]:
+        """Return each calendar limit as kind, window and the share of it that is used."""
+        with self._lock:
+            self._settle(now)
+            return [
+                (kind, limit.window, 1 - limit.left() / limit.most)
+                for kind, limit in self._watched()
+                if isinstance(limit, Window) and limit.most
+            ]
+
     def recount(self) -> None:
         """Hand all calendar counts over again next time: the last ones could not be stored."""
         with self._lock:

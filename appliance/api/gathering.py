@@ -13,7 +13,14 @@ from appliance.api.integrity import Integrity
 from appliance.errors import ApplianceError
 from appliance.services import Services
 from appliance.settings.layout import StateLayout
-from appliance.telemetry.facts import AuditFacts, EngineFacts, Facts, ProcessFacts, XidError
+from appliance.telemetry.facts import (
+    AuditFacts,
+    EngineFacts,
+    Facts,
+    ProcessFacts,
+    QuotaFacts,
+    XidError,
+)
 from models.hardware.facts import Accelerator
 from secure_compute.certificates import ends
 from secure_compute.errors import SecureComputeError
@@ -50,6 +57,7 @@ def gather(seen: Seen, layout: StateLayout, box: Services | None, integrity: Int
         xids=seen.xids,
         audit=None if box is None else _try(lambda: _audit(box, integrity)),
         jobs={} if box is None else _try(box.jobs.counts) or {},
+        quotas=None if box is None else _quotas(box),
         posture_level=told.get("level"),
         posture_missing=tuple(told.get("missing", ())),
     )
@@ -69,6 +77,13 @@ def _certificate(layout: StateLayout) -> float | None:
 
 def _cards(box: Services | None) -> tuple[Accelerator, ...] | None:
     return None if box is None else box.hardware().accelerators
+
+
+def _quotas(box: Services) -> tuple[QuotaFacts, ...]:
+    return tuple(
+        QuotaFacts(key_id, f"{kind}/{window}", used)
+        for key_id, kind, window, used in box.access.spent()
+    )
 
 
 def _audit(box: Services, integrity: Integrity) -> AuditFacts:

@@ -141,6 +141,18 @@ async def test_an_alert_is_raised_told_and_acknowledged_by_a_person(box: LiveBox
     assert box.tags()[-2:] == ["alert:rule:raise", "alert:rule:acknowledge"]
 
 
+async def test_a_key_that_has_nearly_used_its_day_is_told(box: LiveBox) -> None:
+    access = box.services.access
+    made = access.create_key(KeyWish("t", frozenset({"chat"}), tpd=1000, rpm=5))
+    grant = access.authenticate(f"Bearer {made.secret}")
+    access.admit(grant)
+    access.meter(grant, "m", 900, 50)
+    box.front.watch._facts = None  # those of this second were gathered before
+    facts = await box.front.watch.facts()
+    (quota,) = [one for one in facts.quotas if one.key_id == made.id]
+    assert (quota.limit, round(quota.used, 2)) == ("tokens/day", 0.95)
+
+
 @pytest.mark.parametrize("path", ["/api/v1/alerts?state=odd", "/api/v1/alerts?limit=0"])
 async def test_odd_questions_about_alerts_are_refused(box: LiveBox, path: str) -> None:
     async with box.http.get(box.url + path, headers=box.bearer) as answer:
