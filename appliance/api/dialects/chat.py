@@ -26,6 +26,7 @@ from appliance.api.dialects.dialect import (
     data_event,
     sealed,
 )
+from appliance.api.dialects.plain import PLAIN, PlainChat, ask_plainly
 from appliance.api.dialects.reply import read_piece
 from appliance.api.dialects.told import error_members
 from appliance.api.dialects.tooling import chosen, judge_schema, judge_tools, refused
@@ -94,8 +95,10 @@ class ChatStream:
         return data_event(msgspec.json.encode(error_members(problem, "openai")))
 
 
-def begin_chat(wish: ChatWish, target: Target) -> ChatTranslation:
+def begin_chat(wish: ChatWish | PlainChat, target: Target) -> ChatTranslation:
     """Put a judged wish into the engine's form. Raises FieldRefused where fields contradict."""
+    if isinstance(wish, PlainChat):
+        return ChatTranslation(ask_plainly(wish, target))
     if wish.store:
         raise refused("store", "本机不保存对话", "conversations are not kept here")
     if wish.top_logprobs and not wish.logprobs:
@@ -193,4 +196,5 @@ CHAT: Final = Dialect(
     begin_chat,
     "openai",
     "Chat with tools and JSON schemas; streamed with `stream: true`.",
+    plain=PLAIN,
 )

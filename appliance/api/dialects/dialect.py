@@ -30,8 +30,7 @@ class Target:
     context: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What the engine is asked.
 
     Attributes:
@@ -51,8 +50,7 @@ class Asked:
     usage_wanted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True, gc=False):
     """By what an answer is found again.
 
     Attributes:
@@ -118,6 +116,7 @@ class Dialect:
         begin: Makes the translation of a judged wish; raises FieldRefused where fields contradict.
         speech: In which form errors are told.
         summary: For the OpenAPI document.
+        plain: Judges the bodies that need no translating, tried first; None where there are none.
     """
 
     path: str
@@ -126,6 +125,7 @@ class Dialect:
     begin: Callable[[Any, Target], Translation]
     speech: Speech
     summary: str
+    plain: "msgspec.json.Decoder[Any] | None" = None
 
 
 class Unstreamed:

@@ -1,7 +1,10 @@
 """Who asks what of which model: from the bytes of a body to a question that an engine can be asked."""
 
 import asyncio
-from typing import Final, Protocol
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from appliance.access.gate import Gate
 from appliance.access.grants import Grant
@@ -103,13 +106,22 @@ class Question:
             await asyncio.to_thread(keep, responses, self._grant, translation, whole)
 
 
+def judge(dialect: Dialect, body: bytes) -> Any:
+    """Decode a body by the type of its dialect. Raises BodyMalformed, FieldRefused."""
+    if dialect.plain is not None:
+        # What is not plain is judged once more, by the type that can say what is wrong with it.
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return dialect.plain.decode(body)
+    return read(dialect.decoder, body)
+
+
 async def put(services: HotServices, grant: Grant, dialect: Dialect, body: bytes) -> Question:
     """Judge a body and put it to a model.
 
     Raises:
         ApplianceError: it is malformed, out of bounds, forbidden, or no model can answer it.
     """
-    wish = read(dialect.decoder, body)
+    wish = judge(dialect, body)
     access, models, name = services.access, services.serving, wish.model
     if name is not None:
         access.allow(grant, name)
