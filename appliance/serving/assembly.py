@@ -50,7 +50,7 @@ def make_serving(
         servers=(settings.engines.directory,),
         runtime=layout.run / "engines",
         hardware=ground.hardware,
-        wish=Wish(context=settings.engines.context, slots=settings.engines.slots),
+        wish=Wish(settings.engines.context, settings.engines.slots, settings.engines.device),
         threads=settings.engines.threads,
         keeper=ProcessKeeper(),
         site=SiteEngines(layout.engines),
