@@ -1,5 +1,6 @@
 """Alerts: the rules held against the facts, raised and cleared with patience, on the record."""
 
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -56,6 +57,8 @@ class AlertService:
         self._rules = tuple(rules)
         self._raised = {(one.rule, one.subject): one for one in store.raised()}
         self._since: dict[tuple[str, str], float] = {}
+        # Who judges and who takes note come from different threads.
+        self._judging = threading.RLock()
 
     def judge(self, facts: Facts) -> list[Alert]:
         """Hold every rule against the facts; return what was raised or cleared by them.
@@ -65,6 +68,10 @@ class AlertService:
         Raises:
             DbError: nothing of the failed change was kept; the next call tries again.
         """
+        with self._judging:
+            return self._judge(facts)
+
+    def _judge(self, facts: Facts) -> list[Alert]:
         changed: list[Alert] = []
         for rule in self._rules:
             found = rule.judge(facts, partial(self._stands, rule.id))
@@ -88,6 +95,10 @@ class AlertService:
 
         The record comes first: who took note is not forgotten by a full disk.
         """
+        with self._judging:
+            return self._acknowledge(alert, actor)
+
+    def _acknowledge(self, alert: int, actor: str) -> Alert:
         found = self._store.get(alert)
         if found is None:
             raise AlertUnknown(alert=alert)

@@ -1,5 +1,6 @@
 """Alerts: raised with patience, cleared with patience, durable, acknowledged once and on record."""
 
+import threading
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -181,3 +182,13 @@ def test_a_thousand_engines_raise_no_thousand_alerts(alerts) -> None:
     )
     alerts.judge(replace(GOOD, engines=many))
     assert len(alerts.raised()) == 64
+
+
+def test_many_judges_at_once_raise_one_alert(alerts, record) -> None:
+    threads = [threading.Thread(target=alerts.judge, args=(BAD["gpu-ecc"],)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(alerts.newest(10)) == 1
+    assert record.tags() == ["raise"]
