@@ -1,4 +1,4 @@
-"""The Grafana dashboard of a box, made from the metrics; docs/operate/grafana/wardbox.json is its file."""
+"""The Grafana dashboard of a box, made from the metrics, as docs/operate/grafana holds it."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Traces, off unless a collector inside the hospital's network is named: one span a request, no content.
+"""Traces, off unless a collector inside the hospital is named: one span a request, no content.
 
 OpenTelemetry is imported by `start_traces` alone; a box without a collector never loads it.
 """
