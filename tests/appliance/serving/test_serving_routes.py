@@ -1,0 +1,233 @@
+"""The routes of serving over real HTTP, with the box's own client and commands."""
+
+import argparse
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from appliance.client.problem import ProblemError
+from appliance.client.session import Session
+from appliance.commands import adapter, deployment, lease, model
+from appliance.commands.model_serving import act, line_of
+from appliance.contract.serving import AdapterWish, DeploymentWish, Keeping, TargetWish
+from models.card import Bilingual
+from models.planning.reservations import HOST, Reservations
+from tests.appliance.api.box import live_box
+from tests.appliance.serving.test_adapters import write_adapter
+from tests.fakes.stub_engine import serve as serve_stub
+from tests.models.engines.tiny_model import write_tiny_model
+
+ASK = {"model": "notes", "messages": [{"role": "user", "content": "x"}]}
+
+
+class Catalogue:
+    def __init__(self, shelf):
+        self.get = shelf.get
+        self.shelf = shelf
+
+    def models(self):
+        return tuple(self.get(name) for name in sorted(self.shelf.sizes))
+
+
+@pytest.fixture
+async def box(rooms, tmp_path):
+    """A live box that serves from doubles' engines; the engine that answers is the stub."""
+    folder = tmp_path / "live"
+    folder.mkdir()
+    servers, _ = await serve_stub(port=None, uds=rooms.folder / "e", tokens=5)
+    async with live_box(folder) as live:
+        front = live.front
+        front.services = replace(
+            front.services, serving=rooms.serving, catalogue=Catalogue(rooms.shelf)
+        )
+        yield live
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+async def session(box):
+    async with Session.local(box.socket) as made:
+        yield made
+
+
+def deploy(*targets: TargetWish) -> DeploymentWish:
+    return DeploymentWish(targets=targets)
+
+
+async def test_models_are_loaded_kept_and_let_go(rooms, session):
+    assert (await session.serving.load("a")).phase == "ready"
+    kept = Keeping(pinned=True, idle_unload_s=60)
+    assert await session.serving.keep("a", kept) == kept
+    (state,) = await session.serving.states()
+    assert (state.model, state.pinned, state.holds) == ("a", True, {HOST: 30})
+    assert line_of(state).startswith("* a  ready")
+    await session.serving.unload("a")
+    assert await session.serving.states() == ()
+    for call in (
+        session.serving.load("nobody"),
+        session.serving.unload("a"),
+        session.serving.keep("nobody", kept),
+    ):
+        with pytest.raises(ProblemError):
+            await call
+
+
+async def test_a_failed_load_is_told_with_a_way_out(rooms, session):
+    rooms.maker.failing["a"] = Bilingual("显存不足", "it ran out of memory")
+    with pytest.raises(ProblemError) as told:
+        await session.serving.load("a")
+    assert told.value.code == "engine.failed"
+    (state,) = await session.serving.states()
+    assert (state.phase, state.retry_after_s) == ("failed", 15)
+    assert "memory" in state.reason.en
+    assert "(15 s)" in line_of(state)
+
+
+async def test_a_served_name_is_asked_listed_shared_out_and_put_back(rooms, box, session):
+    serving = session.serving
+    made = await serving.deploy("notes", deploy(TargetWish(model="a", weight=100)))
+    assert (made.revision, made.previous) == (1, None)
+    url = f"{box.url}/v1/chat/completions"
+    async with box.http.post(url, json=ASK, headers=box.bearer) as answer:
+        assert answer.status == 200
+    assert box.entries("model:completion:answer")[0].details["model"] == "a"
+    digest = box.entries("model:completion:answer")[0].details["model_digest"]
+    assert digest == rooms.shelf.get("a").manifest.digest
+    async with box.http.get(f"{box.url}/v1/models", headers=box.bearer) as listed:
+        names = [row["id"] for row in (await listed.json())["data"]]
+    assert names == ["a", "b", "huge", "large", "m", "notes"]
+    only_b = box.make_key("chat", models=frozenset({"b"}))
+    async with box.http.get(f"{box.url}/v1/models", headers=only_b) as listed:
+        assert [row["id"] for row in (await listed.json())["data"]] == ["b"]
+    await serving.deploy(
+        "notes", deploy(TargetWish(model="a", weight=90), TargetWish(model="b", weight=10))
+    )
+    assert (await serving.revert("notes")).targets == (TargetWish(model="a", weight=100),)
+    assert (await serving.drain("notes")).drained
+    async with box.http.post(url, json=ASK, headers=box.bearer) as answer:
+        assert (answer.status, answer.headers["retry-after"]) == (503, "30")
+        assert (await answer.json())["code"] == "deployment.drained"
+    await serving.withdraw("notes")
+    assert await serving.deployments() == ()
+
+
+WRONG = (
+    {"targets": []},
+    {"targets": [{"model": "a", "weight": 101}]},
+    {"targets": [{"model": "a", "weight": -1}]},
+    {"targets": [{"model": "nobody"}]},
+    {"targets": [{"model": "a", "adapter": "nobody"}]},
+    {"targets": [{"model": "a", "weight": 50}]},
+    {"targets": [{"model": "a"}], "more": 1},
+)
+
+
+async def test_wishes_that_cannot_be_are_refused(box):
+    url = f"{box.url}/api/v1/deployments/notes"
+    for wish in WRONG:
+        async with box.http.put(url, json=wish, headers=box.bearer) as answer:
+            assert answer.status in {404, 422}, wish
+            assert (await answer.json())["way_out"]
+
+
+async def test_reading_is_not_deciding(box):
+    reader = box.make_key("models:read", "system:read")
+    for method, path in (
+        ("POST", "models/a/load"),
+        ("POST", "models/a/unload"),
+        ("PUT", "models/a/keeping"),
+        ("PUT", "deployments/notes"),
+        ("DELETE", "deployments/notes"),
+        ("POST", "adapters/eye/approve"),
+        ("PUT", "leases/windows/train"),
+    ):
+        asked = box.http.request(method, f"{box.url}/api/v1/{path}", json={}, headers=reader)
+        async with asked as answer:
+            assert answer.status == 403, path
+    for path in ("models/status", "deployments", "adapters", "leases"):
+        async with box.http.get(f"{box.url}/api/v1/{path}", headers=reader) as answer:
+            assert answer.status == 200
+
+
+async def test_adapters_come_from_the_box_itself_only(rooms, box, session, tmp_path):
+    rooms.shelf.folder = tmp_path
+    rooms.office.reserved = Reservations({HOST: 1 << 33, "cores": 4})
+    write_tiny_model(tmp_path / "a.gguf")
+    file = write_adapter(tmp_path / "eye.gguf")
+    wish = AdapterWish(id="eye", base="a", file=str(file))
+    url = f"{box.url}/api/v1/adapters"
+    async with box.http.post(url, json=wish.model_dump(), headers=box.bearer) as answer:
+        assert (await answer.json())["code"] == "access.local-only"
+    serving = session.serving
+    assert (await serving.register_adapter(wish)).state == "registered"
+    for step, name in (("approve", None), ("load", None), ("promote", "notes")):
+        one = await serving.adapter_step("eye", step, name)
+    assert one.state == "promoted"
+    async with box.http.post(
+        f"{box.url}/v1/chat/completions", json=ASK, headers=box.bearer
+    ) as answer:
+        assert answer.status == 200
+    details = box.entries("model:completion:answer")[0].details
+    assert (details["model"], details["adapter_digest"]) == ("a", one.digest)
+    assert (await serving.adapter_step("eye", "revert", "notes")).state == "loaded"
+    await serving.remove_adapter("eye")
+    assert await serving.adapters() == ()
+
+
+async def test_leases_and_hours(rooms, session):
+    await session.serving.load("m")
+    told = await session.serving.leases()
+    assert [(one.holder, one.purpose, one.holds) for one in told.leases] == [
+        ("m", "serve", {HOST: 60})
+    ]
+    assert (told.capacity[HOST], told.free[HOST]) == (100, 40)
+    assert (await session.serving.set_window("train", "22:00-06:00")).windows == {
+        "train": "22:00-06:00"
+    }
+    assert (await session.serving.set_window("train", None)).windows == {}
+    for purpose, hours in (("train", "25:00-1"), ("serve", "22:00-06:00")):
+        with pytest.raises(ProblemError):
+            await session.serving.set_window(purpose, hours)
+
+
+def parsed(module, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    module.add_parser(parser.add_subparsers())
+    return parser.parse_args([module.__name__.rpartition(".")[2], *words])
+
+
+async def test_commands_say_what_was_done(rooms, session, capsys):
+    for words in (("load", "a"), ("pin", "a", "--idle-unload-s", "9"), ("status",), ("unpin", "a")):
+        assert await act(session, parsed(model, *words)) == 0
+    assert await act(session, parsed(model, "unload", "a")) == 0
+    assert (
+        await deployment._apply(session, parsed(deployment, "apply", "notes", "a=90", "b=10")) == 0
+    )
+    assert await deployment._list(session, parsed(deployment, "list")) == 0
+    assert await deployment._step(session, parsed(deployment, "drain", "notes")) == 0
+    assert await deployment._withdraw(session, parsed(deployment, "withdraw", "notes")) == 0
+    assert await lease._window(session, parsed(lease, "window", "train", "22:00-06:00")) == 0
+    assert await lease._list(session, parsed(lease, "list")) == 0
+    assert await adapter._list(session, parsed(adapter, "list")) == 0
+    out = capsys.readouterr().out
+    for words in ("* a  ready", "notes  #1  a=90 b=10", "drained", "train: 22:00-06:00", "free"):
+        assert words in out
+
+
+def test_a_target_is_read_as_it_is_written():
+    assert deployment._target("m+eye=10") == {"model": "m", "adapter": "eye", "weight": 10}
+    assert deployment._target("m") == {"model": "m", "adapter": None, "weight": 100}
+    assert deployment._target("m=²") == {"model": "m", "adapter": None, "weight": "²"}
+
+
+async def test_who_asks_while_it_loads_is_told_how_far_it_is(rooms, box, monkeypatch):
+    monkeypatch.setattr("appliance.serving.service._PATIENCE_S", 0.05)
+    gate = rooms.maker.gates["a"] = asyncio.Event()
+    url = f"{box.url}/v1/chat/completions"
+    async with box.http.post(url, json={**ASK, "model": "a"}, headers=box.bearer) as answer:
+        told = await answer.json()
+    assert (answer.status, told["code"], told["progress"]) == (503, "model.loading", 0.4)
+    assert int(answer.headers["retry-after"]) >= 1
+    gate.set()
