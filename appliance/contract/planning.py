@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from appliance.contract.base import Wire
+from appliance.contract.base import Text, Wire
 
 Count = Annotated[int, Field(ge=1, le=1 << 27)]
 
@@ -105,6 +105,15 @@ class PrecisionView(LayoutView):
     weights_bytes: int
 
 
+class AdviceView(Wire):
+    """How to start an engine for the chosen layout; `declared`: the site brings it."""
+
+    engine: str
+    declared: bool
+    options: tuple[str, ...]
+    note: Text
+
+
 class TrainingBytes(Wire):
     """What one card holds while it trains."""
 
@@ -143,6 +152,7 @@ class PlanView(Wire):
     wish: PlannedLoad
     fits: bool
     chosen: LayoutView
+    advice: AdviceView
     layouts: tuple[LayoutView, ...]
     precisions: tuple[PrecisionView, ...]
     training: tuple[TrainingView, ...]

@@ -24,7 +24,7 @@ def named_subject(name: str) -> Subject:
     if known is None:
         similar = ", ".join(similar_models(name)) or _NONE
         raise ModelNotKnown(model=quoted(name), similar=similar)
-    return Subject(known.id, known.shape)
+    return Subject(known.id, known.shape, pooling=known.purpose != "chat")
 
 
 def stored_subject(name: str, path: Path) -> Subject:

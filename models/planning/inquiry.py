@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from models.planning.advice import Advice, advise
 from models.planning.errors import CountRefused
 from models.planning.fleet import Fleet
 from models.planning.precision import Precision
@@ -52,20 +53,22 @@ class Answer:
     Attributes:
         model: Name of the model.
         serving: How to serve it.
+        advice: How to start an engine for it.
         training: Each way to train it; none where nobody asked.
     """
 
     model: str
     serving: ServingPlan
+    advice: Advice
     training: tuple[TrainingPlan, ...]
 
     def to_json(self) -> dict[str, object]:
         """The wire form."""
-        return plan_json(self.model, self.serving, self.training)
+        return plan_json(self.model, self.serving, self.advice, self.training)
 
     def to_text(self) -> str:
         """For people."""
-        return plan_text(self.model, self.serving, self.training)
+        return plan_text(self.model, self.serving, self.advice, self.training)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,13 @@ class Subject:
         name: Its name.
         shape: Its shape.
         stored: How its file stores weights, where that is settled (GGUF).
+        pooling: Whether it embeds or reranks instead of writing.
     """
 
     name: str
     shape: ModelShape
     stored: Precision | None = None
+    pooling: bool = False
 
 
 def answer(subject: Subject, inquiry: Inquiry) -> Answer:
@@ -104,7 +109,9 @@ def answer(subject: Subject, inquiry: Inquiry) -> Answer:
     training = tuple(
         plan_training(shape, fleet, course) for course in _courses(shape, inquiry) if inquiry.train
     )
-    return Answer(subject.name, plan_serving(question), training)
+    serving = plan_serving(question)
+    advice = advise(shape, serving.chosen, fleet.sheet.vendor, pooling=subject.pooling)
+    return Answer(subject.name, serving, advice, training)
 
 
 def _given(field: str, value: int | None) -> int:

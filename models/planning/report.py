@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from models.planning.advice import Advice
 from models.planning.memory import GIBIBYTE, cache_bytes_per_token, weight_bytes
 from models.planning.serving import Layout, ServingPlan
 from models.planning.training import TrainingPlan
@@ -12,7 +13,7 @@ SCHEMA: Final = 1
 
 
 def plan_json(
-    model: str, plan: ServingPlan, training: Sequence[TrainingPlan] = ()
+    model: str, plan: ServingPlan, advice: Advice, training: Sequence[TrainingPlan] = ()
 ) -> dict[str, object]:
     """The wire form; sizes in bytes, times in seconds, rates a second."""
     asked, chosen = plan.question, plan.chosen
@@ -49,6 +50,12 @@ def plan_json(
         },
         "fits": chosen.fits,
         "chosen": _layout_json(chosen),
+        "advice": {
+            "engine": advice.engine,
+            "declared": advice.declared,
+            "options": list(advice.options),
+            "note": {"zh": advice.note.zh, "en": advice.note.en},
+        },
         "layouts": [_layout_json(layout) for layout in plan.layouts],
         "precisions": [
             {**_layout_json(layout), "weights_bytes": weight_bytes(shape, layout.precision)}
@@ -113,7 +120,9 @@ def _training_json(plan: TrainingPlan) -> dict[str, object]:
     }
 
 
-def plan_text(model: str, plan: ServingPlan, training: Sequence[TrainingPlan] = ()) -> str:
+def plan_text(
+    model: str, plan: ServingPlan, advice: Advice, training: Sequence[TrainingPlan] = ()
+) -> str:
     """The plan for people."""
     asked, chosen = plan.question, plan.chosen
     shape = asked.shape
@@ -128,6 +137,8 @@ def plan_text(model: str, plan: ServingPlan, training: Sequence[TrainingPlan] = 
         ),
         "",
         *_verdict(chosen),
+        f"  引擎 engine            {' '.join((advice.engine, *advice.options))}",
+        f"                         {advice.note.zh} {advice.note.en}",
         "",
         "布局 Layouts",
         *_rows(plan.layouts),

@@ -84,19 +84,20 @@ def test_there_is_advice_for_every_card(sheet) -> None:
 
 def test_advice_for_the_usual_cards() -> None:
     h20 = recommend(known_model("Qwen3-32B"), Fleet.parse("8x H20"))
-    assert (h20.engine, h20.declared, h20.layout.precision.key) == ("vllm", False, "bf16")
+    assert (h20.advice.engine, h20.advice.declared) == ("vllm", False)
+    assert h20.layout.precision.key == "bf16"
     ascend = recommend(known_model("Qwen3-32B"), Fleet.parse("8x Ascend-910B3"))
-    assert (ascend.engine, ascend.declared) == ("vllm-ascend", True)
+    assert (ascend.advice.engine, ascend.advice.declared) == ("vllm-ascend", True)
     tight = recommend(
         known_model("Qwen3-14B"), Fleet.parse("RTX 4090"), context=4096, concurrency=4
     )
     assert tight.layout.fits
     assert tight.layout.precision.quality > 0
-    assert "--quantization" in tight.options
-    assert "评测" in tight.note.zh
+    assert "--quantization" in tight.advice.options
+    assert "评测" in tight.advice.note.zh
     search = recommend(known_model("bge-m3"), Fleet.parse("L20"))
-    assert search.options == ("--runner", "pooling")
+    assert search.advice.options == ("--runner", "pooling")
     old = recommend(known_model("MedGemma-27B"), Fleet.parse("4x Ascend-310P-Duo"), context=2048)
     assert old.layout.precision.key != "bf16"
     experts = recommend(known_model("AntAngelMed"), Fleet.parse("8x H20"))
-    assert "--enable-expert-parallel" in experts.options
+    assert "--enable-expert-parallel" in experts.advice.options
