@@ -12,13 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from appliance.api.dialects.table import DIALECTS
 from appliance.api.door import Door
 from appliance.api.errors import BodyMalformed, FieldRefused, MethodRefused, RouteUnknown
 from appliance.api.front import Front
 from appliance.api.hosts import Hosts
-from appliance.api.dialects.table import DIALECTS
 from appliance.api.hot.line import ShortWay
-from appliance.api.hot.route import HotRoutes
 from appliance.api.openapi import describe
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.api.routes import (
@@ -118,14 +117,11 @@ class BoxApi(FastAPI):
         limit = front.settings.server.max_body_bytes
         self._limit = limit
         self._hosts = Hosts(front.host_names())
-        self._hot = HotRoutes(
-            lambda: front.services, limit, front.clock, front.watch.observed
-        )
-        self._door = Door(super().__call__, self._hot, self._hosts, limit, front.clock)
+        self._door = Door(super().__call__, front.routes, self._hosts, limit, front.clock)
 
     def short_way(self, *, local: bool) -> ShortWay:
         """The way of plain model requests, for a server on TLS or on the local Unix socket."""
-        return ShortWay(self._hot, self._hosts, self._limit, local)
+        return ShortWay(self.state.front.routes, self._hosts, self._limit, local)
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from appliance.api.gateway import InnerGateway
+from appliance.api.hot.route import HotRoutes
 from appliance.api.integrity import Integrity
 from appliance.api.watch import Watch
 from appliance.audit.events import vault_root
@@ -49,6 +50,8 @@ class Front:
         self.integrity = Integrity(clock)
         self.stopping = asyncio.Event()
         self.watch = Watch(settings, layout, lambda: vault.status().state, self.integrity, clock)
+        limit = settings.server.max_body_bytes
+        self.routes = HotRoutes(lambda: self.services, limit, clock, self.watch.observed)
         self._attending: asyncio.Task[None] | None = None
         self._moving = asyncio.Lock()
 
@@ -111,7 +114,7 @@ class Front:
             await asyncio.to_thread(self.vault.lock)
             raise
         await services.start()
-        services.batches.open(InnerGateway(services, self.clock))
+        services.batches.open(InnerGateway(self.routes))
         self.services = services
         await self.watch.opened(services)
         self._attending = asyncio.create_task(self._attend(services), name="attend")

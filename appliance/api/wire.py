@@ -154,9 +154,9 @@ class BoxProtocol(HttpToolsProtocol):
             self._forget_head()
         self._line = line
         task = line.start(self.loop, self.server_state.default_headers)
-        self.tasks.add(task)
+        self.tasks.add(task)  # type: ignore[arg-type]  # it is waited for, not asked
 
-    def _over(self, line: Line, task: asyncio.Task[None], rest: bytes) -> None:
+    def _over(self, line: Line, task: asyncio.Task[object], rest: bytes) -> None:
         """A request that went the short way is answered; go on with what came after it."""
         self.tasks.discard(task)
         self.server_state.total_requests += 1

@@ -32,12 +32,25 @@ class Models(Protocol):
         ...
 
 
+class Certificates(Protocol):
+    """The part of signing in that the hot path needs."""
+
+    def grant_of_certificate(self, peer: bytes) -> Grant | None:
+        """What a verified client certificate may do, by its SHA-256; None when nothing."""
+        ...
+
+
 class HotServices(Protocol):
     """What the hot path works with while the vault is open."""
 
     @property
     def access(self) -> Gate:
         """Who calls and what they may do."""
+        ...
+
+    @property
+    def signin(self) -> Certificates:
+        """Whose certificates are known."""
         ...
 
     @property
@@ -56,18 +69,22 @@ class HotServices(Protocol):
         ...
 
 
-def who(access: Gate, caller: Caller, limit: int) -> Grant:
+def who(services: HotServices, caller: Caller, limit: int) -> Grant:
     """Who calls, by key, session, certificate or the local socket.
 
     Raises:
         AccessRefused, and what is wrong with the head.
     """
-    authorization = caller.authorization(limit)
-    if authorization is not None:
-        return access.authenticate(authorization)
-    if caller.local:
+    if caller.known is not None:
+        return caller.known
+    access, authorization = services.access, caller.authorization(limit)
+    if authorization is None and caller.local:
         return access.local_grant()
-    return access.authenticate(None)
+    if authorization is None and caller.peer is not None:
+        grant = services.signin.grant_of_certificate(caller.peer)
+        if grant is not None:
+            return grant
+    return access.authenticate(authorization)
 
 
 class Question:

@@ -9,7 +9,7 @@ from appliance.access.errors import AccessRefused
 from appliance.api.errors import BodyTooLarge, BodyTooSlow, EncodingRefused
 
 BODY_SECONDS: Final = 30
-LONGEST_KEY: Final = 512
+_LONGEST_KEY: Final = 512
 
 
 def read_head(scope: Scope, limit: int) -> str | None:
@@ -21,16 +21,37 @@ def read_head(scope: Scope, limit: int) -> str | None:
         AccessRefused: two Authorization headers, or one far longer than any key.
     """
     authorization: bytes | None = None
+    api_key: bytes | None = None
     for name, value in scope["headers"]:
         if name == b"authorization":
-            if authorization is not None or len(value) > LONGEST_KEY:
+            if authorization is not None:
                 raise AccessRefused
             authorization = value
+        elif name == b"x-api-key":
+            if api_key is not None:
+                raise AccessRefused
+            api_key = value
         elif name == b"content-encoding" and value.strip().lower() != b"identity":
             raise EncodingRefused
         elif name == b"content-length" and int(value) > limit:
             raise BodyTooLarge(limit=limit)
-    return None if authorization is None else authorization.decode("latin-1")
+    return authorization_of(authorization, api_key)
+
+
+def authorization_of(authorization: bytes | None, api_key: bytes | None) -> str | None:
+    """The Authorization header, or the one that Anthropic's clients send in its place.
+
+    Raises:
+        AccessRefused: it is far longer than any key.
+    """
+    value = authorization
+    if value is None:
+        if api_key is None:
+            return None
+        value = b"Bearer " + api_key
+    if len(value) > _LONGEST_KEY:
+        raise AccessRefused
+    return value.decode("latin-1")
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

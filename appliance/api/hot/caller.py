@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from appliance.access.grants import Grant
 from appliance.api.hot.body import read_body, read_head
 from appliance.api.hot.departure import Departure, Departures
 
@@ -14,17 +15,19 @@ Message: Final = "http.response.body"
 
 
 class Caller(Protocol):
-    """One request and the way back. `gone` says that its task was cancelled for a client that left."""
+    """One request and the way back.
 
-    @property
-    def path(self) -> str:
-        """The path that was asked for."""
-        ...
+    Attributes:
+        path: The path that was asked for.
+        local: Whether it came over the local Unix socket.
+        peer: SHA-256 of the certificate that the client showed and TLS verified, or None.
+        known: Who calls, where the box itself does it for somebody; else None.
+    """
 
-    @property
-    def local(self) -> bool:
-        """Whether it came over the local Unix socket."""
-        ...
+    path: str
+    local: bool
+    peer: bytes | None
+    known: Grant | None
 
     @property
     def gone(self) -> bool:
@@ -68,18 +71,11 @@ class AsgiCaller(Caller):
         self._receive = receive
         self._send = send
         self._departures = departures
+        self.path = scope["path"]
+        self.local = bool(scope.get("wardbox.local"))
+        self.peer = scope.get("wardbox.peer")
+        self.known: Grant | None = None
         self._departure: Departure | None = None
-
-    @property
-    @override
-    def path(self) -> str:
-        path: str = self._scope["path"]
-        return path
-
-    @property
-    @override
-    def local(self) -> bool:
-        return bool(self._scope.get("wardbox.local"))
 
     @property
     @override

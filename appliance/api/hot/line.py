@@ -13,11 +13,11 @@ from typing import Final
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from appliance.access.errors import AccessRefused
+from appliance.access.grants import Grant  # noqa: TC001  # annotates an attribute
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.errors import BodyTooSlow
 from appliance.api.hosts import Hosts
-from appliance.api.hot.body import BODY_SECONDS, LONGEST_KEY
+from appliance.api.hot.body import BODY_SECONDS, authorization_of
 from appliance.api.hot.caller import Caller, Headers
 from appliance.api.hot.head import Head, read_plain_head
 from appliance.api.hot.route import HotRoutes
@@ -50,7 +50,7 @@ class ShortWay:
         return head if self.local or self.hosts.knows(head.host) else None
 
 
-Over = Callable[["Line", asyncio.Task[None], bytes], None]
+Over = Callable[["Line", asyncio.Task[object], bytes], None]
 
 
 class Line(Caller):
@@ -67,7 +67,7 @@ class Line(Caller):
 
     __slots__ = (
         "_data", "_dates", "_drained", "_gone", "_head", "_over", "_paused", "_task", "_transport",
-        "_waiter", "_way", "keep_alive", "peer",
+        "_waiter", "_way", "keep_alive", "known", "local", "path", "peer",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +80,10 @@ class Line(Caller):
         over: Over,
     ) -> None:
         self.keep_alive = head.keep_alive
+        self.path = head.path
+        self.local = way.local
         self.peer = peer
+        self.known: Grant | None = None
         self._way = way
         self._head = head
         self._data = data
@@ -91,11 +94,11 @@ class Line(Caller):
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[object] | None = None
 
     # What the connection reports
 
-    def start(self, loop: asyncio.AbstractEventLoop, dates: Headers) -> asyncio.Task[None]:
+    def start(self, loop: asyncio.AbstractEventLoop, dates: Headers) -> asyncio.Task[object]:
         """Begin to answer; `dates` are the headers that every answer of the server carries."""
         self._dates = dates
         self._task = loop.create_task(self._way.routes.serve(self))
@@ -129,16 +132,6 @@ class Line(Caller):
 
     @property
     @override
-    def path(self) -> str:
-        return self._head.path
-
-    @property
-    @override
-    def local(self) -> bool:
-        return self._way.local
-
-    @property
-    @override
     def gone(self) -> bool:
         return self._gone
 
@@ -150,12 +143,7 @@ class Line(Caller):
 
     @override
     def authorization(self, limit: int) -> str | None:
-        value = self._head.authorization
-        if value is None:
-            return None
-        if len(value) > LONGEST_KEY:
-            raise AccessRefused
-        return value.decode("latin-1")
+        return authorization_of(self._head.authorization, self._head.api_key)
 
     @override
     async def body(self, limit: int) -> bytes:

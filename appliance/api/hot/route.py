@@ -56,8 +56,12 @@ class HotRoutes:
         """Answer one request of an ASGI server."""
         await self.serve(AsgiCaller(scope, receive, send, self._departures))
 
-    async def serve(self, caller: Caller) -> None:
-        """Answer one request; every refusal and fault leaves as a problem."""
+    async def serve(self, caller: Caller) -> Turn | None:
+        """Answer one request; every refusal and fault leaves as a problem.
+
+        Returns:
+            What is on record of it; None when it passed no gate.
+        """
         begun = time.perf_counter()
         job = _Job(caller, DIALECTS[caller.path], request_id(self._clock))
         try:
@@ -72,12 +76,13 @@ class HotRoutes:
         finally:
             self._count(job, begun)
             caller.leave()
+        return job.turn
 
     async def _answer(self, services: HotServices | None, job: "_Job") -> None:
         if services is None:
             raise VaultLocked
         caller, access = job.caller, services.access
-        grant = who(access, caller, self._limit)
+        grant = who(services, caller, self._limit)
         access.require(grant, SCOPE)
         body = await caller.body(self._limit)
         question = await put(services, grant, job.dialect, body)
