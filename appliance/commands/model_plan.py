@@ -36,7 +36,9 @@ def add_plan(what: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         help="已知模型名、含 config.json 的文件夹、GGUF 文件或货架标识 "
         "a known name, a folder with config.json, a GGUF file or a shelf id",
     )
-    plan.add_argument("--gpus", default="", help='例如 for example "8x H20-96G"')
+    plan.add_argument(
+        "--gpus", default="", help='例如 for example "8x H20-96G"; here 表示本机 this machine'
+    )
     for name, text in _NUMBERS:
         plan.add_argument(f"--{name}", type=int, metavar="N", help=text)
     plan.add_argument("--precision", help="bf16, fp8, int8, int4, q8_0, q4_k_m")
@@ -82,7 +84,13 @@ def _plan_here(args: argparse.Namespace) -> int:
 
 def _asked(args: argparse.Namespace) -> dict[str, Any]:
     names = ("gpus", "precision", "train", *(name for name, _ in _NUMBERS))
-    return {name: getattr(args, name) for name in names}
+    asked = {name: getattr(args, name) for name in names}
+    fleet = import_module("models.planning.fleet")
+    if asked["gpus"].strip().lower() == fleet.HERE:
+        detect = import_module("models.hardware.detect").detect_hardware
+        tool = import_module("models.engines.process").run_tool
+        asked["gpus"] = fleet.Fleet.here(detect(runner=tool)).text
+    return asked
 
 
 def _ask_the_box(args: argparse.Namespace, refusal: "ModelsError") -> int:

@@ -1,15 +1,20 @@
 """The cards that are planned with: "8x H20-96G" as a data sheet and a number."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final, Self
 
+from models.errors import NoAccelerator
 from models.formats.refusals import quoted
-from models.hardware.datasheets import SHEETS, sheet_named
+from models.hardware.datasheets import SHEETS, sheet_named, sheet_of_product
+from models.hardware.facts import Hardware
 from models.hardware.sheet import CardSheet
 from models.planning.errors import CardNotKnown, CountRefused
 
 MOST_CARDS: Final = 64
+HERE: Final = "here"
+"""Written for the cards of this machine."""
 _WRITTEN: Final = re.compile(r"\s*(?:(-?\d{1,9})\s*[x×*]\s*)?(\S.{0,63}?)\s*", re.IGNORECASE)
 
 
@@ -44,6 +49,27 @@ class Fleet:
         if not 1 <= count <= MOST_CARDS:
             raise CountRefused(field="--gpus", value=count, least=1, most=MOST_CARDS)
         return cls(sheet, count)
+
+    @classmethod
+    def here(cls, hardware: Hardware) -> Self:
+        """The cards of this machine: of its commonest known product, all there are.
+
+        Raises:
+            NoAccelerator: There is none, or none whose data sheet is known.
+        """
+        found = Counter(
+            sheet.key
+            for card in hardware.accelerators
+            if (sheet := sheet_of_product(card.name)) is not None
+        )
+        if not found:
+            names = [card.name for card in hardware.accelerators]
+            names += [f"{one.vendor}: {one.reason}" for one in hardware.unreadable]
+            told = "; ".join(names)
+            raise NoAccelerator(reason_zh=told or "未检测到", reason_en=told or "none was found")
+        key, devices = found.most_common(1)[0]
+        sheet = next(sheet for sheet in SHEETS if sheet.key == key)
+        return cls(sheet, min(MOST_CARDS, max(1, devices // sheet.chips)))
 
     @property
     def text(self) -> str:

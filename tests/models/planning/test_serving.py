@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import ModelsError
+from models.errors import ModelsError, NoAccelerator
 from models.hardware.datasheets import SHEETS, sheet_named, sheet_of_product
+from models.hardware.facts import Accelerator, CpuFacts, Hardware, HostMemory
 from models.known.catalogue import KNOWN, known_model
 from models.known.subject import named_subject
 from models.planning.errors import (
@@ -212,3 +213,18 @@ def test_every_sheet_can_be_asked_for_and_says_where_it_is_from() -> None:
         assert sheet.source
         assert set(sheet.uncertain) <= fields
         assert sheet.measured_gb_s <= sheet.bandwidth_gb_s
+
+
+def test_the_cards_of_this_machine() -> None:
+    def machine(*names: str) -> Hardware:
+        cards = tuple(Accelerator("x", n, name, GIB, GIB) for n, name in enumerate(names))
+        return Hardware(CpuFacts("c", 1, 1, frozenset(), 1, 0.0), HostMemory(0, 0), cards)
+
+    eight = machine("NVIDIA H20", *["NVIDIA H20"] * 7, "Mystery 9000")
+    assert Fleet.here(eight).text == "8x H20-96G"
+    # A package of two chips is one card.
+    assert Fleet.here(machine(*["Ascend910"] * 16)).text == "8x Ascend-910C"
+    with pytest.raises(NoAccelerator, match="Mystery"):
+        Fleet.here(machine("Mystery 9000"))
+    with pytest.raises(NoAccelerator):
+        Fleet.here(machine())
