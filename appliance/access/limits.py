@@ -54,8 +54,8 @@ class Limit(Protocol):
         """Whole seconds until one more would fit, at least 1."""
         ...
 
-    def reset_s(self, now: float) -> float:
-        """Seconds until everything is there again."""
+    def reset_s(self, now: float, used: int) -> float:
+        """Seconds until everything is there again, when `used` is not taken out yet."""
         ...
 
     def until(self) -> float:
@@ -89,9 +89,9 @@ class Minute:
         """Whole seconds until one more would fit, at least 1."""
         return max(1, ceil((1.0 - self._level) / self._rate - (now - self._at)))
 
-    def reset_s(self, now: float) -> float:
+    def reset_s(self, now: float, used: int) -> float:
         """Seconds until the bucket is full."""
-        return max(0.0, (self.most - self._level) / self._rate - (now - self._at))
+        return max(0.0, (self.most - self._level + used) / self._rate - (now - self._at))
 
     def until(self) -> float:
         """Never: it flows back evenly."""
@@ -162,7 +162,7 @@ class Window:
         """Whole seconds until the next window."""
         return max(1, ceil(self._end - now))
 
-    def reset_s(self, now: float) -> float:
+    def reset_s(self, now: float, used: int) -> float:  # noqa: ARG002  # it starts anew anyway
         """Seconds until the next window."""
         return max(0.0, self._end - now)
 

@@ -123,6 +123,8 @@ class Quota:
             if told is None or not self._from <= now < self._until:
                 told = self._tell(now)
             used = self._used
+            if not told:
+                return ()
             if len(told) == 1:
                 one = told[0]
                 left = one.left - used[one.kind]
@@ -261,7 +263,7 @@ class Quota:
                         (most, b"%d" % tightest.most),
                         remaining,
                         int(tightest.left()),
-                        (reset, _duration(tightest.reset_s(now))),
+                        (reset, _duration(tightest.reset_s(now, self._used[kind]))),
                     )
                 )
         self._told = tuple(told)
