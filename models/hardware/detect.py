@@ -1,6 +1,9 @@
-"""Looks at the machine once and returns frozen facts; nothing missing is ever an error."""
+"""Looks at the machine and returns frozen facts; nothing missing is ever an error."""
 
+from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
+from typing import Final
 
 from models.hardware.facts import Accelerator, Hardware, Unreadable
 from models.hardware.host import read_cpu, read_memory
@@ -29,6 +32,41 @@ def detect_hardware(root: Path = Path("/"), runner: ToolRunner | None = None) ->
         for vendor in VENDORS:
             _collect(vendor.read(runner), cards, unreadable)
     return Hardware(read_cpu(root), read_memory(root), tuple(cards), tuple(unreadable))
+
+
+_FRESH_S: Final = 5.0
+
+
+class HardwareWatch:
+    """Looks again when the last look is older than some seconds; safe to ask from any thread.
+
+    Several screens and the metrics ask at once, and a vendor's tool takes a second to answer.
+
+    Args:
+        runner: Runs a vendor's tool.
+        clock: Seconds that never go back.
+        look: Looks at the machine.
+    """
+
+    def __init__(
+        self,
+        runner: ToolRunner,
+        clock: Callable[[], float],
+        look: Callable[[Path, ToolRunner], Hardware] = detect_hardware,
+    ) -> None:
+        self._runner = runner
+        self._clock = clock
+        self._look = look
+        self._lock = Lock()
+        self._seen: tuple[float, Hardware] | None = None
+
+    def __call__(self) -> Hardware:
+        """The facts, at most five seconds old."""
+        with self._lock:
+            if self._seen is None or self._clock() - self._seen[0] >= _FRESH_S:
+                found = self._look(Path("/"), self._runner)
+                self._seen = (self._clock(), found)
+            return self._seen[1]
 
 
 def _collect(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from models.capacity import Wish, fits
 from models.errors import DoesNotFit
 from models.formats.summary import ModelSummary
+from models.hardware.detect import HardwareWatch
 from models.hardware.facts import CpuFacts, Hardware, HostMemory, Unreadable
 from models.hardware.host import read_cpu
 from models.hardware.tools import OutputUnknown
@@ -220,3 +221,20 @@ def test_numa_nodes_and_features(tmp_path: Path) -> None:
     assert cpu.nodes[1].memory_bytes == 1 << 30
     assert cpu.nodes[1].memory_free_bytes == 1 << 29
     assert cpu.features == ("aes", "avx2", "fma", "f16c", "avx512", "vnni", "bf16", "amx")
+
+
+def test_the_watch_looks_once_in_five_seconds() -> None:
+    looks = []
+    now = [100.0]
+    facts = Hardware(CpuFacts("x", 1, 1, frozenset(), 1, 0.0), HostMemory(0, 0))
+
+    def look(root, runner):
+        looks.append((root, runner))
+        return facts
+
+    watch = HardwareWatch(str, lambda: now[0], look)
+    assert watch() is watch() is facts
+    assert len(looks) == 1
+    now[0] += 5.0
+    watch()
+    assert looks == [(Path("/"), str)] * 2
