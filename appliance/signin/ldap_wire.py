@@ -1,4 +1,4 @@
-"""One conversation with a directory server: TLS checked by Python itself, binds, searches, no referrals."""
+"""One conversation with a directory server: TLS checked by Python itself, binds, and searches."""
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence

@@ -122,12 +122,13 @@ class Provider:
         async with self._fetching:
             held, at = self._keys or ({}, float("-inf"))
             age = self._clock() - at
-            if (kid not in held and age > _AGAIN_S) or age > _FRESH_S:
+            if (_named(held, kid) is None and age > _AGAIN_S) or age > _FRESH_S:
                 held = keys_of(await self._json("GET", (await self.endpoints()).keys))
                 self._keys = (held, self._clock())
-        if kid not in held:
+        key = _named(held, kid)
+        if key is None:
             raise TokenRefused(reason="kid")
-        return held[kid]
+        return key
 
     async def redeem(self, code: str, verifier: str) -> str:
         """Exchange an authorization code for an ID token (RFC 6749, RFC 7636).
@@ -216,6 +217,13 @@ class Provider:
             raise _wrong("缺少 client_id 或 callback", "client_id or callback is missing")
         if "openid" not in settings.scopes:
             raise _wrong("scopes 缺少 openid", "scopes lack openid")
+
+
+def _named(held: Mapping[str, SigningKey], kid: str) -> SigningKey | None:
+    # Core 1.0, section 10.1: a provider with one key need not name it.
+    if not kid and len(held) == 1:
+        return next(iter(held.values()))
+    return held.get(kid)
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

@@ -1,0 +1,148 @@
+"""Directory people in the box: sessions, lockout, and the end of those whom the directory forgets."""
+
+import pytest
+
+from appliance.access.errors import AccessRefused, LockedOut, UserExists
+from appliance.settings.signin import LdapSettings
+from appliance.signin.directory import DirectorySignIn
+from appliance.signin.errors import DirectoryUnreachable, NameTaken, NoRole, SignInOff
+from appliance.signin.outside import open_directory
+from appliance.signin.store import SignInStore
+from tests.appliance.signin.slapd import (
+    BASE,
+    GROUPS,
+    PEOPLE,
+    READER,
+    READER_PASSWORD,
+    ROLES,
+    person,
+)
+
+
+@pytest.fixture
+def desk(directory, access, db, audit, clock):
+    def made(**more):
+        settings = LdapSettings.model_validate(
+            {
+                "servers": [directory.tls],
+                "flavour": "openldap",
+                "base": BASE,
+                "bind_dn": READER,
+                "roles": ROLES,
+                "grace_s": 600,
+                **more,
+            }
+        )
+        store = SignInStore(db)
+        if store.secret("ldap") is None:
+            store.set_secret("ldap", READER_PASSWORD, clock())
+
+        def opened():
+            return open_directory(settings, directory.ca_file, lambda: store.secret("ldap"), clock)
+
+        return DirectorySignIn(settings, opened, access, store, audit, clock)
+
+    return made
+
+
+def alive(access, session):
+    try:
+        access.authenticate(f"Bearer {session.token}")
+    except AccessRefused:
+        return False
+    return True
+
+
+def test_a_person_signs_in_and_stays_while_the_directory_knows_them(desk, access, audit):
+    one = desk()
+    session = one.sign_in("Li.Wei", "li's password")
+    assert access.authenticate(f"Bearer {session.token}").actor == "user:li.wei"
+    assert one.check() == 0
+    assert alive(access, session)
+    assert "access:session:open" in audit.tags()
+
+
+def test_a_wrong_password_is_on_record_and_locks_after_a_while(desk, access, audit, clock):
+    one = desk()
+    for name in ("li.wei", "LI.WEI", "li.wei", "Li.Wei", "li.wei"):
+        with pytest.raises(AccessRefused):
+            one.sign_in(name, "wrong")
+    assert audit.tags().count("access:session:refuse") == 5
+    with pytest.raises(LockedOut):
+        one.sign_in("li.wei", "li's password")
+    clock.now += 3600
+    assert alive(access, one.sign_in("li.wei", "li's password"))
+
+
+def test_a_person_who_vanishes_or_loses_their_role_loses_their_sessions(desk, directory, access):
+    one = desk()
+    directory.add(person("sun.li", "sun's password"))
+    directory.modify(f"cn=it,{GROUPS}", member=[f"uid=sun.li,{PEOPLE}", f"uid=wang.fang,{PEOPLE}"])
+    stays, goes = one.sign_in("li.wei", "li's password"), one.sign_in("sun.li", "sun's password")
+    assert one.check() == 0
+    directory.delete(f"uid=sun.li,{PEOPLE}")
+    assert one.check() == 1
+    assert (alive(access, stays), alive(access, goes)) == (True, False)
+    assert one.check() == 0
+    again = one.sign_in("wang.fang", "wang's password")
+    directory.modify(f"cn=it,{GROUPS}", member=[f"uid=li.wei,{PEOPLE}"])
+    # Li became an administrator meanwhile: both sign in again, to what they are now.
+    assert one.check() == 2
+    assert (alive(access, stays), alive(access, again)) == (False, False)
+    with pytest.raises(NoRole):
+        one.sign_in("wang.fang", "wang's password")
+    directory.modify(f"cn=it,{GROUPS}", member=[f"uid=wang.fang,{PEOPLE}"])
+
+
+def test_a_name_given_to_somebody_new_does_not_become_the_old_one(desk, directory):
+    one = desk()
+    directory.add(person("he.xin", "he's password"))
+    directory.modify(f"cn=it,{GROUPS}", member=[f"uid=he.xin,{PEOPLE}"])
+    one.sign_in("he.xin", "he's password")
+    directory.delete(f"uid=he.xin,{PEOPLE}")
+    directory.add(person("he.xin", "another password"))
+    with pytest.raises(NameTaken):
+        one.sign_in("he.xin", "another password")
+    directory.modify(f"cn=it,{GROUPS}", member=[f"uid=wang.fang,{PEOPLE}"])
+
+
+def test_a_local_account_of_the_same_name_stays_local(desk, access):
+    access.create_user("admin", "a local password", "administrator")
+    with pytest.raises(UserExists):
+        desk().sign_in("admin", "directory's admin")
+    local = access.sign_in("admin", "a local password")
+    assert alive(access, local)
+
+
+def test_a_directory_out_of_reach_is_forgiven_for_a_while_and_locks_nobody(
+    desk, directory, access, clock
+):
+    one = desk()
+    session = one.sign_in("li.wei", "li's password")
+    directory.stop()
+    try:
+        for _ in range(7):
+            with pytest.raises(DirectoryUnreachable):
+                one.sign_in("li.wei", "li's password")
+        assert one.check() == 0
+        assert alive(access, session)
+        clock.now += 601
+        assert one.check() == 1
+        assert not alive(access, session)
+    finally:
+        directory.start()
+    assert alive(access, one.sign_in("li.wei", "li's password"))
+
+
+def test_people_who_bind_as_themselves_have_short_sessions(desk, access, clock):
+    one = desk(bind_dn="", bind_as=f"uid={{name}},{PEOPLE}", session_s=300)
+    session = one.sign_in("li.wei", "li's password")
+    assert one.check() == 0
+    clock.now += 301
+    assert not alive(access, session)
+
+
+def test_without_servers_it_is_off(desk):
+    with pytest.raises(SignInOff):
+        desk(servers=[]).sign_in("li.wei", "li's password")
+    assert desk(servers=[]).check() == 0
