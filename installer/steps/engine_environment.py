@@ -16,7 +16,7 @@ _TOLD = ("Collecting ", "Downloading ", "Installing ")
 
 def flavours(pins: Path = PINS) -> tuple[str, ...]:
     """The engines that can be installed: one file of exact versions each."""
-    return tuple(sorted(path.stem for path in pins.glob("*.txt")))
+    return tuple(sorted(path.stem for path in pins.glob("vllm*.txt")))
 
 
 @dataclass(frozen=True, slots=True)

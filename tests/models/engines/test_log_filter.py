@@ -35,7 +35,9 @@ async def test_the_most_talkative_real_engine_leaves_no_word_of_a_prompt(
     llama_server: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     place = Placement(threads=1, slots=2, context=256)
-    spec = EngineSpec("tiny", tiny_model, Address(uds=tmp_path / "e.sock"), "k1", tmp_path / "r", place)
+    spec = EngineSpec(
+        "tiny", tiny_model, Address(uds=tmp_path / "e.sock"), "k1", tmp_path / "r", place
+    )
     seen: list[str] = []
     engine = EngineSupervisor(Verbose(llama_server), spec, limits=Limits(health_s=600))
     address = await engine.ensure_ready(60)
@@ -49,6 +51,8 @@ async def test_the_most_talkative_real_engine_leaves_no_word_of_a_prompt(
             "/v1/chat/completions",
             {"messages": [{"role": "user", "content": MARK}], "max_tokens": 2},
         ),
+        ("/v1/responses", {"input": MARK, "max_output_tokens": 2}),
+        ("/v1/messages", {"messages": [{"role": "user", "content": MARK}], "max_tokens": 2}),
         ("/v1/chat/completions", {"messages": MARK}),
     ):
         request = ProbeRequest("POST", path, {"model": "tiny", **body}, "")
