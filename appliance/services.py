@@ -54,7 +54,7 @@ from appliance.updates.migrations import MIGRATIONS as UPDATES
 from appliance.updates.service import Places, UpdateService
 from appliance.vault.opened import Opened
 from models.engines.process import ProcessKeeper, run_tool
-from models.hardware.detect import detect_hardware
+from models.hardware.detect import HardwareWatch
 from models.hardware.facts import Hardware
 from models.registry.shelf import Shelf
 
@@ -176,17 +176,15 @@ async def build(
         rules = AccessRules.of(settings.access)
         access = await asyncio.to_thread(AccessService, db, log, time.time, rules=rules)
         undo.push_async_callback(asyncio.to_thread, access.close)
-        hardware = await asyncio.to_thread(look_at_hardware)
+        watch = HardwareWatch(run_tool, time.monotonic)
+        hardware = await asyncio.to_thread(watch)
         # Sockets and keys of engines that died with the last run.
         await asyncio.to_thread(shutil.rmtree, layout.run / "engines", ignore_errors=True)
-        services = _assemble(settings, layout, opened, clock, _Ground(db, log, access, hardware))
+        services = _assemble(
+            settings, layout, opened, clock, _Ground(db, log, access, hardware, watch)
+        )
         undo.pop_all()
         return services
-
-
-def look_at_hardware() -> Hardware:
-    """What the machine has now: NVIDIA through its library, other makers through their tools."""
-    return detect_hardware(runner=run_tool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +193,7 @@ class _Ground:
     log: AuditLog
     access: AccessService
     hardware: Hardware
+    watch: HardwareWatch
 
 
 def _open_log(settings: Settings, layout: StateLayout, opened: Opened) -> AuditLog:
@@ -266,7 +265,7 @@ def _assemble(
         batches=desk.batches(jobs),
         responses=desk.responses,
         schedules=Schedules(),
-        hardware=look_at_hardware,
+        hardware=ground.watch,
     )
 
 
