@@ -79,10 +79,17 @@ class EngineWatch:
         state, before = str(status.state), known.state
         # A fall is seen as a failed engine, or, between two looks, by its restart alone.
         fell = state == _FAILED != before or (added > 0 and before != _FAILED)
-        if fell and status.reason is not None and _MEMORY in status.reason.en:
+        if fell and _lacked_memory(status):
             known.memory_deaths += 1
         known.state = state
         return state != before or added > 0
+
+
+def _lacked_memory(status: EngineStatus) -> bool:
+    """Whether it ended for lack of memory, of the machine's or of a card's."""
+    if status.failure is not None:
+        return status.failure.code.endswith(_MEMORY)
+    return status.reason is not None and _MEMORY in status.reason.en
 
 
 def _told(status: EngineStatus) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from appliance.api.engine_watch import RECENT_S, EngineWatch
 from appliance.serving.service import ServedEngine
 from models.card import Bilingual
+from models.engines.explain import Failure
 from models.engines.lifecycle_table import EngineStatus, State
 
 READY = EngineStatus(
@@ -63,6 +64,17 @@ def test_a_death_for_lack_of_memory_is_counted_once() -> None:
     seen(watch, replace(READY, restarts=2, reason=MEMORY))  # fell between two looks
     (facts,) = watch.facts(one(READY))
     assert facts.memory_deaths == 2
+
+
+def test_the_code_of_a_failure_decides_where_there_is_one() -> None:
+    watch = EngineWatch(lambda: 0.0)
+    said = Bilingual("x", "it mentions memory")
+    for number, code in enumerate(("device-memory", "host-memory", "bad-argument")):
+        failure = Failure("x", "it mentions memory", code, said)
+        seen(watch, READY)
+        seen(watch, replace(READY, state=State.FAILED, reason=said, failure=failure))
+        (facts,) = watch.facts(one(READY))
+        assert facts.memory_deaths == min(number + 1, 2)
 
 
 def test_a_thousand_names_take_no_more_than_their_share() -> None:
