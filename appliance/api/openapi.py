@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from appliance.api.dialects.dialect import Dialect
+from appliance.api.dialects.examples import EXAMPLES
 from appliance.api.dialects.table import DIALECTS
 from appliance.contract.problem import PROBLEM_TYPE, Problem
 
@@ -37,10 +38,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _hot_operation(dialect: Dialect, wish: dict[str, Any]) -> dict[str, Any]:
+    body = {"schema": wish, "example": EXAMPLES[dialect.path]}
     return {
         "tags": [dialect.speech],
         "summary": dialect.summary,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": wish}}},
+        "requestBody": {"required": True, "content": {"application/json": body}},
         "responses": {
             "200": {
                 "description": "The answer; `X-WardBox-Receipt` names its receipt.",
