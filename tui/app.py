@@ -1,4 +1,4 @@
-"""The console: one line to a box, five screens, and a heartbeat that knows when the box is gone."""
+"""The console: one line to a box, seven screens, and a heartbeat that knows when the box is gone."""
 
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -16,7 +16,9 @@ from tui.screens.boxscreen import UNREADABLE, BoxScreen, Work, patient
 from tui.screens.door import DoorScreen
 from tui.screens.draft import DraftScreen
 from tui.screens.jobs import JobsScreen
+from tui.screens.keys import KeysScreen
 from tui.screens.overview import OverviewScreen
+from tui.screens.serving import ServingScreen
 from tui.theme import DAY, NIGHT
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ SCREENS: dict[str, type[BoxScreen]] = {
     "draft": DraftScreen,
     "jobs": JobsScreen,
     "audit": AuditScreen,
+    "serving": ServingScreen,
+    "keys": KeysScreen,
     "door": DoorScreen,
 }
 
@@ -52,6 +56,8 @@ class ConsoleApp(App[None]):
         Binding("f3,3", "go('jobs')", "任务", key_display="F3"),
         Binding("f4,4", "go('audit')", "审计", key_display="F4"),
         Binding("f5,5", "go('door')", "门禁", key_display="F5"),
+        Binding("f9,6", "go('serving')", "服务", key_display="F9"),
+        Binding("f10,7", "go('keys')", "密钥", key_display="F10"),
         Binding("question_mark", "guide", "帮助", key_display="?"),
         Binding("q", "quit", "退出", key_display="q"),
         Binding("ctrl+r", "retry", "重试 retry", show=False, priority=True),

@@ -81,6 +81,21 @@ JOB = {
     "cancelled": Sign("■", "已取消", "cancelled", QUIET),
     "interrupted": Sign("‖", "中断", "interrupted", WARN),
 }
+MODEL = {
+    "shelf": Sign("–", "在架", "on shelf", QUIET),
+    "waiting": Sign("…", "等待资源", "waiting", QUIET),
+    "checking": Sign("◔", "校验中", "checking", WARN),
+    "loading": Sign("◔", "加载中", "loading", WARN),
+    "ready": Sign("✔", "就绪", "ready", GOOD),
+    "draining": Sign("◑", "收尾中", "draining", WARN),
+    "failed": Sign("✖", "失败", "failed", BAD),
+}
+KEY = {
+    "active": Sign("✔", "有效", "active", GOOD),
+    "expired": Sign("■", "已过期", "expired", QUIET),
+    "revoked": Sign("✖", "已吊销", "revoked", BAD),
+    "suspended": Sign("‖", "已停用", "suspended", WARN),
+}
 INTEGRITY = {
     "ok": Sign("✔", "完整", "intact", GOOD),
     "broken": Sign("✖", "已损坏", "broken", BAD),

@@ -42,6 +42,11 @@ class Serving:
         """Decide how a model is kept."""
         return await self._wire.view(Keeping, "PUT", f"{_model(model)}/keeping", keeping)
 
+    async def metrics(self) -> str:
+        """The counters of the box in the text form of Prometheus."""
+        pieces = [piece async for piece in self._wire.pieces("/metrics", {})]
+        return b"".join(pieces).decode("utf-8", "replace")
+
     # Served names
 
     async def deployments(self) -> tuple[DeploymentView, ...]:

@@ -42,6 +42,7 @@ from appliance.contract.system import (
     Overview,
     TrafficView,
 )
+from tests.fakes.paper_serving import PaperServing
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 PASSPHRASE = "correct horse battery"
@@ -249,6 +250,7 @@ class FakeBox:
     def __post_init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="wb"))
         self.socket = self.folder / "s"
+        self.serving = PaperServing(hostile=NASTY if self.hostile else "")
         self._runner: web.AppRunner | None = None
         self._tails: list[asyncio.Queue[Entry]] = []
         self.jobs = self.jobs or [
@@ -337,6 +339,7 @@ class FakeBox:
             ("POST", f"{api}/audit/verify", self._verify),
             ("POST", f"{api}/audit/export", self._export),
             ("GET", f"{api}/audit/live", self._live),
+            *self.serving.routes(),
         ]
 
     @web.middleware

@@ -10,6 +10,7 @@ from tests.fakes.fake_box import FakeBox
 from tests.tui.conftest import console_on, enter, served, text, until
 from tui.widgets.entrytable import EntryTable
 from tui.widgets.factform import FactRow
+from tui.widgets.rowtable import RowTable
 
 Steps = Callable[[Pilot[Any]], Awaitable[None]]
 
@@ -49,6 +50,23 @@ async def _audit(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "#29" in text(pilot.app, "#words"))
 
 
+async def _serving(pilot: Pilot[Any]) -> None:
+    await enter(pilot)
+    await pilot.press("f9")
+    await until(pilot, lambda: pilot.app.screen.query("#models"))
+    # The line's clock stands still in these pictures, so no rate is drawn.
+    await until(pilot, lambda: "in flight 3" in text(pilot.app, "#bymodel"))
+    await until(pilot, lambda: "llama.cpp" in text(pilot.app, "#model"))
+
+
+async def _keys(pilot: Pilot[Any]) -> None:
+    await enter(pilot)
+    await pilot.press("f10")
+    await until(pilot, lambda: pilot.app.screen.query("#use"))
+    await until(pilot, lambda: pilot.app.screen.query_one("#keys", RowTable).row_count)
+    await until(pilot, lambda: pilot.app.screen.query_one("#use", RowTable).row_count)
+
+
 @pytest.mark.parametrize(
     ("steps", "size", "locked"),
     [
@@ -58,6 +76,9 @@ async def _audit(pilot: Pilot[Any]) -> None:
         pytest.param(_note, (120, 40), False, id="note"),
         pytest.param(_jobs, (80, 24), False, id="jobs"),
         pytest.param(_audit, (120, 40), False, id="audit"),
+        pytest.param(_serving, (80, 24), False, id="serving-narrow"),
+        pytest.param(_serving, (120, 40), False, id="serving"),
+        pytest.param(_keys, (80, 24), False, id="keys"),
     ],
 )
 def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked: bool) -> None:

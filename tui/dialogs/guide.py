@@ -14,6 +14,7 @@ from typing_extensions import override
 ROWS = (
     ("", "到处可用 everywhere"),
     ("F1–F5 / 1–5", "总览 overview · 病历 note · 任务 jobs · 审计 audit · 门禁 door"),
+    ("F9 F10 / 6 7", "服务 serving · 密钥与用量 keys and use"),
     ("Tab / Shift+Tab", "下一处 / 上一处 next / previous field"),
     ("Ctrl+R", "立即重试 try the box again now"),
     ("Ctrl+P", "命令与配色 commands and colours"),
@@ -26,6 +27,10 @@ ROWS = (
     ("", "任务 jobs"),
     ("n / e", "新训练 train / 新评测 evaluate"),
     ("c / u", "取消 cancel / 续跑 resume"),
+    ("", "服务 serving · 密钥 keys"),
+    ("l / u / p", "加载 load / 卸载 unload / 常驻 pin"),
+    ("n / l / r", "新建 new key / 限额 limits / 吊销 revoke"),
+    ("b / x", "用量分组 group the use / 导出 export CSV"),
     ("", "审计 audit"),
     ("v / x / p", "核验 verify / 导出 export / 存在证明 inclusion proof"),
     ("/ · Space", "筛选 filter · 暂停或继续 pause or follow"),

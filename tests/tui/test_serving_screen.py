@@ -1,0 +1,106 @@
+"""Serving: models and their loading, live requests, loading, unloading and pinning."""
+
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.fakes.fake_box import FakeBox
+from tests.fakes.paper_serving import ONE, THREE, TWO
+from tests.tui.conftest import console_on, enter, text, until
+from tui.app import ConsoleApp
+from tui.dialogs.question import QuestionDialog
+from tui.gauges import rates, read
+from tui.widgets.rowtable import RowTable
+
+
+async def _open(pilot: Pilot[Any], app: ConsoleApp) -> RowTable:
+    await enter(pilot)
+    await pilot.press("f9")
+    await until(pilot, lambda: app.screen.query("#models"))
+    table = app.screen.query_one("#models", RowTable)
+    await until(pilot, lambda: table.row_count == 3)
+    return table
+
+
+async def test_models_requests_and_progress_are_shown(box: FakeBox) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        table = await _open(pilot, app)
+        assert "拒绝 refused" in text(app, "#requests")
+        assert "in flight 3" in text(app, "#bymodel")
+        table.choose(TWO)
+        await until(pilot, lambda: " 37%" in str(table.get_row(TWO)[2]))
+        assert "loading" in str(table.get_row(TWO)[0])
+        assert "⚲" in str(table.get_row(ONE)[1])
+        box.serving.states[TWO] = box.serving.states[TWO].model_copy(update={"percent": 80})
+        await until(pilot, lambda: " 80%" in str(table.get_row(TWO)[2]))
+
+
+async def test_a_model_is_loaded_pinned_and_let_go(box: FakeBox) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(120, 40)) as pilot:
+        table = await _open(pilot, app)
+        table.choose(THREE)
+        await pilot.press("l")
+        await until(pilot, lambda: THREE in box.serving.states)
+        await until(pilot, lambda: "loading" in str(table.get_row(THREE)[0]))
+        table.choose(THREE)
+        await pilot.press("p")
+        await until(pilot, lambda: box.serving.states[THREE].pinned)
+        await until(pilot, lambda: "⚲" in str(table.get_row(THREE)[1]))
+        await pilot.press("p")
+        await until(pilot, lambda: not box.serving.states[THREE].pinned)
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
+        app.screen.query_one("#yes").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: THREE not in box.serving.states)
+
+
+async def test_a_hostile_name_stays_inert() -> None:
+    box = await FakeBox(hostile=True).start()
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _open(pilot, app)
+        await until(pilot, lambda: "恶意" in text(app, "#model"))
+        assert "\x1b" not in text(app, "#model")
+    await box.close()
+
+
+COUNTED = (
+    'wardbox_request_seconds_count{{route="/v1/x",model="m"}} {n}\n'
+    'wardbox_first_token_seconds_sum{{route="/v1/x",model="m"}} {wait}\n'
+    'wardbox_first_token_seconds_count{{route="/v1/x",model="m"}} {n}\n'
+    'wardbox_completion_tokens_total{{model="m",route="/v1/x"}} {tokens}\n'
+    'wardbox_refusals_total{{route="/v1/x",code="access"}} 3\n'
+)
+
+
+def test_two_readings_make_rates() -> None:
+    before = read(COUNTED.format(n=10, wait=2.0, tokens=100), 0.0)
+    after = read(COUNTED.format(n=20, wait=7.0, tokens=400), 5.0)
+    rate = rates(before, after)["m"]
+    assert (rate.requests, rate.tokens, rate.first_token_s) == (2.0, 60.0, 0.5)
+    assert after.refused == 3
+    assert rates(after, after) == {}
+
+
+def test_a_box_that_started_anew_makes_no_negative_rate() -> None:
+    before = read(COUNTED.format(n=1000, wait=2.0, tokens=100_000), 0.0)
+    after = read(COUNTED.format(n=5, wait=1.0, tokens=50), 5.0)
+    assert rates(before, after)["m"].requests == 1.0
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "",
+        "\x00" * 99,
+        'wardbox_completion_tokens_total{model="m"} NaN',
+        "wardbox_x{ 1 2 3",
+        "9" * 999,
+    ],
+)
+def test_counters_that_are_none_are_passed_over(told: str) -> None:
+    assert read(told, 1.0).models == {}
