@@ -1,16 +1,19 @@
 """Server-sent events for routes: what a service tells, with a heartbeat while it is silent."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from appliance.access.errors import AccessRefused
 from appliance.api.problems import body_of, problem_of
 
 HEARTBEAT_S: Final = 15.0
+# How often a silent stream asks whether its reader may still read.
+_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +26,50 @@ class Told:
 
 
 def event_stream(
-    source: AsyncIterator[Told], request_id: str, stopping: asyncio.Event
+    source: AsyncIterator[Told],
+    request_id: str,
+    stopping: asyncio.Event,
+    alive: Callable[[], bool],
 ) -> StreamingResponse:
-    """Send what `source` tells until it ends or the box stops.
+    """Send what `source` tells until it ends, the box stops or its reader may read no more.
 
-    An error of the source becomes a last event `error` with the problem.
+    An error of the source becomes a last event `error` with the problem; so does a revocation,
+    within a second of it.
+
+    Args:
+        source: what to tell.
+        request_id: the request, for the problem.
+        stopping: set when the box stops.
+        alive: tells whether the caller's grant still holds.
     """
     return StreamingResponse(
-        _lines(source, request_id, stopping),
+        _lines(source, request_id, stopping, alive),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _lines(
-    source: AsyncIterator[Told], request_id: str, stopping: asyncio.Event
+    source: AsyncIterator[Told],
+    request_id: str,
+    stopping: asyncio.Event,
+    alive: Callable[[], bool],
 ) -> AsyncIterator[bytes]:
     yield b": open\n\n"
+    silent_s = 0.0
     coming: asyncio.Task[Told | None] | None = None
     stop = asyncio.ensure_future(stopping.wait())
     try:
         while not stopping.is_set():
             coming = coming or asyncio.ensure_future(_next(source))
-            await asyncio.wait(
-                {coming, stop}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({coming, stop}, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+            if not alive():
+                raise AccessRefused  # noqa: TRY301  # ends like any other refusal
             if not coming.done():
-                yield b": alive\n\n"
+                silent_s += _LOOK_S
+                if silent_s >= HEARTBEAT_S:
+                    silent_s = 0.0
+                    yield b": alive\n\n"
                 continue
             told, coming = coming.result(), None
             if told is None:

@@ -118,12 +118,12 @@ def export_log(
 
 @router.get("/live", response_class=Response)
 async def live(
-    front: TheFront, box: Box, _: AuditReaderGrant, request_id: RequestId
+    front: TheFront, box: Box, who: AuditReaderGrant, request_id: RequestId
 ) -> StreamingResponse:
     """Entries as they become durable, from now on (SSE)."""
     reader = box.log.reader
     source = _follow(reader, await asyncio.to_thread(reader.size))
-    return event_stream(source, request_id, front.stopping)
+    return event_stream(source, request_id, front.stopping, lambda: box.access.alive(who))
 
 
 async def _follow(reader: AuditReader, after: int) -> AsyncIterator[Told]:

@@ -31,7 +31,7 @@ async def events(
     news = front.watch.hub.follow(
         last_event_id, partial(_may_see, front, who), partial(_may_follow, front, who)
     )
-    return event_stream(_told(news), request_id, front.stopping)
+    return event_stream(_told(news), request_id, front.stopping, partial(_may_follow, front, who))
 
 
 def _may_follow(front: Front, who: Grant) -> bool:

@@ -57,13 +57,15 @@ async def follow(
     job_id: str,
     front: TheFront,
     box: Box,
-    _: JobReader,
+    who: JobReader,
     request_id: RequestId,
     last_event_id: Annotated[int, Header(ge=0)] = 0,
 ) -> StreamingResponse:
     """The events of a job after `Last-Event-ID`, then live until it rests (SSE)."""
     box.jobs.get(job_id)
-    return event_stream(_told(box, job_id, last_event_id), request_id, front.stopping)
+    return event_stream(
+        _told(box, job_id, last_event_id), request_id, front.stopping, lambda: box.access.alive(who)
+    )
 
 
 async def _told(box: Services, job_id: str, after: int) -> AsyncIterator[Told]:

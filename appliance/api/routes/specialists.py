@@ -26,7 +26,12 @@ async def draft(
         return draft_view(await box.specialist.draft(wish.facts, caller))
     telling = box.specialist.stream(wish.facts, caller)
     # The first event is awaited here: what is refused at once is refused with its own status.
-    return event_stream(_told(await anext(telling), telling), request_id, front.stopping)
+    return event_stream(
+        _told(await anext(telling), telling),
+        request_id,
+        front.stopping,
+        lambda: box.access.alive(who),
+    )
 
 
 @router.get("/admission-note/schema")

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from appliance.access.grants import KeyWish as GrantedWish
 from appliance.client.problem import ProblemError
 from appliance.client.session import Session
 from appliance.contract.access import KeyLimits, KeyWish, UserWish
@@ -152,3 +153,14 @@ async def test_rubbish_in_paths_is_no_fault(box):
             async with box.http.request(method, url, json={}, headers=headers) as answer:
                 assert 400 <= answer.status < 500, (method, path, answer.status)
     await asyncio.sleep(0)
+
+
+async def test_a_revocation_ends_what_is_under_way(box):
+    made = box.services.access.create_key(GrantedWish("tail", frozenset({"audit:read"})))
+    headers = {"Authorization": f"Bearer {made.secret}"}
+    async with box.http.get(box.url + "/api/v1/audit/live", headers=headers) as answer:
+        assert await answer.content.readline() == b": open\n"
+        box.services.access.revoke_key(made.id)
+        rest = await asyncio.wait_for(answer.content.read(), 20)
+    assert b"event: error" in rest
+    assert b"access.refused" in rest
