@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from appliance.audit.delivery import Callback, Waiting, deliver, refuse
 from appliance.audit.distant import DistantScribe
 from appliance.audit.event import Event, Leaf
 from appliance.audit.events import audit_gap, audit_start, audit_stop, audit_unclean_stop
@@ -22,10 +23,6 @@ from appliance.audit.scribe import Outcome, Scribe
 from appliance.errors import ApplianceError, AuditUnavailable
 from secure_compute.errors import SecureComputeError
 from secure_compute.note import NoteKey
-
-Callback = Callable[[Outcome], None]
-
-_Waiting = tuple[Event, Callback, asyncio.AbstractEventLoop | None]
 
 MAX_WAITING: Final = 100_000
 """Events that may wait for the writer; beyond it new ones are refused at once."""
@@ -48,9 +45,9 @@ class AuditLog:
     def __init__(self, scribe: Scribe, window_s: float, version: str) -> None:
         self._scribe = scribe
         self._window = window_s
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._wake = threading.Event()
-        self._batch: list[_Waiting] = []
+        self._batch: list[Waiting] = []
         self._idle = False
         self._finished = False
         self._closing: str | None = None
@@ -188,7 +185,7 @@ class AuditLog:
         self._thread.join()
         self._reader.close()
 
-    def _put(self, waiting: _Waiting) -> None:
+    def _put(self, waiting: Waiting) -> None:
         if self._closing is not None:
             raise AuditUnavailable(reason="已关闭 closed")
         if len(self._queue) >= MAX_WAITING:
@@ -202,11 +199,11 @@ class AuditLog:
             self._refuse_queue()
 
     def _refuse_queue(self) -> None:
-        left: list[_Waiting] = []
+        left: list[Waiting] = []
         with suppress(IndexError):
             while True:
                 left.append(self._queue.popleft())
-        _refuse(left)
+        refuse(left)
 
     def _run(self) -> None:
         try:
@@ -215,7 +212,7 @@ class AuditLog:
         finally:
             # Should this thread ever end by a fault of its own, nobody may wait for it in vain.
             self._closing = self._closing or "fault"
-            _refuse(self._batch)
+            refuse(self._batch)
             self._finished = True
             self._refuse_queue()
             self._scribe.release()
@@ -247,7 +244,7 @@ class AuditLog:
             self._wake.wait(_RETRY_S if self._trouble.refused else None)
         self._idle = False
 
-    def _settle(self, batch: list[_Waiting]) -> None:
+    def _settle(self, batch: list[Waiting]) -> None:
         try:
             outcomes = self._commit([event for event, _, _ in batch])
         except (ApplianceError, SecureComputeError) as error:
@@ -255,7 +252,7 @@ class AuditLog:
             self._trouble.reason = error.sentence
             refusal = AuditUnavailable(reason=error.sentence)
             outcomes = [refusal] * len(batch)
-        _deliver(batch, outcomes)
+        deliver(batch, outcomes)
 
     def _commit(self, events: list[Event]) -> list[Outcome]:
         if not self._trouble.refused:
@@ -274,30 +271,3 @@ class AuditLog:
         except (ApplianceError, SecureComputeError):
             # Then the next start records an unclean stop, which is the truth.
             self._trouble.refused += 1
-
-
-def _deliver(batch: list[_Waiting], outcomes: list[Outcome]) -> None:
-    """Call every callback: at once where no loop was named, else one call for each loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Callback, Outcome]]] = {}
-    for (_, callback, loop), outcome in zip(batch, outcomes, strict=True):
-        if loop is None:
-            callback(outcome)
-        elif loop in by_loop:
-            by_loop[loop].append((callback, outcome))
-        else:
-            by_loop[loop] = [(callback, outcome)]
-    for loop, calls in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_call_all, calls)
-        except RuntimeError:
-            # The loop was closed in the meantime: the event is recorded, nobody waits any more.
-            continue
-
-
-def _refuse(batch: list[_Waiting]) -> None:
-    _deliver(batch, [AuditUnavailable(reason="已关闭 closed")] * len(batch))
-
-
-def _call_all(calls: list[tuple[Callback, Outcome]]) -> None:
-    for callback, outcome in calls:
-        callback(outcome)
