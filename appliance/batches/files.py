@@ -13,7 +13,13 @@ from typing import Any, Final, Protocol
 from appliance.audit import events_files as events
 from appliance.audit.event import Event
 from appliance.batches.content import HEAD_BYTES, judge_head, label
-from appliance.batches.errors import BatchRefused, FileInUse, FilesFull, FileTooLarge
+from appliance.batches.errors import (
+    BatchRefused,
+    FileInUse,
+    FilesFull,
+    FileTooLarge,
+    FileUnknown,
+)
 from appliance.batches.shape import SENT, StoredFile
 from appliance.batches.store import BatchStore, FileStore
 from appliance.db.database import Db
@@ -159,10 +165,12 @@ class FileService:
 
     def content(self, owner: str, file_id: str) -> Iterator[bytes]:
         """Return the content in pieces. Raises FileUnknown before the first."""
-        stream = self.path(self._store.get(owner, file_id)).open("rb")
+        path = self.path(self._store.get(owner, file_id))
+        if not path.is_file():
+            raise FileUnknown(file_id=file_id[:64])
 
         def pieces() -> Iterator[bytes]:
-            with stream:
+            with path.open("rb") as stream:
                 while piece := stream.read(_PIECE):
                     yield piece
 
