@@ -121,7 +121,7 @@ async def test_a_job_yields_to_a_model_and_goes_on_when_there_is_room(rooms, wor
     loading = asyncio.create_task(rooms.serving.load("m", "user:it"))
     await until(lambda: rooms.loaded() == {"m"}, 60)
     await loading
-    assert working.get(job.id).state is JobState.QUEUED
+    await until(lambda: working.get(job.id).state is JobState.QUEUED)
     await rooms.serving.unload("m", "user:it")
     await until(lambda: working.get(job.id).state is JobState.RUNNING, 60)
     assert working.get(job.id).attempts == 2

@@ -56,6 +56,7 @@ def deploy(*targets: TargetWish) -> DeploymentWish:
     return DeploymentWish(targets=targets)
 
 
+@pytest.mark.slow
 async def test_models_are_loaded_kept_and_let_go(rooms, session):
     assert (await session.serving.load("a")).phase == "ready"
     kept = Keeping(pinned=True, idle_unload_s=60)
@@ -74,6 +75,7 @@ async def test_models_are_loaded_kept_and_let_go(rooms, session):
             await call
 
 
+@pytest.mark.slow
 async def test_a_failed_load_is_told_with_a_way_out(rooms, session):
     rooms.maker.failing["a"] = Bilingual("显存不足", "it ran out of memory")
     with pytest.raises(ProblemError) as told:
@@ -124,6 +126,7 @@ WRONG = (
 )
 
 
+@pytest.mark.slow
 async def test_wishes_that_cannot_be_are_refused(box):
     url = f"{box.url}/api/v1/deployments/notes"
     for wish in WRONG:
@@ -132,6 +135,7 @@ async def test_wishes_that_cannot_be_are_refused(box):
             assert (await answer.json())["way_out"]
 
 
+@pytest.mark.slow
 async def test_reading_is_not_deciding(box):
     reader = box.make_key("models:read", "system:read")
     for method, path in (
@@ -151,6 +155,7 @@ async def test_reading_is_not_deciding(box):
             assert answer.status == 200
 
 
+@pytest.mark.slow
 async def test_adapters_come_from_the_box_itself_only(rooms, box, session, tmp_path):
     rooms.shelf.folder = tmp_path
     rooms.office.reserved = Reservations({HOST: 1 << 33, "cores": 4})
@@ -176,6 +181,7 @@ async def test_adapters_come_from_the_box_itself_only(rooms, box, session, tmp_p
     assert await serving.adapters() == ()
 
 
+@pytest.mark.slow
 async def test_leases_and_hours(rooms, session):
     await session.serving.load("m")
     told = await session.serving.leases()
@@ -198,6 +204,7 @@ def parsed(module, *words: str) -> argparse.Namespace:
     return parser.parse_args([module.__name__.rpartition(".")[2], *words])
 
 
+@pytest.mark.slow
 async def test_commands_say_what_was_done(rooms, session, capsys):
     for words in (("load", "a"), ("pin", "a", "--idle-unload-s", "9"), ("status",), ("unpin", "a")):
         assert await act(session, parsed(model, *words)) == 0
@@ -222,6 +229,7 @@ def test_a_target_is_read_as_it_is_written():
     assert deployment._target("m=²") == {"model": "m", "adapter": None, "weight": "²"}
 
 
+@pytest.mark.slow
 async def test_who_asks_while_it_loads_is_told_how_far_it_is(rooms, box, monkeypatch):
     monkeypatch.setattr("appliance.serving.service._PATIENCE_S", 0.05)
     gate = rooms.maker.gates["a"] = asyncio.Event()
