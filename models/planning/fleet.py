@@ -17,6 +17,8 @@ HERE: Final = "here"
 """Written for the cards of this machine."""
 _WRITTEN: Final = re.compile(r"\s*(?:(-?\d{1,9})\s*[x×*]\s*)?(\S.{0,63}?)\s*", re.IGNORECASE)
 
+_TURNED: Final = re.compile(r"^(.{1,64}?)\s*[x×*]\s*(\d{1,9})\s*$", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
@@ -32,23 +34,23 @@ class Fleet:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads "8x H20-96G", "8xH20", "2 × A100-80G" or a single "L40S".
+        """Reads "8x H20-96G", "8xH20", "2 × A100-80G", "H20 x8" or a single "L40S".
 
         Raises:
             CardNotKnown: There is no data sheet for that name; `facts` list those there are.
             CountRefused: No cards, or more than 64.
         """
-        match = _WRITTEN.fullmatch(text)
-        sheet = None
-        if match is not None:
-            sheet = sheet_named(match.group(2))
-        if match is None or sheet is None:
-            known = ", ".join(sheet.key for sheet in SHEETS)
-            raise CardNotKnown(card=quoted(text), known=known)
-        count = int(match.group(1) or 1)
-        if not 1 <= count <= MOST_CARDS:
-            raise CountRefused(field="--gpus", value=count, least=1, most=MOST_CARDS)
-        return cls(sheet, count)
+        # "RTX 4090" holds an x with a number behind it: as written comes first.
+        for written in (text, _TURNED.sub(r"\2 x \1", text)):
+            match = _WRITTEN.fullmatch(written)
+            sheet = None if match is None else sheet_named(match.group(2))
+            if match is not None and sheet is not None:
+                count = int(match.group(1) or 1)
+                if not 1 <= count <= MOST_CARDS:
+                    raise CountRefused(field="--gpus", value=count, least=1, most=MOST_CARDS)
+                return cls(sheet, count)
+        known = ", ".join(sheet.key for sheet in SHEETS)
+        raise CardNotKnown(card=quoted(text), known=known)
 
     @classmethod
     def here(cls, hardware: Hardware) -> Self:

@@ -121,6 +121,31 @@ def test_what_fits_is_what_the_sum_says() -> None:
     assert all(not layout.fits for layout in never.precisions)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("8x H20-96G", "8x H20-96G"),
+        ("8XH20", "8x H20-96G"),
+        (" 2 × a100-80g ", "2x A100-80G"),
+        ("H20 x8", "8x H20-96G"),
+        ("H20*4", "4x H20-96G"),
+        ("RTX 4090", "1x RTX-4090"),
+        ("2x4090", "2x RTX-4090"),
+        ("NVIDIA H100", "1x H100-SXM"),
+        ("昇腾", None),
+        ("8x", None),
+        ("x8", None),
+        ("xxxx", None),
+    ],
+)
+def test_cards_as_people_write_them(written: str, meant: str | None) -> None:
+    if meant is None:
+        with pytest.raises(CardNotKnown):
+            Fleet.parse(written)
+    else:
+        assert Fleet.parse(written).text == meant
+
+
 def test_precision_follows_the_card() -> None:
     def keys(name: str) -> set[str]:
         return {kind.key for kind in PRECISIONS if usable_on(sheet_named(name), kind)}
