@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.commands.conversation import converse
-from appliance.commands.errors import ArgumentRefused
+from appliance.commands.conversation import converse, tell
+from appliance.commands.errors import FileUnusable
 
 if TYPE_CHECKING:
     from appliance.client.session import Session
@@ -60,7 +60,9 @@ async def _export(session: "Session", args: argparse.Namespace) -> int:
         # What a hospital pays and who asked is not for every account of this machine.
         handle = os.open(args.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise ArgumentRefused(field="--out", reason=error.strerror or "") from error
+        refusal = FileUnusable(path=args.out, reason=error.strerror or "")
+        tell(refusal.sentence, refusal.way_out, refusal.code)
+        return 1
     with os.fdopen(handle, "wb") as out:
         written += out.write(first)
         async for piece in pieces:

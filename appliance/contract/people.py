@@ -3,11 +3,20 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from appliance.contract.access import Role
 from appliance.contract.base import Name, Secret, Wire
 
+
+def _visible(text: str) -> str:
+    if not text.isprintable():
+        message = "only visible characters"
+        raise ValueError(message)
+    return text
+
+
+Line = Annotated[str, AfterValidator(_visible)]
 Code = Annotated[str, Field(min_length=6, max_length=64, repr=False)]
 Scopes = Annotated[tuple[str, ...], Field(min_length=1, max_length=64)]
 
@@ -110,7 +119,7 @@ class AccountWish(Wire):
 
     name: Name
     role: Role
-    note: str = Field(default="", max_length=200)
+    note: Line = Field(default="", max_length=200)
 
 
 class AccountView(Wire):
@@ -134,10 +143,10 @@ class ApprovalWish(Wire):
         }
     )
 
-    action: str = Field(max_length=64)
+    action: Line = Field(max_length=64)
     subject: Name
     parameter: str | None = Field(default=None, max_length=64)
-    reason: str = Field(default="", max_length=200)
+    reason: Line = Field(default="", max_length=200)
 
 
 class ApprovalView(Wire):
