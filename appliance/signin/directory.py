@@ -18,6 +18,7 @@ from appliance.signin.errors import (
     NoRole,
     SignInOff,
 )
+from appliance.signin.names import claim_name
 from appliance.signin.person import Person
 from appliance.signin.store import KnownPerson, SignInStore
 
@@ -134,9 +135,7 @@ class DirectorySignIn:
         if person.role is None:
             raise NoRole(section="ldap")
         name = person.name.casefold()
-        known = self._store.person(name)
-        if known is not None and (known.source, known.subject) != (LDAP, person.subject):
-            raise NameTaken(name=name)
+        claim_name(self._access, self._store, name, LDAP, person.subject)
         lasts = None if self._asked().can_look_up else float(self._settings.session_s)
         session = self._access.open_session_for(name, person.role, LDAP, lasts)
         now = self._clock()

@@ -20,7 +20,6 @@ from appliance.access.grants import Session
 from appliance.access.service import AccessService
 from appliance.settings.signin import OidcSettings
 from appliance.signin.errors import (
-    NameTaken,
     NoRole,
     ReturnRefused,
     SignInOff,
@@ -28,6 +27,7 @@ from appliance.signin.errors import (
     TokenRefused,
     TooManySignIns,
 )
+from appliance.signin.names import claim_name
 from appliance.signin.oidc_token import claims_of, kid_of, person_of
 from appliance.signin.person import Person
 from appliance.signin.store import KnownPerson, SignInStore
@@ -202,9 +202,7 @@ class OidcSignIn:
 
     def _enter(self, person: Person, role: str) -> Session:
         name = person.name.casefold()
-        known = self._store.person(name)
-        if known is not None and (known.source, known.subject) != (OIDC, person.subject):
-            raise NameTaken(name=name[:64])
+        claim_name(self._access, self._store, name, OIDC, person.subject)
         lasts = float(self._settings.session_s)
         session = self._access.open_session_for(name, role, OIDC, lasts)
         now = self._clock()

@@ -119,10 +119,6 @@ class SignInService:
         """Whether a secret is kept."""
         return self._store.secret(way) is not None
 
-    def forget_person(self, name: str) -> None:
-        """Free a name that a person of a directory had."""
-        self._store.forget(name.casefold())
-
     # The certificate that clients see -----------------------------------------------------------
 
     def certificate(self) -> ServerCertificate:

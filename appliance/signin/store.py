@@ -53,11 +53,6 @@ class SignInStore:
     def __init__(self, db: Db) -> None:
         self._db = db
 
-    def person(self, name: str) -> KnownPerson | None:
-        """Return a person by their name in the box."""
-        found = [one for one in self.people() if one.name == name]
-        return found[0] if found else None
-
     def people(self) -> list[KnownPerson]:
         """Return everybody who ever came from a directory, by name."""
         with self._db.read() as db:

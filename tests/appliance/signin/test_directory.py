@@ -94,7 +94,7 @@ def test_a_person_who_vanishes_or_loses_their_role_loses_their_sessions(desk, di
     directory.modify(f"cn=it,{GROUPS}", member=[f"uid=wang.fang,{PEOPLE}"])
 
 
-def test_a_name_given_to_somebody_new_does_not_become_the_old_one(desk, directory):
+def test_a_name_given_to_somebody_new_does_not_become_the_old_one(desk, directory, access):
     one = desk()
     directory.add(person("he.xin", "he's password"))
     directory.modify(f"cn=it,{GROUPS}", member=[f"uid=he.xin,{PEOPLE}"])
@@ -103,7 +103,23 @@ def test_a_name_given_to_somebody_new_does_not_become_the_old_one(desk, director
     directory.add(person("he.xin", "another password"))
     with pytest.raises(NameTaken):
         one.sign_in("he.xin", "another password")
+    # The way out that the refusal names.
+    access.remove_user("he.xin")
+    assert alive(access, one.sign_in("he.xin", "another password"))
     directory.modify(f"cn=it,{GROUPS}", member=[f"uid=wang.fang,{PEOPLE}"])
+
+
+def test_a_renamed_person_leaves_the_old_name(desk, directory, access):
+    one = desk(
+        name_attribute="employeeNumber", user_filter="(|(uid={name})(employeeNumber={name}))"
+    )
+    who = f"uid=zhao.min,{PEOPLE}"
+    directory.modify(who, employeeNumber=["e1"])
+    before = one.sign_in("e1", "zhao's password")
+    directory.modify(who, employeeNumber=["e2"])
+    after = one.sign_in("e2", "zhao's password")
+    assert (alive(access, before), alive(access, after)) == (False, True)
+    assert access.authenticate(f"Bearer {after.token}").actor == "user:e2"
 
 
 def test_a_local_account_of_the_same_name_stays_local(desk, access):
