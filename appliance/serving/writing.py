@@ -74,7 +74,8 @@ async def write(
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    body = msgspec.json.encode(wish)[:-1] + upstream.tail + b"}"
+    salt = b"" if upstream.salt is None else upstream.salt("box")
+    body = msgspec.json.encode(wish)[:-1] + upstream.tail + salt + b"}"
     exchange = await upstream.pool.ask(_PATH, body)
     parts = _Parts()
     try:

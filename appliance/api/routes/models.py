@@ -41,8 +41,11 @@ def _visible(who: Grant, model: ShelvedModel) -> bool:
 
 
 def _served(who: Grant, one: StoredDeployment) -> bool:
-    asked = {target.model for target in one.targets if target.weight}
-    return not one.drained and (who.models is None or asked <= who.models)
+    return not one.drained and (who.models is None or one.name in who.models)
+
+
+def _named(one: StoredDeployment) -> ListedModel:
+    return ListedModel(id=one.name, created=int(one.made))
 
 
 @router.get("/v1/models")
@@ -50,14 +53,16 @@ def list_models(box: Box, who: ChatCaller) -> ModelList:
     """The models and served names that the caller's key may use."""
     models = [_listed(model) for model in box.catalogue.models() if _visible(who, model)]
     names = [one for one in box.serving.deployments.all() if _served(who, one)]
-    served = [ListedModel(id=one.name, created=int(one.made)) for one in names]
-    return ModelList(data=(*models, *served))
+    return ModelList(data=(*models, *map(_named, names)))
 
 
 @router.get("/v1/models/{model_id}")
 def get_model(model_id: str, box: Box, who: ChatCaller) -> ListedModel:
-    """One model."""
+    """One model or served name."""
     box.access.allow(who, model_id)
+    for one in box.serving.deployments.all():
+        if one.name == model_id:
+            return _named(one)
     return _listed(box.catalogue.get(model_id))
 
 

@@ -100,9 +100,14 @@ async def test_a_served_name_is_asked_listed_shared_out_and_put_back(rooms, box,
     async with box.http.get(f"{box.url}/v1/models", headers=box.bearer) as listed:
         names = [row["id"] for row in (await listed.json())["data"]]
     assert names == ["a", "b", "huge", "large", "m", "notes"]
-    only_b = box.make_key("chat", models=frozenset({"b"}))
-    async with box.http.get(f"{box.url}/v1/models", headers=only_b) as listed:
-        assert [row["id"] for row in (await listed.json())["data"]] == ["b"]
+    for name in ("b", "notes"):
+        only = box.make_key("chat", models=frozenset({name}))
+        async with box.http.get(f"{box.url}/v1/models", headers=only) as listed:
+            assert [row["id"] for row in (await listed.json())["data"]] == [name]
+        async with box.http.post(url, json=ASK, headers=only) as answer:
+            assert answer.status == (200 if name == "notes" else 403)
+    async with box.http.get(f"{box.url}/v1/models/notes", headers=box.bearer) as one:
+        assert (await one.json())["id"] == "notes"
     await serving.deploy(
         "notes", deploy(TargetWish(model="a", weight=90), TargetWish(model="b", weight=10))
     )
