@@ -7,7 +7,9 @@ from models.card import Bilingual
 from models.errors import ContextTooLong, DoesNotFit, NoAccelerator
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Accelerator, Hardware
+from models.planning.memory import cache_spread
 from models.planning.reservations import HOST, Claim, Reservations, card_place
+from models.planning.shape import ModelShape
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -84,18 +86,20 @@ def kv_bytes_per_token(model: ModelSummary, number_bytes: float = 2.0) -> int:
 
 
 def fits(
-    model: ModelSummary, hardware: Hardware, wish: Wish, reserved: Reservations | None = None
+    model: ModelSummary,
+    hardware: Hardware,
+    wish: Wish,
+    reserved: Reservations | None = None,
+    shape: ModelShape | None = None,
 ) -> CapacityPlan:
-    """Plans a model that is about to be loaded.
-
-    Grant the plan's `claim` to the model in the same ledger before loading: what is granted
-    there is not planned with again.
+    """Plans a model about to be loaded; grant its `claim` in the same ledger before loading.
 
     Args:
         model: Shape of the model.
         hardware: Facts about the machine.
         wish: What the caller wants; `device="gpu"` insists.
         reserved: What others hold; None for a machine of its own.
+        shape: Its whole shape where it is known: latent attention, windows, experts.
 
     Raises:
         ContextTooLong: The context asked for is longer than the model's own.
@@ -108,14 +112,18 @@ def fits(
     if wish.device == "gpu" and not hardware.accelerators:
         reasons = "; ".join(f"{found.vendor}: {found.reason}" for found in hardware.unreadable)
         raise NoAccelerator(reason_zh=reasons or "未检测到", reason_en=reasons or "none was found")
-    made = plan(model, hardware, wish, reserved)
+    made = plan(model, hardware, wish, reserved, shape)
     if not made.fits:
         raise DoesNotFit(needed=gibibytes(made.total_bytes), free=gibibytes(made.free_bytes))
     return made
 
 
 def plan(
-    model: ModelSummary, hardware: Hardware, wish: Wish, reserved: Reservations | None = None
+    model: ModelSummary,
+    hardware: Hardware,
+    wish: Wish,
+    reserved: Reservations | None = None,
+    shape: ModelShape | None = None,
 ) -> CapacityPlan:
     """Plans one model on one machine.
 
@@ -128,6 +136,7 @@ def plan(
         hardware: Facts about the machine; free memory is what counts.
         wish: Limits of the caller.
         reserved: What others hold; None for a machine of its own.
+        shape: Its whole shape where it is known.
 
     Returns:
         A plan; `fits` is False when it does not, and the sentence says what is lacking.
@@ -142,14 +151,15 @@ def plan(
         rooms = [
             _Room("gpu", min(free.get(card_place(card), 0) for card in cards), cards)
             for cards in _groups(hardware.accelerators, free, model.kv_heads)
+            if shape is None or shape.splits(len(cards))
         ]
-        tried = [_fill(model, wish, room) for room in rooms]
+        tried = [_fill(model, wish, room, shape) for room in rooms]
         fitting = next((made for made in tried if made.fits), None)
         if fitting is not None:
             return fitting
         if wish.device == "gpu":
             return tried[-1] if tried else _no_card(model, hardware, wish)
-    return _fill(model, wish, _Room("cpu", free.get(HOST, 0), ()))
+    return _fill(model, wish, _Room("cpu", free.get(HOST, 0), ()), shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +200,29 @@ def _groups(
     return sorted(groups, key=len)
 
 
-def _fill(model: ModelSummary, wish: Wish, room: _Room) -> CapacityPlan:
+def _fill(
+    model: ModelSummary, wish: Wish, room: _Room, shape: ModelShape | None = None
+) -> CapacityPlan:
     """Shares a model out evenly over a room; no card may be asked for more than it has."""
     cards = max(1, len(room.cards))
     per_token = kv_bytes_per_token(model, wish.kv_bytes)
     context = max(1, wish.context or min(model.context or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT))
     # A head of keys and values is never cut: more cards than heads hold copies of it.
     spread = min(cards, model.kv_heads) if model.kv_heads else cards
+    cached, read = per_token * context, model.weight_bytes
+    if shape is not None:
+        per_token, cached = (
+            round(shape.cached_numbers(tokens) * wish.kv_bytes) for tokens in (1, context)
+        )
+        spread = cache_spread(shape, cards)
+        read = round(read * shape.read_parameters(1) / max(1, shape.parameters))
     fixed = -(-model.weight_bytes // cards) + (_OVERHEAD_GPU if room.cards else _OVERHEAD_CPU)
-    per_slot = -(-per_token * context // spread)
+    per_slot = -(-cached // spread)
     free = room.free // room.unit * room.unit
     slots = _slots(wish, room, free - fixed, per_slot)
     each = -(-(fixed + per_slot * slots) // room.unit) * room.unit
     too_long = bool(model.context) and context > model.context
-    speed = _speed(model, per_token * context // 2, room.bandwidth)
+    speed = _speed(read + cached // 2, room.bandwidth)
     memory = (each * cards, free * cards)
     places = tuple(card_place(card) for card in room.cards) or (HOST,)
     return CapacityPlan(
@@ -211,7 +230,7 @@ def _fill(model: ModelSummary, wish: Wish, room: _Room) -> CapacityPlan:
         device=room.device,
         weights_bytes=model.weight_bytes,
         kv_bytes_per_token=per_token,
-        kv_bytes=per_token * context * slots,
+        kv_bytes=cached * slots,
         total_bytes=memory[0],
         free_bytes=memory[1],
         context=context,
@@ -233,9 +252,8 @@ def _slots(wish: Wish, room: _Room, left: int, per_slot: int) -> int:
     return max(1, min(usual, _MOST_SLOTS, left // per_slot))
 
 
-def _speed(model: ModelSummary, cache: int, bandwidth: float) -> float:
-    """Decode reads all weights and the stream's cache once per token."""
-    read = model.weight_bytes + cache
+def _speed(read: int, bandwidth: float) -> float:
+    """Decode reads the weights it needs and the stream's cache once per token."""
     return round(_EFFICIENCY * bandwidth / read, 1) if read and bandwidth else 0.0
 
 

@@ -5,6 +5,7 @@ from models.engines.engine import Placement
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Hardware
 from models.planning.reservations import Reservations
+from models.planning.shape import ModelShape
 
 # More than the layers of any model: llama.cpp then puts all of it on the card.
 ALL_LAYERS = 999
@@ -13,7 +14,11 @@ _FEEDING_THREADS = 2
 
 
 def place(
-    model: ModelSummary, hardware: Hardware, wish: Wish, reserved: Reservations | None = None
+    model: ModelSummary,
+    hardware: Hardware,
+    wish: Wish,
+    reserved: Reservations | None = None,
+    shape: ModelShape | None = None,
 ) -> Placement:
     """Decides where a model runs.
 
@@ -22,6 +27,7 @@ def place(
         hardware: Facts about the machine.
         wish: What the caller wants; `device="gpu"` insists.
         reserved: What others hold; None for a machine of its own.
+        shape: Its whole shape where it is known: latent attention, windows, experts.
 
     Raises:
         NoAccelerator: An accelerator was asked for and none is usable; the CPU is not taken
@@ -29,7 +35,7 @@ def place(
         ContextTooLong: The context asked for is longer than the model's own.
         DoesNotFit: It needs more memory than is free.
     """
-    return placement_of(fits(model, hardware, wish, reserved), hardware)
+    return placement_of(fits(model, hardware, wish, reserved, shape), hardware)
 
 
 def placement_of(plan: CapacityPlan, hardware: Hardware) -> Placement:

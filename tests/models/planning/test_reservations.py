@@ -11,6 +11,7 @@ from models.engines.placement import place, placement_of
 from models.errors import DoesNotFit, NoAccelerator
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Accelerator, CpuFacts, Hardware, HostMemory, Unreadable
+from models.known.catalogue import known_model
 from models.planning.errors import HolderKnown, Oversold
 from models.planning.reservations import CORES, HOST, Reservations, card_place
 
@@ -132,3 +133,25 @@ def test_a_model_that_insists_on_a_card_never_goes_to_the_cpu() -> None:
         place(model(1), broken, insisting)
     assert Reservations.of(machine()).free(CORES) == 4
     assert fits(model(1), machine(), Wish(context=512, slots=1)).claim.keys() == {HOST}
+
+
+def test_the_whole_shape_counts_latent_attention_windows_and_experts() -> None:
+    r1 = known_model("DeepSeek-R1").shape
+    summary = ModelSummary(
+        "folder", "deepseek_v3", weight_bytes=400 * GIB, context=32_768, layers=61, kv_heads=128,
+        head_dim=56,
+    )  # fmt: skip
+    hardware = machine(*[90] * 8)
+    wish = Wish(device="gpu", context=32_768, slots=8)
+    assert not plan(summary, hardware, wish).fits
+    made = fits(summary, hardware, wish, shape=r1)
+    assert made.kv_bytes_per_token == 61 * 576 * 2
+    assert made.decode_tokens_s > 5 * plan(summary, hardware, wish).decode_tokens_s
+    gemma = known_model("MedGemma-27B").shape
+    windowed = ModelSummary(
+        "folder", "gemma3", weight_bytes=54 * GIB, context=131_072, layers=62, kv_heads=16,
+        head_dim=128,
+    )  # fmt: skip
+    long = Wish(device="gpu", context=65_536, slots=2)
+    assert fits(windowed, machine(96), long, shape=gemma).cards == (0,)
+    assert not plan(windowed, machine(96), long).fits
