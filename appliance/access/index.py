@@ -62,6 +62,12 @@ class CredentialIndex:
             if credential.grant.actor == actor:
                 self.live.pop(identity, None)
 
+    def forget(self, before: float) -> None:
+        """Drop what expired before `before`, Unix seconds; a check refuses it long before."""
+        for identity, credential in tuple(self.live.items()):
+            if credential.expires < before:
+                self.live.pop(identity, None)
+
     def of_actor(self, actor: str) -> list[str]:
         """Return the ids of the live credentials that act as `actor`."""
         live = tuple(self.live.items())

@@ -1,6 +1,7 @@
 """Access: who calls, what they may do, how much, and what they used."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from appliance.access.account_desk import AccountDesk
 from appliance.access.approval_store import Approval
@@ -39,6 +40,8 @@ from appliance.access.two_person import (
 )
 from appliance.access.user_desk import UserDesk
 from appliance.db.database import Db
+
+_DAY_S: Final = 86_400.0
 
 
 class AccessService(Gate):
@@ -90,6 +93,7 @@ class AccessService(Gate):
         self.roles = RoleDesk(ground)
         self.reports = Reports(ground, self.flush)
         self.approvals = Approvals(ground, self._deeds())
+        self._sessions = stores.people
         live.load()
         self._start()
 
@@ -188,8 +192,11 @@ class AccessService(Gate):
         return self.reports.rows(since, until)
 
     def prune_usage(self, keep_s: float) -> None:
-        """Delete metered use older than `keep_s` seconds."""
-        self._usage.prune(int(self._clock() - keep_s))
+        """Delete metered use older than `keep_s` seconds, and sessions long expired."""
+        now = self._clock()
+        self._usage.prune(int(now - keep_s))
+        self._sessions.forget_sessions(now - _DAY_S)
+        self._index.forget(now - _DAY_S)
 
     # Inside -------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """The desk where administrators look after people: let in, change, disable, remove."""
 
+from typing import Final
+
 from appliance.access.attempts import NAME
 from appliance.access.errors import LastAdministrator, TotpState
 from appliance.access.grants import Grant, UserView
@@ -16,6 +18,8 @@ from appliance.access.two_person import (
 )
 from appliance.audit import events
 from appliance.audit.events_access import totp_change, user_change
+
+_TWO: Final = 2
 
 
 class UserDesk:
@@ -149,8 +153,12 @@ class UserDesk:
         return self._ground.roles.administrates(user.role) and by.actor != USER + user.name
 
     def _alone(self) -> bool:
-        """Whether the first administrators are still being made: two people need two people."""
-        return len(self._administrators()) < 2  # noqa: PLR2004  # it takes two
+        """Whether the first administrators are still being made: two people need two people.
+
+        Disabled ones count: nobody disables a colleague to be alone again.
+        """
+        roles = self._ground.roles
+        return sum(roles.administrates(user.role) for user in self.all()) < _TWO
 
     def _administrators(self) -> list[str]:
         roles = self._ground.roles

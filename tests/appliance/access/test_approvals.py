@@ -74,6 +74,13 @@ def test_the_dangerous_is_not_done_alone(box, audit):
     }
 
 
+def test_nobody_disables_a_colleague_to_be_alone(box):
+    ann = person(box, "ann")
+    box.people.disable("bob", ann)
+    with pytest.raises(ApprovalNeeded):
+        box.people.create("eve", PASSWORD, "administrator", ann)
+
+
 def test_off_by_default_nothing_is_asked(db, audit, clock, passwords):
     alone = AccessService(db, audit, clock, passwords=passwords)
     try:

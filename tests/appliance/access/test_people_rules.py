@@ -246,6 +246,13 @@ def test_sessions_are_listed_and_ended(people, audit, clock):
     assert audit.tags().count("access:session:revoke") == 2
 
 
+def test_what_expired_is_forgotten_in_the_end(people, clock, rules):
+    session = people.sign_in("li", PASSWORD)
+    clock.now = session.expires + 86_401
+    people.prune_usage(0)
+    assert people._index.of_actor("user:li") == []
+
+
 def test_nobody_changes_somebody_who_may_do_more(people):
     key = people.create_key(KeyWish("hr", frozenset({"users:write", "users:read"})))
     hr = people.authenticate(f"Bearer {key.secret}")
