@@ -7,6 +7,7 @@ both sides for a certificate of the cluster's authority, and every call for the 
 
 import ipaddress
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,9 +17,11 @@ from models.errors import ClusterAnswerUnreadable
 
 WORKER_PORTS: Final = 128
 """How many ports workers may take, from the sixteenth above the base."""
+_INTERFACE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,15}", re.ASCII)
 _WORKERS_AT: Final = 16
-# NodeDeathInfo.Reason of gcs.proto: expected termination, drained by preemption, drained when idle.
-_LEFT: Final = frozenset({1, 3, 4})
+# NodeDeathInfo.Reason of gcs.proto: drained by preemption, drained when idle. A node that was told to
+# end (1) is a box that stops or starts anew, and comes back.
+_LEFT: Final = frozenset({3, 4})
 _TOLD: Final = "WARDBOX-NODES "
 
 # Runs in Ray's own Python; its one line is read by `read_nodes`.
@@ -94,7 +97,10 @@ class NodeState:
 def start_argv(node: RayNode) -> tuple[str, ...]:
     """The command line that is the node, in the foreground; no secret is in it."""
     base = node.base_port
-    place = ("--head", f"--port={base}") if node.head is None else (f"--address={node.head}",)
+    if node.head is None:
+        place: tuple[str, ...] = ("--head", f"--port={base}", "--include-dashboard=false")
+    else:
+        place = (f"--address={node.head}",)
     ports = (
         "node-manager-port",
         "object-manager-port",
@@ -113,7 +119,6 @@ def start_argv(node: RayNode) -> tuple[str, ...]:
         *(f"--{name}={base + 1 + at}" for at, name in enumerate(ports)),
         f"--min-worker-port={workers}",
         f"--max-worker-port={workers + WORKER_PORTS - 1}",
-        "--include-dashboard=false",
         "--include-log-monitor=false",
         "--disable-usage-stats",
         "--log-style=record",
@@ -177,7 +182,7 @@ def read_nodes(output: str) -> tuple[NodeState, ...]:
             state = _state(told)
             if state.alive or state.address not in found:
                 found[state.address] = state
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ClusterAnswerUnreadable from error
     return tuple(found[address] for address in sorted(found))
 
@@ -205,7 +210,12 @@ def firewall(node: RayNode, interface: str) -> str:
 
     Ray listens on every address of the machine; who has no certificate of the cluster is refused
     there, and with this table is not even heard. To be loaded by root: `nft -f FILE`.
+
+    Raises:
+        ValueError: That is no name of an interface.
     """
+    if _INTERFACE.fullmatch(interface) is None:
+        raise ValueError("no name of an interface")
     first, last = port_range(node)
     return (
         "table inet wardbox_cluster {\n"

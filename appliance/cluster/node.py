@@ -29,6 +29,7 @@ PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 
 _ANSWER_S: Final = 45.0
 _STOP_S: Final = 20.0
+_LOOK_S: Final = 3.0
 
 
 class Programs(Protocol):
@@ -68,6 +69,7 @@ class RayKeeper:
         self._task: asyncio.Task[None] | None = None
         self._kept: KeptProcess | None = None
         self._node: RayNode | None = None
+        self._leaving = False
         self.restarts = 0
 
     def require(self) -> None:
@@ -87,6 +89,7 @@ class RayKeeper:
     async def start(self, membership: Membership) -> None:
         """Lay out the secrets and start the node; it is kept alive from here on."""
         self.require()
+        self._leaving = False
         await asyncio.to_thread(_lay_out, self._secrets, membership)
         # Ray's sockets need a short path, which a state directory is not; nothing lasting is there.
         temp = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="wb-ray-"))
@@ -136,15 +139,14 @@ class RayKeeper:
         """
         node = self._there()
         own = await self._own(node)
+        # A drained node ends by itself once nothing runs on it; it must not be started again.
+        self._leaving = True
         await self._ask(drain_argv(node, own.id, seconds), node, lambda _: None)
-        clock = asyncio.get_running_loop().time
-        end = clock() + seconds
-        while clock() < end:
-            own = await self._own(node)
-            if not own.alive or (own.cpus[0] <= own.cpus[1] and own.gpus[0] <= own.gpus[1]):
-                return True
-            await asyncio.sleep(1)
-        return False
+        task = self._task
+        if task is None:
+            return True
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        return bool(done)
 
     async def _own(self, node: RayNode) -> NodeState:
         for state in await self.nodes():
@@ -177,10 +179,38 @@ class RayKeeper:
                 )
             finally:
                 started.set()
-            await self._kept.wait()
+            await _over(self._kept, node)
+            if self._leaving:
+                return
             pause = PAUSES_S[min(self.restarts, len(PAUSES_S) - 1)]
             self.restarts += 1
             await asyncio.sleep(pause)
+
+
+async def _over(kept: KeptProcess, node: RayNode) -> None:
+    """Wait until the node is over: its launcher stays on when the node ended in good order."""
+    ended = asyncio.create_task(kept.wait())
+    seen = False
+    try:
+        while not ended.done():
+            await asyncio.wait({ended}, timeout=_LOOK_S)
+            listens = await _listens(node)
+            if seen and not listens:
+                await kept.stop(_STOP_S)
+                return
+            seen = seen or listens
+    finally:
+        ended.cancel()
+
+
+async def _listens(node: RayNode) -> bool:
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            _, writer = await asyncio.open_connection(node.address, node.base_port + 1)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def _lay_out(secrets: Path, membership: Membership) -> None:
