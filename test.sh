@@ -9,7 +9,9 @@ quick=no
 part() { printf '\n== %s\n' "$1"; }
 
 part "环境 environment"
-python=$(command -v python3.11 || command -v python3)
+for python in /usr/bin/python3.11 python3.11 python3; do
+    if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then break; fi
+done
 PYTHONPATH="$root" PYTHONSAFEPATH=1 "$python" -m installer prepare --group dev
 bin="$root/.venv/bin"
 jobs=$(nproc)

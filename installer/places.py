@@ -28,9 +28,9 @@ class Site:
 
     @property
     def environment(self) -> Path:
-        """The virtual environment, named after its pins so that a changed pin makes a new one."""
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        digest = hashlib.sha256(version.encode() + self.pins.read_bytes()).hexdigest()[:12]
+        """The virtual environment, named after pins and interpreter: a change of one makes a new."""
+        told = f"{sys.version}\n{sys.base_prefix}\n".encode()
+        digest = hashlib.sha256(told + self.pins.read_bytes()).hexdigest()[:12]
         return self.cache / "env" / digest
 
     @property
