@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from models.errors import ModelsError
 from models.formats.refusals import quoted
 from models.known.catalogue import known_model, similar_models
 from models.planning.config import read_config
@@ -10,6 +11,7 @@ from models.planning.errors import ModelNotKnown
 from models.planning.header import read_header
 from models.planning.inquiry import Subject
 from models.planning.precision import Precision
+from models.planning.shape import ModelShape
 
 _NONE: Final = "—"
 
@@ -43,6 +45,17 @@ def stored_subject(name: str, path: Path) -> Subject:
     shape, size = read_header(path)
     each = size / shape.parameters
     return Subject(name, shape, Precision("gguf", each, each, "fp16", 0, gguf=True))
+
+
+def whole_shape(path: Path) -> ModelShape | None:
+    """The shape of a model that lies somewhere; None where its settings do not tell it.
+
+    Placement plans without it, but then takes latent attention, windows and experts for plain.
+    """
+    try:
+        return stored_subject(path.name, path).shape
+    except ModelsError:
+        return None
 
 
 def find_subject(model: str) -> Subject:

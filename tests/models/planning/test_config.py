@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.errors import ModelsError
 from models.formats.refusals import FileUnreadable, FolderRefused
 from models.known.catalogue import known_model
-from models.known.subject import find_subject, stored_subject
+from models.known.subject import find_subject, stored_subject, whole_shape
 from models.planning.config import read_config, shape_of_config
 from models.planning.errors import ConfigUnusable
 from models.planning.header import read_header
@@ -148,3 +148,5 @@ def test_garbage_is_no_model(tmp_path) -> None:
     path.write_bytes(b"GGUF" + bytes(64))
     with pytest.raises(ModelsError):
         stored_subject("x", path)
+    assert whole_shape(path) is None
+    assert whole_shape(REFERENCE).layers == 4
