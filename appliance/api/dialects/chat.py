@@ -1,6 +1,7 @@
 """OpenAI's chat completions: judged, put into the form that every engine takes, passed through."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -45,7 +46,9 @@ _LEFT_OUT: Final = {
     "user": None,
     "verbosity": None,
 }
-_LEFT_NAMES: Final = tuple(_LEFT_OUT)
+_left = attrgetter(*_LEFT_OUT)
+_NOTHING: Final = (None,) * len(_LEFT_OUT)
+_CHANGED: Final = frozenset({DeveloperTurn, AssistantTurn})
 _THOUGHTLESS: Final = frozenset({"none", "minimal"})
 
 
@@ -99,21 +102,8 @@ def begin_chat(wish: ChatWish | PlainChat, target: Target) -> ChatTranslation:
     """Put a judged wish into the engine's form. Raises FieldRefused where fields contradict."""
     if isinstance(wish, PlainChat):
         return ChatTranslation(ask_plainly(wish, target))
-    if wish.store:
-        raise refused("store", "本机不保存对话", "conversations are not kept here")
-    if wish.top_logprobs and not wish.logprobs:
-        raise refused("top_logprobs", "需要 logprobs: true", "it needs logprobs: true")
-    changes: dict[str, Any] = _LEFT_OUT.copy() if _any_left_out(wish) else {}
-    changes |= _tools_of(wish) | _messages_of(wish)
-    if isinstance(wish.response_format, SchemaForm):
-        schema = wish.response_format.json_schema.schema
-        judge_schema("response_format.json_schema.schema", schema or {})
-    if wish.model is None:
-        changes["model"] = target.model
-    if wish.stream:
-        changes["stream_options"] = _USAGE
-    elif wish.stream_options is not None:
-        changes["stream_options"] = None
+    _judge(wish)
+    changes = _changes(wish, target)
     return ChatTranslation(
         Asked(
             CHAT_PATH,
@@ -124,6 +114,32 @@ def begin_chat(wish: ChatWish | PlainChat, target: Target) -> ChatTranslation:
             usage_wanted=bool(wish.stream_options and wish.stream_options.include_usage),
         )
     )
+
+
+def _judge(wish: ChatWish) -> None:
+    if wish.store:
+        raise refused("store", "本机不保存对话", "conversations are not kept here")
+    if wish.top_logprobs and not wish.logprobs:
+        raise refused("top_logprobs", "需要 logprobs: true", "it needs logprobs: true")
+    if isinstance(wish.response_format, SchemaForm):
+        schema = wish.response_format.json_schema.schema
+        judge_schema("response_format.json_schema.schema", schema or {})
+
+
+def _changes(wish: ChatWish, target: Target) -> dict[str, Any]:
+    """What the engine is told otherwise than the caller said it."""
+    changes: dict[str, Any] = _LEFT_OUT.copy() if _any_left_out(wish) else {}
+    if wish.tools is not None or wish.tool_choice is not None:
+        changes |= _tools_of(wish)
+    elif wish.parallel_tool_calls is not None:
+        changes["parallel_tool_calls"] = None
+    if any(type(turn) in _CHANGED for turn in wish.messages):
+        changes["messages"] = [_plain_turn(*one) for one in enumerate(wish.messages)]
+    if wish.model is None:
+        changes["model"] = target.model
+    if wish.stream or wish.stream_options is not None:
+        changes["stream_options"] = _USAGE if wish.stream else None
+    return changes
 
 
 def needs_of(wish: ChatWish) -> tuple[str, ...]:
@@ -148,12 +164,11 @@ def _encoded(wish: ChatWish, changes: dict[str, Any]) -> bytes:
 
 
 def _any_left_out(wish: ChatWish) -> bool:
-    return any(getattr(wish, name) is not None for name in _LEFT_NAMES)
+    # One call in C instead of nine look-ups.
+    return bool(_left(wish) != _NOTHING)
 
 
 def _tools_of(wish: ChatWish) -> dict[str, Any]:
-    if wish.tools is None and wish.tool_choice is None:
-        return {"parallel_tool_calls": None} if wish.parallel_tool_calls is not None else {}
     tools = wish.tools or []
     judge_tools(tools)
     offered, mode = chosen(tools, wish.tool_choice)
@@ -162,14 +177,8 @@ def _tools_of(wish: ChatWish) -> dict[str, Any]:
     return {"tools": offered, "tool_choice": mode}
 
 
-def _messages_of(wish: ChatWish) -> dict[str, Any]:
-    """Turns in the form of every engine: developers are system, what clients echo is left out."""
-    turns = [_plain_turn(number, turn) for number, turn in enumerate(wish.messages)]
-    same = all(new is old for new, old in zip(turns, wish.messages, strict=True))
-    return {} if same else {"messages": turns}
-
-
 def _plain_turn(number: int, turn: Turn) -> Turn:
+    """A turn in the form of every engine: developers are system, what clients echo is left out."""
     if isinstance(turn, DeveloperTurn):
         return SystemTurn(turn.content, turn.name)
     if not isinstance(turn, AssistantTurn):
