@@ -20,6 +20,7 @@ from appliance.access.live import USER
 from appliance.access.people import People, SignedIn, SignIn
 from appliance.audit import events
 from appliance.audit.events_access import session_revoke, totp_change, user_change
+from appliance.errors import ApplianceError
 
 ANONYMOUS = "anonymous"
 _SECOND_FACTOR = frozenset({"ldap"})
@@ -201,9 +202,14 @@ class SignInDesk:
     def _opened(self, opened: SignedIn) -> Session:
         session, user, ground = opened.session, opened.user, self._ground
         actor = USER + user.name
-        ground.record(events.session_open(actor, None, role=user.role))
-        if opened.factor == "recovery":
-            ground.record(totp_change("recover", actor, name=user.name))
+        try:
+            ground.record(events.session_open(actor, None, role=user.role))
+            if opened.factor == "recovery":
+                ground.record(totp_change("recover", actor, name=user.name))
+        except ApplianceError:
+            # Nobody holds its token: it would only come to life at the next start.
+            ground.stores.people.drop_session(session.id)
+            raise
         ground.live.renew(actor)
         must = ground.live.due(user, session.method, ground.clock())
         scopes = frozenset[str]() if must else ground.roles.scopes(user.role)

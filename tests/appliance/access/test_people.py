@@ -161,6 +161,8 @@ def test_a_failed_record_opens_no_session(people, audit, db):
         people.sign_in("王医生", PASSWORD)
     audit.broken = False
     assert people._index.seen_since(0) == []
+    with db.read() as read:
+        assert list(read.query("SELECT * FROM access_sessions")) == []
 
 
 def test_a_failed_record_makes_no_user(service, audit):
