@@ -133,7 +133,14 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "vault.locked": HTTPStatus.SERVICE_UNAVAILABLE,
     "vault.wrong-secret": HTTPStatus.UNAUTHORIZED,
 }
-_WAIT: Final = {"model.loading": 2, "engine.busy": 2, "engine.gone": 2, "audit.unavailable": 5}
+_WAIT: Final = {
+    "audit.unavailable": 5,
+    "engine.busy": 2,
+    "engine.draining": 2,
+    "engine.failed": 15,
+    "engine.gone": 2,
+    "model.loading": 2,
+}
 # The names OpenAI's clients look for.
 _OPENAI: Final = {
     HTTPStatus.UNAUTHORIZED: "authentication_error",
