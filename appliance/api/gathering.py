@@ -21,8 +21,8 @@ from appliance.telemetry.facts import (
     QuotaFacts,
     XidError,
 )
+from appliance.vault.tls import certificate_in_use
 from models.hardware.facts import Accelerator
-from secure_compute.certificates import ends
 from secure_compute.errors import SecureComputeError
 
 _T = TypeVar("_T")
@@ -70,8 +70,8 @@ def _process() -> ProcessFacts:
 
 
 def _certificate(layout: StateLayout) -> float | None:
-    with suppress(OSError, SecureComputeError):
-        return ends(layout.tls_cert.read_bytes()).timestamp()
+    with suppress(OSError, ValueError, SecureComputeError):
+        return certificate_in_use(layout).not_after.timestamp()
     return None
 
 

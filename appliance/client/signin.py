@@ -33,9 +33,9 @@ class OutsideSignIn:
         """Which outside ways of signing in are set up."""
         return await self._wire.view(SignInWays, "GET", "/api/v1/signin")
 
-    async def by_directory(self, name: str, password: str) -> SessionView:
+    async def by_directory(self, name: str, password: str, totp: str | None = None) -> SessionView:
         """Sign in with the directory's password and speak with the new session from here on."""
-        wish = DirectorySignIn(name=name, password=password)
+        wish = DirectorySignIn(name=name, password=password, totp=totp)
         view = await self._wire.view(SessionView, "POST", "/api/v1/signin/directory", wish)
         self._wire.token = view.token
         return view

@@ -12,7 +12,7 @@ Ticket = Annotated[str, Field(min_length=1, max_length=256, repr=False)]
 
 
 class DirectorySignIn(Wire):
-    """A person's name and password in the hospital's directory."""
+    """A person's name and password in the hospital's directory, and a one-time code of the box."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "li.wei", "password": "correct horse battery"}]}
@@ -20,6 +20,7 @@ class DirectorySignIn(Wire):
 
     name: Name
     password: Secret
+    totp: str | None = Field(default=None, max_length=64, repr=False)
 
 
 class OidcWish(Wire):

@@ -65,22 +65,31 @@ class DirectorySignIn:
         """Whether somebody has set a directory up."""
         return bool(self._settings.servers)
 
-    def sign_in(self, name: str, password: str) -> Session:
+    def sign_in(
+        self, name: str, password: str, totp: str | None = None, address: str | None = None
+    ) -> Session:
         """Open a session of a person of the directory.
+
+        Args:
+            name: their name there.
+            password: their password there.
+            totp: a one-time code, for people who have set one up on the box.
+            address: where they come from, for counting attempts.
 
         Raises:
             SignInOff, SignInMisconfigured: there is no directory, or its settings are wrong.
             DirectoryUnreachable, DirectoryRefused: it cannot be asked; no attempt is counted.
             LockedOut: too many attempts under this name.
             AccessRefused: name and password belong to nobody who may work.
+            TotpNeeded: the person has set up one-time codes, and none came along.
             NoRole: none of the person's groups has a role here.
             UserExists, NameTaken, UserNameMalformed: the name belongs to somebody else, or to none.
         """
         try:
             with self._asked().asked() as question:
-                self._access.attempt(name, LDAP)
+                self._access.attempt(name, LDAP, address)
                 person = question.prove(name, password)
-            return self._enter(person)
+            return self._enter(person, totp)
         except (AccessRefused, NoRole, NameTaken) as refusal:
             told = events.session_refuse(ANONYMOUS, None, reason=refusal.code)
             self._audit.append(told).result(_AUDIT_TIMEOUT_S)
@@ -131,13 +140,13 @@ class DirectorySignIn:
         self._access.close_sessions_of(known.name, reason, keys=keys)
         self._store.remember(replace(known, until=0.0))
 
-    def _enter(self, person: Person) -> Session:
+    def _enter(self, person: Person, totp: str | None) -> Session:
         if person.role is None:
             raise NoRole(section="ldap")
         name = person.name.casefold()
         claim_name(self._access, self._store, name, LDAP, person.subject)
         lasts = None if self._asked().can_look_up else float(self._settings.session_s)
-        session = self._access.open_session_for(name, person.role, LDAP, lasts)
+        session = self._access.open_session_for(name, person.role, LDAP, lasts, totp)
         now = self._clock()
         self._store.remember(
             KnownPerson(name, LDAP, person.subject, person.role, now, session.expires)

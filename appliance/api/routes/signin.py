@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from appliance.api.deps import (
+    Address,
     Box,
     KeyReader,
     KeyWriter,
@@ -45,9 +46,10 @@ Brought = Annotated[str | None, Query(max_length=4096)]
 
 
 @router.post("/signin/directory", status_code=201)
-def sign_in_by_directory(wish: DirectorySignIn, box: Box) -> SessionView:
+def sign_in_by_directory(wish: DirectorySignIn, box: Box, address: Address) -> SessionView:
     """Sign in with name and password of the hospital's directory."""
-    return session_view(box.signin.directory.sign_in(wish.name, wish.password))
+    desk = box.signin.directory
+    return session_view(desk.sign_in(wish.name, wish.password, wish.totp, address))
 
 
 @router.post("/signin/oidc", status_code=201)

@@ -2,12 +2,13 @@
 
 import pytest
 
-from appliance.access.errors import AccessRefused, LockedOut, UserExists
+from appliance.access.errors import AccessRefused, LockedOut, TotpNeeded, UserExists
 from appliance.settings.signin import LdapSettings
 from appliance.signin.directory import DirectorySignIn
 from appliance.signin.errors import DirectoryUnreachable, NameTaken, NoRole, SignInOff
 from appliance.signin.outside import open_directory
 from appliance.signin.store import SignInStore
+from tests.appliance.access.test_factors import code_at
 from tests.appliance.signin.slapd import (
     BASE,
     GROUPS,
@@ -156,6 +157,20 @@ def test_people_who_bind_as_themselves_have_short_sessions(desk, access, clock):
     assert one.check() == 0
     clock.now += 301
     assert not alive(access, session)
+
+
+def test_a_code_of_the_box_is_asked_of_those_who_have_set_one_up(desk, access, clock):
+    one = desk()
+    session = one.sign_in("li.wei", "li's password")
+    grant = access.authenticate(f"Bearer {session.token}")
+    begun = access.sign_ins.totp_begin(grant)
+    access.sign_ins.totp_confirm(grant, code_at(begun.uri, clock.now))
+    with pytest.raises(TotpNeeded):
+        one.sign_in("li.wei", "li's password")
+    with pytest.raises(AccessRefused):
+        one.sign_in("li.wei", "li's password", "000000")
+    clock.now += 60
+    assert alive(access, one.sign_in("li.wei", "li's password", code_at(begun.uri, clock.now)))
 
 
 def test_without_servers_it_is_off(desk):
