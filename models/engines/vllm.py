@@ -107,7 +107,8 @@ class Vllm:
     def capabilities(self, spec: EngineSpec) -> frozenset[str]:
         """Chat and what belongs to it; or embeddings; or ranking. A server does one of them."""
         if spec.mode == "embed":
-            return frozenset({EMBEDDINGS, SCORE, TOKENIZE, DETOKENIZE})
+            # It ranks and scores by the likeness of vectors as well.
+            return frozenset({EMBEDDINGS, RERANK, SCORE, TOKENIZE, DETOKENIZE})
         if spec.mode == "rerank":
             return frozenset({RERANK, SCORE, TOKENIZE, DETOKENIZE})
         able = {CHAT, COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, TOKENIZE, DETOKENIZE}

@@ -135,8 +135,8 @@ async def test_a_killed_one_comes_back(engine: Engine, spec: EngineSpec) -> None
     [
         ({"hang": True}, HUNG.code),
         ({"garbage": True}, "unhealthy"),
-        ({"half": True}, "unhealthy"),
-        ({"no_token": True}, "unhealthy"),
+        pytest.param({"half": True}, "unhealthy", marks=pytest.mark.slow),
+        pytest.param({"no_token": True}, "unhealthy", marks=pytest.mark.slow),
     ],
 )
 async def test_faults_of_a_ready_engine_are_noticed(spec: EngineSpec, how: dict, code: str) -> None:
@@ -156,6 +156,7 @@ async def test_faults_of_a_ready_engine_are_noticed(spec: EngineSpec, how: dict,
     await supervisor.stop()
 
 
+@pytest.mark.slow
 async def test_a_busy_engine_that_works_is_not_taken_for_hung(spec: EngineSpec) -> None:
     limits = replace(QUICK, hung_s=0.4)
     told(spec, slow=True)
