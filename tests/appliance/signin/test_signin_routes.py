@@ -17,7 +17,7 @@ from appliance.vault.authority import renew_box_certificate
 from appliance.vault.keyfile import write_private
 from appliance.vault.tls import TlsKeeper
 from secure_compute.certificates import issue_client, issue_server, make_authority
-from tests.appliance.api.box import AUTHORITY, live_box
+from tests.appliance.api.box import AUTHORITY, MODEL, live_box
 
 NAMES = ["localhost", "127.0.0.1", "box.hospital.cn"]
 
@@ -92,7 +92,7 @@ async def issued(box, *scopes):
 
 
 async def test_a_certificate_stands_for_its_key_until_it_is_revoked(box, keeper, tmp_path):
-    key_id, told = await issued(box, "models:read")
+    key_id, told = await issued(box, "models:read", "chat")
     context = trusting(tmp_path, client=told["key"] + told["certificate"])
     async with (
         tls_port(box, keeper) as port,
@@ -100,12 +100,16 @@ async def test_a_certificate_stands_for_its_key_until_it_is_revoked(box, keeper,
     ):
         url = f"https://localhost:{port}/api/v1"
         assert await code(http.get(url + "/models")) == 200
+        chat = {"messages": [{"role": "user", "content": "早"}], "model": MODEL}
+        model_route = f"https://localhost:{port}/v1/chat/completions"
+        assert await code(http.post(model_route, json=chat)) == 200
         assert await code(http.get(url + "/users")) == 403
         # The same connection, kept alive: the next request finds it revoked.
         gone = f"http://localhost/api/v1/certificates/clients/{told['fingerprint']}"
         assert await code(box.local.delete(gone)) == 204
         assert await code(http.get(url + "/models")) == 401
         assert await code(box.local.delete(gone)) == 404
+        assert await code(http.post(model_route, json=chat)) == 401
         # A key of its own still speaks for itself.
         assert await code(http.get(url + "/models", headers=box.bearer)) == 200
     assert key_id in str(box.entries("access:certificate:issue")[0].details)
