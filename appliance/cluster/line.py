@@ -1,6 +1,8 @@
 """The one call that a box makes to join: a sealed message to the first box, a sealed answer back."""
 
+import json
 from base64 import b64decode, b64encode
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
@@ -9,6 +11,7 @@ from appliance.cluster.errors import HeadUnreachable, HeadUntrusted, TokenRefuse
 from appliance.cluster.token import MAX_MESSAGE
 from models.cluster import join_host
 
+SCHEME = "https"
 JOIN: Final = "/api/v1/cluster/join"
 _PATIENCE: Final = aiohttp.ClientTimeout(total=30, connect=5)
 
@@ -29,21 +32,32 @@ async def ask_head(address: str, port: int, sealed: bytes) -> bytes:
         async with (
             aiohttp.ClientSession(timeout=_PATIENCE, trust_env=False) as session,
             session.post(
-                f"https://{where}{JOIN}",
+                f"{SCHEME}://{where}{JOIN}",
                 json={"message": b64encode(sealed).decode()},
                 ssl=False,
                 allow_redirects=False,
             ) as answer,
         ):
-            raw = await answer.content.read(2 * MAX_MESSAGE)
+            raw = await _bounded(answer)
             if answer.status in {401, 403, 422}:
                 raise TokenRefused
-            told = await answer.json() if len(raw) < 2 * MAX_MESSAGE else {}
+            if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise HeadUnreachable(address=where, reason=f"HTTP {answer.status}")
+            told = json.loads(raw)
     except (aiohttp.ClientConnectionError, TimeoutError) as error:
         raise HeadUnreachable(address=where, reason=type(error).__name__) from error
-    except (aiohttp.ClientError, ValueError) as error:
+    except (aiohttp.ClientError, ValueError, RecursionError) as error:
         raise HeadUntrusted from error
     try:
         return b64decode(str(told["message"]), validate=True)
     except (ValueError, TypeError, KeyError) as error:
         raise HeadUntrusted from error
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    raw = b""
+    async for piece in answer.content.iter_any():
+        raw += piece
+        if len(raw) > 2 * MAX_MESSAGE:
+            raise HeadUntrusted
+    return raw

@@ -1,8 +1,9 @@
 """What a cluster looks like, who vanished or went, and whether an answer to a join is genuine."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from appliance.cluster.errors import HeadUntrusted
 from appliance.cluster.store import Change, Member, Membership
@@ -12,6 +13,7 @@ from secure_compute.certificates import Credential, fingerprint
 from secure_compute.errors import CertificateRefused
 from secure_compute.peers import belongs
 
+_STORE: Final = re.compile(r"([0-9.]{7,15}|\[[0-9a-f:]{2,39}\]):[0-9]{2,5}", re.ASCII)
 State = Literal["alive", "lost", "unknown"]
 
 
@@ -97,7 +99,12 @@ def judged(
         genuine = fingerprint(authority).replace(":", "").lower() == token.authority
     except CertificateRefused as error:
         raise HeadUntrusted from error
-    if not genuine or not belongs(certificate, own.key_pem):
+    # The answer is the cluster's own; still, what goes into a command line is looked at.
+    if (
+        _STORE.fullmatch(answer.head) is None
+        or not genuine
+        or not belongs(certificate, own.key_pem)
+    ):
         raise HeadUntrusted
     mine = Credential(certificate, own.key_pem)
     return Membership(

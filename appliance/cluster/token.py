@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import secrets
+from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -106,6 +107,14 @@ def sealed_for(sealed: bytes) -> str:
     try:
         return Sealed.parse(sealed).key_id.removeprefix("join:")
     except SecureComputeError as error:
+        raise TokenRefused from error
+
+
+def unpack(text: str) -> bytes:
+    """A message as it travels in JSON. Raises TokenRefused."""
+    try:
+        return b64decode(text, validate=True)
+    except ValueError as error:
         raise TokenRefused from error
 
 

@@ -1,12 +1,13 @@
 """Routes of the cluster: found it, invite, join, leave, and how it stands."""
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
 from appliance.api.deps import Box, ClusterWriter, SystemReader
 from appliance.cluster.state import ClusterState
+from appliance.cluster.token import unpack
 from appliance.contract.cluster import (
     ClusterBox,
     ClusterFound,
@@ -43,7 +44,7 @@ async def invite(wish: ClusterInvitation, box: Box, who: ClusterWriter) -> Clust
 @router.post("/join")
 async def admit(wish: ClusterMessage, box: Box) -> ClusterMessage:
     """Let another box in; its message is sealed with a join token, which is all it needs."""
-    answer = await box.cluster.admit(b64decode(wish.message))
+    answer = await box.cluster.admit(unpack(wish.message))
     return ClusterMessage(message=b64encode(answer).decode())
 
 

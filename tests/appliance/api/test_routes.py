@@ -9,7 +9,12 @@ import pytest
 from appliance.app import ROUTERS
 from tests.appliance.api.box import PASSPHRASE, LiveBox
 
-OPEN = {("GET", "/api/v1/system/health"), ("POST", "/api/v1/vault/unlock")}
+# A box that joins a cluster shows a join token instead of a key: tests/appliance/cluster.
+OPEN = {
+    ("GET", "/api/v1/system/health"),
+    ("POST", "/api/v1/vault/unlock"),
+    ("POST", "/api/v1/cluster/join"),
+}
 
 
 def every_route() -> list[tuple[str, str]]:
@@ -49,6 +54,8 @@ async def test_a_key_without_scopes_of_the_route_is_forbidden(shared_box):
         "/api/v1/keys": {"name": "x", "scopes": ["chat"]},
         "/api/v1/users": {"name": "x", "password": "long enough password", "role": "auditor"},
         "/api/v1/specialists/admission-note": {"facts": {}},
+        "/api/v1/cluster/found": {"address": "10.0.0.1"},
+        "/api/v1/cluster/enter": {"token": "x", "head": "10.0.0.1", "address": "10.0.0.2"},
         "/api/v1/updates/verify": {"directory": "/x"},
         "/api/v1/updates/apply": {"directory": "/x"},
     }
