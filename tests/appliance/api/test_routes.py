@@ -14,6 +14,12 @@ OPEN = {
     ("GET", "/api/v1/system/health"),
     ("POST", "/api/v1/vault/unlock"),
     ("POST", "/api/v1/cluster/join"),
+    # Ways of signing in: tests/appliance/signin.
+    ("GET", "/api/v1/signin"),
+    ("POST", "/api/v1/signin/directory"),
+    ("POST", "/api/v1/signin/oidc"),
+    ("GET", "/api/v1/signin/oidc/callback"),
+    ("POST", "/api/v1/signin/oidc/session"),
 }
 
 
