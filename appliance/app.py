@@ -117,7 +117,14 @@ class BoxApi(FastAPI):
         limit = front.settings.server.max_body_bytes
         self._limit = limit
         self._hosts = Hosts(front.host_names())
-        self._door = Door(super().__call__, front.routes, self._hosts, limit, front.clock)
+        self._door = Door(
+            super().__call__,
+            front.routes,
+            self._hosts,
+            limit,
+            front.clock,
+            front.watch.observed,
+        )
 
     def short_way(self, *, local: bool) -> ShortWay:
         """The way of plain model requests, for a server on TLS or on the local Unix socket."""

@@ -1,6 +1,7 @@
 """The door of the box: what every request passes before any route, and what every answer carries."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,8 @@ from appliance.api.hot.body import read_head
 from appliance.api.hot.route import HotRoutes
 from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.audit.identifiers import request_id
+from appliance.settings.log import REQUEST
+from appliance.telemetry.observed import OTHER, Observed
 
 _LOG = logging.getLogger("wardbox.api")
 _SAFE: Final = (
@@ -33,21 +36,24 @@ class Door:
         hosts: which names are ours.
         limit: longest body in bytes.
         clock: UTC.
+        observed: counts what was answered.
     """
 
-    def __init__(
+    def __init__(  # it stands between all of these
         self,
         app: ASGIApp,
         hot: HotRoutes,
         hosts: Hosts,
         limit: int,
         clock: Callable[[], datetime],
+        observed: Observed,
     ) -> None:
         self._app = app
         self._hot = hot
         self._hosts = hosts
         self._limit = limit
         self._clock = clock
+        self._observed = observed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,12 +74,13 @@ class Door:
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         ident = scope["wardbox.request_id"] = request_id(self._clock)
-        begun = False
+        REQUEST.set(ident)
+        begun, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
-            nonlocal begun
+            nonlocal status
             if message["type"] == "http.response.start":
-                begun = True
+                status = message["status"]
                 known = {name for name, _ in message["headers"]}
                 own = [(name, value) for name, value in _SAFE if name not in known]
                 if b"x-request-id" not in known:
@@ -85,13 +92,17 @@ class Door:
             read_head(scope, self._limit)
             await self._app(scope, _bounded(receive, self._limit), answer)
         except Exception as error:  # noqa: BLE001  # the API's wall
-            if not begun:
-                await self._send(send, scope, error, ident)
+            if not status:
+                status = await self._send(send, scope, error, ident)
             elif not hasattr(error, "code"):
                 _LOG.error("fault", exc_info=error, extra={"request_id": ident})
+        finally:
+            route = getattr(scope.get("route"), "path", OTHER)
+            seconds = time.perf_counter() - begun
+            self._observed.answered(route, "", status, seconds, None, 0, 0)
 
     @staticmethod
-    async def _send(send: Send, scope: Scope, error: Exception, ident: str) -> None:
+    async def _send(send: Send, scope: Scope, error: Exception, ident: str) -> int:
         problem = problem_of(error, ident, openai=scope["path"].startswith("/v1/"))
         if problem.code == "box.internal":
             _LOG.error("fault", exc_info=error, extra={"request_id": ident})
@@ -99,6 +110,7 @@ class Door:
         headers = headers_of(problem, len(body))
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+        return problem.status
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

@@ -98,6 +98,7 @@ class Watch:
     async def opened(self, box: Services) -> None:
         """Begin to watch the services of an opened vault."""
         self._box = box
+        box.log.told = self.commits.committed
         self.observed.admit_models(
             lambda model: any(model == m.model for m in box.serving.status())
         )

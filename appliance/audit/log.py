@@ -40,7 +40,12 @@ class _Trouble:
 
 
 class AuditLog:
-    """Append-only, tamper-evident, durable before it answers. Made by `AuditLog.open`."""
+    """Append-only, tamper-evident, durable before it answers. Made by `AuditLog.open`.
+
+    Attributes:
+        told: called in the writer's thread after each commit with how many events became durable,
+            the seconds that took, and how many wait for the next one.
+    """
 
     def __init__(self, scribe: Scribe, window_s: float, version: str) -> None:
         self._scribe = scribe
@@ -51,6 +56,7 @@ class AuditLog:
         self._idle = False
         self._finished = False
         self._closing: str | None = None
+        self.told: Callable[[int, float, int], None] | None = None
         self._trouble = _Trouble()
         found = scribe.open()
         first = [audit_start(size=found.size, version=version)]
@@ -245,8 +251,11 @@ class AuditLog:
         self._idle = False
 
     def _settle(self, batch: list[Waiting]) -> None:
+        begun = time.monotonic()
         try:
             outcomes = self._commit([event for event, _, _ in batch])
+            if self.told is not None:
+                self.told(len(batch), time.monotonic() - begun, len(self._queue))
         except (ApplianceError, SecureComputeError) as error:
             self._trouble.refused += len(batch)
             self._trouble.reason = error.sentence

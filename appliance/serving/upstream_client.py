@@ -152,6 +152,11 @@ class UpstreamPool:
         """How many requests are under way."""
         return len(self._all) - len(self._idle)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a free connection."""
+        return len(self._waiting)
+
     async def ask(self, path: str, body: bytes) -> Exchange:
         """Send a POST and wait for the status of its answer.
 

@@ -24,6 +24,7 @@ from appliance.api.problems import headers_of, problem_of
 from appliance.audit.identifiers import request_id
 from appliance.errors import VaultLocked
 from appliance.serving.turn import Turn
+from appliance.settings.log import REQUEST
 from appliance.telemetry.observed import Observed
 
 _LOG: Final = logging.getLogger("wardbox.api.hot")
@@ -64,6 +65,7 @@ class HotRoutes:
         """
         begun = time.perf_counter()
         job = _Job(caller, DIALECTS[caller.path], request_id(self._clock))
+        REQUEST.set(job.ident)
         try:
             await self._answer(self._services(), job)
         except asyncio.CancelledError:
