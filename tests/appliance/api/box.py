@@ -23,11 +23,11 @@ from appliance.api.wire import protocol_with
 from appliance.app import BoxApi, create_app
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.batches.desk import DeskRules, make_desk
+from appliance.batches.files import FileLimits
 from appliance.cluster.node import Lent, RayKeeper
 from appliance.cluster.service import ClusterService
 from appliance.cluster.store import ClusterStore
-from appliance.batches.desk import DeskRules, make_desk
-from appliance.batches.files import FileLimits
 from appliance.db.database import Db
 from appliance.errors import WrongSecret
 from appliance.jobs.service import JobService

@@ -176,7 +176,8 @@ async def test_the_live_tail_shows_new_entries(box):
         assert (await answer.content.readline()).startswith(b": open")
         box.make_key("chat")
         while True:
-            line = await asyncio.wait_for(answer.content.readline(), 5)
+            line = await asyncio.wait_for(answer.content.readline(), 20)
+            assert line, "the stream ended"
             if line.startswith(b"data: "):
                 break
         assert json.loads(line[6:])["tag"] == "access:key:create"

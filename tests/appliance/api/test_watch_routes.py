@@ -18,7 +18,9 @@ async def events_of(answer, count: int) -> list[dict]:
     found: list[dict] = []
     ident = ""
     while len(found) < count:
-        line = (await asyncio.wait_for(answer.content.readline(), 20)).decode().rstrip("\n")
+        raw = await asyncio.wait_for(answer.content.readline(), 20)
+        assert raw, f"the stream ended after {found}"
+        line = raw.decode().rstrip("\n")
         if line.startswith("id: "):
             ident = line[4:]
         if line.startswith("data: "):
