@@ -1,0 +1,30 @@
+"""No test waits for ever: what is not done in its time fails, with the place where it stood."""
+
+import signal
+from collections.abc import Generator
+from types import FrameType
+
+import pytest
+
+_QUICK_S = 120
+_WHOLE_S = 1500
+# An alarm may fall into code that swallows what it raises: it comes again.
+_AGAIN_S = 10
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Bound a test with its fixtures; the alarm also ends a loop that never awaits anything."""
+    whole = any(item.get_closest_marker(name) for name in ("slow", "frozen", "gpu"))
+    limit = _WHOLE_S if whole else _QUICK_S
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        pytest.fail(f"{item.nodeid} was not done after {limit} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, limit, _AGAIN_S)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
