@@ -64,7 +64,7 @@ async def test_the_local_socket_sees_metrics_of_a_locked_box(box: LiveBox) -> No
     status, text = await text_of(box, local=True)
     assert status == 200
     assert 'wardbox_vault_state{state="locked"} 1.0' in text
-    assert "wardbox_audit" not in text
+    assert "wardbox_audit_entries" not in text
 
 
 async def test_events_are_told_resumed_and_filtered(box: LiveBox) -> None:
