@@ -221,6 +221,7 @@ class Resident:
                 tail=tail_of(self.engine, len(self.adapters), place),
                 enter=enter,
                 leave=leave,
+                heard=supervisor.heard,
                 count=traffic.answered,
                 engine=self.engine,
                 context=supervisor.spec.placement.context,

@@ -20,6 +20,7 @@ class Upstream:
             they are the box's own, never a caller's.
         enter: counts a request in, so that draining waits for it.
         leave: counts it out.
+        heard: tells that a piece of an answer came, which shows that the engine is not hung.
         count: counts an answer by its tokens, read and written.
         engine: name of its engine.
         context: longest context in tokens; 0 when it is not known.
@@ -34,6 +35,7 @@ class Upstream:
     tail: bytes = b""
     enter: Callable[[], object] = lambda: None
     leave: Callable[[], object] = lambda: None
+    heard: Callable[[], object] = lambda: None
     count: Callable[[int], object] = lambda _: None
     engine: str = "llama.cpp"
     context: int = 0

@@ -109,12 +109,14 @@ class EngineSupervisor:
     def status(self) -> EngineStatus:
         """The picture of this moment."""
         running = self._running
-        progress = 1.0 if self._state is State.READY else 0.0
-        if self._state is State.LOADING and running is not None:
+        # Its own task learns a moment later why it ended; nobody is sent there meanwhile.
+        state = State.FAILED if self._gone() else self._state
+        progress = 1.0 if state is State.READY else 0.0
+        if state is State.LOADING and running is not None:
             progress = running.progress()
-        pause = self._next_try - self._clock() if self._state is State.FAILED else 0.0
+        pause = self._next_try - self._clock() if state is State.FAILED else 0.0
         return EngineStatus(
-            state=self._state,
+            state=state,
             progress=progress,
             restarts=max(0, self._starts - 1),
             pid=running.pid if running else None,
@@ -142,19 +144,20 @@ class EngineSupervisor:
             EngineFailed: It failed and was not up again after `timeout_s` seconds, or it failed
                 while waiting without a limit.
         """
-        if self._is(State.READY):
+        if self._answers():
             return self.address
         await self.start()
         self._aim(Goal.READY)
-        before = self._failures
+        # A death that its own task has yet to count is no failure of the start awaited here.
+        before = self._failures + self._gone()
         try:
             async with asyncio.timeout(timeout_s), self._changed:
                 await self._changed.wait_for(
-                    lambda: self._is(State.READY) or (timeout_s is None and self._failures > before)
+                    lambda: self._answers() or (timeout_s is None and self._failures > before)
                 )
         except TimeoutError:
             raise self._not_ready() from None
-        if not self._is(State.READY):
+        if not self._answers():
             raise self._not_ready()
         return self.address
 
@@ -187,6 +190,15 @@ class EngineSupervisor:
 
     def _is(self, state: State) -> bool:
         return self._state is state
+
+    def _gone(self) -> bool:
+        """Whether a ready engine's process has ended and its task has yet to say so."""
+        running = self._running
+        ready = self._wanted() and self._is(State.READY)
+        return ready and running is not None and running.exited()
+
+    def _answers(self) -> bool:
+        return self._is(State.READY) and not self._gone()
 
     def _wanted(self) -> bool:
         return self._goal is Goal.READY

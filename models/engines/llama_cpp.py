@@ -156,7 +156,8 @@ def _adapters(spec: EngineSpec) -> tuple[str, ...]:
     paths = [str(path) for path in spec.adapters]
     if any("," in path for path in paths):
         raise EngineUnable(engine="llama.cpp", what="适配器路径含逗号 comma in an adapter's path")
-    return ("--lora", ",".join(paths)) if paths else ()
+    # A request that names no adapter is answered by the base, never by all of them at once.
+    return ("--lora", ",".join(paths), "--lora-init-without-apply") if paths else ()
 
 
 def _key_file(spec: EngineSpec) -> Path:

@@ -130,6 +130,22 @@ async def test_a_killed_one_comes_back(engine: Engine, spec: EngineSpec) -> None
     await supervisor.stop()
 
 
+async def test_a_dead_one_is_not_ready_before_its_next_check(spec: EngineSpec) -> None:
+    """From the moment the kernel tells of its end, nobody is sent there; it is up again by itself."""
+    limits = Limits(health_s=600, backoff_s=0.05, grace_s=5)
+    supervisor = EngineSupervisor(declared(), told(spec), limits=limits)
+    await supervisor.ensure_ready(60)
+    first = supervisor.status().pid
+    os.kill(first, signal.SIGKILL)
+    assert await until(lambda: supervisor.status().pid != first)
+    assert supervisor.status().state is not State.READY
+    assert supervisor.status().progress < 1
+    # Who asks in this moment waits for the next life instead of being told of the last one.
+    await asyncio.wait_for(supervisor.ensure_ready(), 60)
+    assert (supervisor.status().restarts, supervisor.status().pid != first) == (1, True)
+    await supervisor.stop()
+
+
 @pytest.mark.parametrize(
     ("how", "code"),
     [
