@@ -24,6 +24,9 @@ def state_view(one: ModelPicture) -> wire.ModelStateView:
             "holds": dict(one.claim),
             "adapters": one.adapters,
             "reason": None if one.reason is None else text(one.reason),
+            "step": one.step,
+            "failure": one.failure,
+            "way_out": None if one.way_out is None else text(one.way_out),
         }
     )
 

@@ -40,6 +40,8 @@ async def act(session: "Session", args: argparse.Namespace) -> int:
     if args.what == "status":
         for state in await serving.states():
             print(plain(line_of(state)))
+            if state.way_out is not None:
+                print(plain(f"    → {state.way_out.zh} {state.way_out.en}"))
     elif args.what == "load":
         print(plain(line_of(await serving.load(args.id))))
     elif args.what == "unload":
@@ -57,8 +59,10 @@ def line_of(state: "ModelStateView") -> str:
     from appliance.client.serving import used  # noqa: PLC0415  # keeps --help light
 
     pin = "*" if state.pinned else " "
-    share = f" {state.percent} %" if state.phase == "loading" else ""
+    share = f" {state.percent} % {state.step}".rstrip() if state.phase == "loading" else ""
     holds = f"  {used(state.holds)}" if state.holds else ""
-    reason = f"  {state.reason.zh} {state.reason.en}" if state.reason else ""
+    name = f" [{state.failure}]" if state.failure else ""
+    reason = f"  {state.reason.zh} {state.reason.en}{name}" if state.reason else ""
     wait = f"  ({state.retry_after_s} s)" if state.phase == "failed" else ""
-    return f"{pin} {state.model}  {state.phase}{share}  {state.in_flight} 路{holds}{reason}{wait}"
+    told = f"{state.phase}{share}  {state.in_flight} 路{holds}{reason}{wait}"
+    return f"{pin} {state.model}  {told}"

@@ -16,8 +16,10 @@ ServedName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 class ModelStateView(Wire):
     """A model in memory, on its way there, or failed.
 
-    `percent` is that of the phase "loading"; `seconds` run since loading began, or since it failed;
-    `holds` are bytes by place ("host", "nvidia:0").
+    `percent` is that of the phase "loading", `step` what its engine does meanwhile ("start",
+    "weights", "cache", "warmup"); `seconds` run since loading began, or since it failed; `holds` are
+    bytes by place ("host", "nvidia:0"). `failure` is the short name of why it failed
+    ("device-memory"), `way_out` what to do about it.
     """
 
     model: str
@@ -33,6 +35,9 @@ class ModelStateView(Wire):
     holds: dict[str, int]
     adapters: tuple[str, ...]
     reason: Text | None
+    step: str = ""
+    failure: str | None = None
+    way_out: Text | None = None
 
 
 class Keeping(Wire):

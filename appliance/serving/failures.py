@@ -7,8 +7,10 @@ from typing import Final
 from appliance.errors import ApplianceError
 from appliance.serving.errors import ModelFailed
 from models.card import Bilingual
+from models.engines.explain import Failure as EngineFailure
 from models.errors import ModelsError
 
+_ENGINE: Final = "engine.failed"
 _FIRST_S: Final = 15.0
 _MOST_S: Final = 900.0
 _MEMORY: Final = ("内存", "显存", "memory")
@@ -35,6 +37,7 @@ class Failure:
         tries: Loads that failed in a row.
         at: When, on the room's clock in seconds.
         retry_at: When it may be tried again.
+        cause: What its engine calls it ("device-memory"); the code where no engine told.
     """
 
     model: str
@@ -45,6 +48,7 @@ class Failure:
     tries: int
     at: float
     retry_at: float
+    cause: str = ""
 
 
 class Failures:
@@ -54,8 +58,22 @@ class Failures:
         self._clock = clock
         self._by_model: dict[str, Failure] = {}
 
-    def note(self, model: str, digest: str, error: ApplianceError | ModelsError) -> Failure:
-        """Remember a failed load and when to try again."""
+    def note(
+        self,
+        model: str,
+        digest: str,
+        error: ApplianceError | ModelsError,
+        told: EngineFailure | None = None,
+    ) -> Failure:
+        """Remember a failed load and when to try again.
+
+        Args:
+            model: Model id.
+            digest: Digest of the manifest that failed, "" when it did not come so far.
+            error: The refusal.
+            told: What its engine told of it, which says more than the refusal where there is one.
+        """
+        own = told if error.code == _ENGINE else None
         before = self._by_model.get(model)
         tries = before.tries + 1 if before is not None and before.digest == digest else 1
         now = self._clock()
@@ -65,10 +83,11 @@ class Failures:
             digest=digest,
             code=error.code,
             reason=Bilingual(error.sentence_zh, error.sentence_en),
-            advice=_advice(error),
+            advice=_advice(error) if own is None else own.way_out,
             tries=tries,
             at=now,
             retry_at=now + pause,
+            cause=error.code if own is None else own.code,
         )
         self._by_model[model] = failure
         return failure
@@ -106,7 +125,7 @@ class Failures:
 
 
 def _advice(error: ApplianceError | ModelsError) -> Bilingual:
-    if error.code != "engine.failed":
+    if error.code != _ENGINE:
         told = (error.way_out_zh.format(**error.facts), error.way_out_en.format(**error.facts))
         return Bilingual(*told)
     return _OOM if any(word in error.sentence for word in _MEMORY) else _CRASH

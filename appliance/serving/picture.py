@@ -28,6 +28,9 @@ class ModelPicture:
         claim: What it holds of each place.
         adapters: Adapters that its engine was started with.
         reason: Why it failed.
+        step: What its engine does while it loads ("weights", "warmup"), "" where it does not tell.
+        failure: Short name of why it failed, as its engine or the box calls it.
+        way_out: What to do about it.
     """
 
     model: str
@@ -43,12 +46,16 @@ class ModelPicture:
     claim: Claim
     adapters: tuple[str, ...]
     reason: Bilingual | None
+    step: str = ""
+    failure: str | None = None
+    way_out: Bilingual | None = None
 
 
 def picture_of_resident(one: Resident, keeper: Keeper, now: float) -> ModelPicture:
     """The picture of a model in memory or on its way there."""
     status = one.status()
     ready = one.alive()
+    failure = None if ready else status.failure
     return ModelPicture(
         model=one.model_id,
         engine=one.engine,
@@ -63,6 +70,9 @@ def picture_of_resident(one: Resident, keeper: Keeper, now: float) -> ModelPictu
         claim={} if one.lease is None else one.lease.claim,
         adapters=tuple(adapter.id for adapter in one.adapters),
         reason=None if ready else status.reason,
+        step=status.phase,
+        failure=None if failure is None else failure.code,
+        way_out=None if failure is None else failure.way_out,
     )
 
 
@@ -82,6 +92,8 @@ def picture_of_failure(failure: Failure, keeper: Keeper, now: float) -> ModelPic
         claim={},
         adapters=(),
         reason=failure.reason,
+        failure=failure.cause,
+        way_out=failure.advice,
     )
 
 

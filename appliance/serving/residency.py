@@ -256,7 +256,7 @@ class Residency:
                 )
 
     def _note(self, one: Resident, error: ApplianceError | ModelsError) -> None:
-        self.failures.note(one.model_id, one.digest, error)
+        self.failures.note(one.model_id, one.digest, error, one.status().failure)
         self._habits.told("fail", one.model_id, error.code)
 
     # Ending -------------------------------------------------------------------------------------

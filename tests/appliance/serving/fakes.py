@@ -13,6 +13,7 @@ from appliance.serving.migrations import MIGRATIONS
 from appliance.serving.service import Books, ServingService
 from appliance.serving.store import ServingStore
 from models.engines.engine import Address
+from models.engines.explain import Failure
 from models.engines.lifecycle_table import EngineStatus, Health, State
 from models.errors import DoesNotFit, EngineDraining, EngineFailed, ModelDamaged, ModelUnknown
 from models.planning.reservations import HOST, Reservations
@@ -99,6 +100,8 @@ class FakeEngine:
         self.reason = None
         self.retry_after_s = 1
         self.progress = 0.4
+        self.pieces = 0
+        self.phase = ""
         self.secret = "s"
         self.address = Address(uds=maker.socket)
         self.capabilities = frozenset({"chat"})
@@ -125,8 +128,9 @@ class FakeEngine:
     def status(self):
         progress = 1.0 if self.state is State.READY else self.progress
         return EngineStatus(
-            self.state, progress, 0, 1, self.in_flight, self.reason, self.retry_after_s
-        )
+            self.state, progress, 0, 1, self.in_flight, self.reason, self.retry_after_s,
+            self.phase, self.reason if isinstance(self.reason, Failure) else None,
+        )  # fmt: skip
 
     def enter(self):
         if self.state in {State.DRAINING, State.STOPPED}:
@@ -138,6 +142,9 @@ class FakeEngine:
         self.in_flight -= 1
         if not self.in_flight:
             self.idle.set()
+
+    def heard(self):
+        self.pieces += 1
 
     async def deep_health(self):
         return Health(ok=True, latency_ms=1.0)

@@ -12,8 +12,10 @@ from appliance.commands import adapter, deployment, lease, model
 from appliance.commands.model_serving import act, line_of
 from appliance.contract.serving import AdapterWish, DeploymentWish, Keeping, TargetWish
 from models.card import Bilingual
+from models.engines.explain import Failure
 from models.planning.reservations import HOST, Reservations
 from tests.appliance.api.box import live_box
+from tests.appliance.serving.fakes import until
 from tests.appliance.serving.test_adapters import write_adapter
 from tests.fakes.stub_engine import serve as serve_stub
 from tests.models.engines.tiny_model import write_tiny_model
@@ -76,15 +78,33 @@ async def test_models_are_loaded_kept_and_let_go(rooms, session):
 
 
 @pytest.mark.slow
-async def test_a_failed_load_is_told_with_a_way_out(rooms, session):
-    rooms.maker.failing["a"] = Bilingual("显存不足", "it ran out of memory")
+async def test_a_failed_load_is_told_with_a_way_out(rooms, session, capsys):
+    way_out = Bilingual("请减小上下文。", "Reduce the context.")
+    rooms.maker.failing["a"] = Failure("显存不足", "it ran out of memory", "device-memory", way_out)
     with pytest.raises(ProblemError) as told:
         await session.serving.load("a")
     assert told.value.code == "engine.failed"
     (state,) = await session.serving.states()
     assert (state.phase, state.retry_after_s) == ("failed", 15)
     assert "memory" in state.reason.en
+    assert (state.failure, state.way_out.en) == ("device-memory", way_out.en)
     assert "(15 s)" in line_of(state)
+    assert "[device-memory]" in line_of(state)
+    await act(session, argparse.Namespace(what="status"))
+    assert "→ 请减小上下文。 Reduce the context." in capsys.readouterr().out
+
+
+@pytest.mark.slow
+async def test_a_loading_model_tells_what_its_engine_does(rooms, session):
+    gate = rooms.maker.gates["a"] = asyncio.Event()
+    rooms.serving.residency.begin("a")
+    await until(lambda: rooms.maker.starts == ["a"])
+    rooms.maker.made[0].phase = "weights"
+    (state,) = await session.serving.states()
+    assert (state.phase, state.step, state.failure) == ("loading", "weights", None)
+    assert line_of(state).startswith("  a  loading 40 % weights")
+    gate.set()
+    await until(lambda: rooms.serving.ready("a") is not None)
 
 
 async def test_a_served_name_is_asked_listed_shared_out_and_put_back(rooms, box, session):
