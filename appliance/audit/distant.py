@@ -14,34 +14,18 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from appliance.audit.errors import AuditTampered, EventTooLarge
-from appliance.audit.event import Event, Leaf
+from appliance.audit.event import Event
 from appliance.audit.frames import FrameLost, Frames
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.reading import AuditReader
+from appliance.audit.rows import outcomes_of, refusal_from, rows_of
 from appliance.audit.scribe import Outcome, Scribe, Standing
-from appliance.db import errors as db_errors
-from appliance.db.errors import DbError
 from appliance.errors import ApplianceError, AuditUnavailable
-from secure_compute.errors import NotCanonical, SecureComputeError
-from secure_compute.merkle import HASH_SIZE
+from secure_compute.errors import NotCanonical
 
 _MODULE: Final = "appliance.audit.writing"
 _HOUSE: Final = Path(__file__).resolve().parents[2]
 _PATIENCE_S: Final = 30
-_Refusal = ApplianceError | SecureComputeError
-_KINDS: Final[tuple[type[_Refusal], ...]] = (
-    AuditTampered,
-    AuditUnavailable,
-    EventTooLarge,
-    NotCanonical,
-    *(
-        kind
-        for kind in vars(db_errors).values()
-        if isinstance(kind, type) and issubclass(kind, DbError)
-    ),
-)
-_REFUSALS: Final = {kind.code: kind for kind in _KINDS}
 
 
 class DistantScribe(Scribe):
@@ -59,6 +43,7 @@ class DistantScribe(Scribe):
         self._identity = identity
         self._process: subprocess.Popen[bytes] | None = None
         self._frames: Frames | None = None
+        self._second: socket.socket | None = None
 
     @property
     @override
@@ -92,17 +77,13 @@ class DistantScribe(Scribe):
 
     @override
     def commit(self, events: Sequence[Event], *, clean: bool = False) -> list[Outcome]:
-        rows = [
-            (event.tag, event.actor, event.subject, event.request_id, event.details)
-            for event in events
-        ]
         try:
-            first, time, hashes, refused = self._ask(("commit", rows, clean))
+            account = self._ask(("commit", rows_of(events), clean))
         except (TypeError, OverflowError) as error:
             if len(events) == 1:
                 return [NotCanonical(reason_zh="类型不被接受", reason=str(error))]
             return [outcome for event in events for outcome in self.commit([event], clean=clean)]
-        return _outcomes(len(rows), first, time, hashes, dict(refused))
+        return outcomes_of(len(events), account)
 
     @override
     def anchor(self) -> None:
@@ -118,6 +99,9 @@ class DistantScribe(Scribe):
         process, self._process = self._process, None
         if frames is not None:
             frames.close()
+        second = self.second_line()
+        if second is not None:
+            second.close()
         if process is None:
             return
         try:
@@ -127,14 +111,21 @@ class DistantScribe(Scribe):
             process.kill()
             process.wait()
 
+    def second_line(self) -> socket.socket | None:
+        """A line of its own for an event loop; whoever takes it owns it."""
+        line, self._second = self._second, None
+        return line
+
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
+        self._second, second = socket.socketpair()
+        with theirs, second:
             self._process = subprocess.Popen(
-                (sys.executable, "-m", _MODULE),
+                (sys.executable, "-m", _MODULE, str(second.fileno())),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=_HOUSE,
+                pass_fds=(second.fileno(),),
             )
         self._frames = Frames(ours)
 
@@ -156,31 +147,3 @@ class DistantScribe(Scribe):
             raise FrameLost
         self._frames.send(question)
         return self._frames.receive()
-
-
-def refusal_from(told: dict[str, Any]) -> _Refusal:
-    """The refusal that the other process told by its code and facts."""
-    kind = _REFUSALS.get(told["code"])
-    if kind is None:
-        return AuditUnavailable(reason=told["sentence"])
-    return kind(**told["facts"])
-
-
-def _outcomes(
-    count: int, first: int, time: int, hashes: bytes, refused: dict[int, dict[str, Any]]
-) -> list[Outcome]:
-    if not refused:
-        return [
-            Leaf(first + at, hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE], first + at, time)
-            for at in range(count)
-        ]
-    outcomes: list[Outcome] = []
-    index = 0
-    for at in range(count):
-        if at in refused:
-            outcomes.append(refusal_from(refused[at]))
-            continue
-        digest = hashes[index * HASH_SIZE : (index + 1) * HASH_SIZE]
-        outcomes.append(Leaf(first + index, digest, first + index, time))
-        index += 1
-    return outcomes

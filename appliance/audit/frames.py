@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -40,25 +41,46 @@ class Frames:
         except OSError as error:
             raise FrameLost from error
 
+    @staticmethod
+    def check(message: object) -> None:
+        """Pass what can be sent. Raises TypeError, OverflowError."""
+        _ENCODE(message)
+
     def receive(self) -> Any:
         """Wait for one message. Raises FrameLost."""
-        need = _LENGTH.size
-        self._fill(need)
-        need += _LENGTH.unpack_from(self._left)[0]
-        self._fill(need)
-        body, self._left = self._left[_LENGTH.size : need], self._left[need:]
-        return _DECODE(body)
+        while (message := self._whole()) is None:
+            self._fill(0)
+        return message
+
+    def poll(self) -> Any:
+        """One message, or None while none has come whole. Raises FrameLost."""
+        if (message := self._whole()) is None:
+            with suppress(BlockingIOError):
+                self._fill(socket.MSG_DONTWAIT)
+            message = self._whole()
+        return message
 
     def close(self) -> None:
         """Hang up."""
         self._line.close()
 
-    def _fill(self, need: int) -> None:
-        while len(self._left) < need:
-            try:
-                piece = self._line.recv(_PIECE)
-            except OSError as error:
-                raise FrameLost from error
-            if not piece:
-                raise FrameLost
-            self._left += piece
+    def _whole(self) -> Any:
+        """The first message of what has come; None while it is not whole."""
+        if len(self._left) < _LENGTH.size:
+            return None
+        need = _LENGTH.size + _LENGTH.unpack_from(self._left)[0]
+        if len(self._left) < need:
+            return None
+        body, self._left = self._left[_LENGTH.size : need], self._left[need:]
+        return _DECODE(body)
+
+    def _fill(self, flags: int) -> None:
+        try:
+            piece = self._line.recv(_PIECE, flags)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise FrameLost from error
+        if not piece:
+            raise FrameLost
+        self._left += piece

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,3 +42,8 @@ def _ordered(moment: datetime) -> str:
     # The time comes first, so new ids go to the right edge of their index.
     milliseconds = int(moment.timestamp() * 1000)
     return f"{milliseconds:012x}{secrets.token_bytes(_RANDOM_BYTES).hex()}"
+
+
+def receipt_salt(secret: bytes, receipt: str) -> bytes:
+    """The salt of a receipt's hashes: BLAKE2b keyed by the box's secret (RFC 7693), 32 bytes."""
+    return blake2b(receipt.encode(), key=secret, digest_size=32).digest()

@@ -5,39 +5,34 @@ no signal to stop: the box that started it says when, and an end without a word 
 """
 
 import gc
+import selectors
 import signal
 import socket
+import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.audit.event import Event, Leaf
+from appliance.audit.event import Event
 from appliance.audit.frames import FrameLost, Frames
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.opening import OwnScribe
-from appliance.audit.scribe import Outcome
+from appliance.audit.rows import account_of, told_of
 from appliance.errors import ApplianceError
 from secure_compute.errors import SecureComputeError
 from secure_compute.signing import SigningKey
 
+_FIRST: Final = 0
+"""Standard input: the line whose end is the end."""
+
 # The process before this one may still be finishing its last commit.
 _PATIENCE_S: Final = 20.0
-_Refusal = ApplianceError | SecureComputeError
 
 
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251  # this process's one clock
-
-
-def _told(error: _Refusal) -> dict[str, Any]:
-    facts = {
-        name: value if isinstance(value, str | int | bool | None) else str(value)
-        for name, value in error.facts.items()
-    }
-    return {"code": error.code, "facts": facts, "sentence": error.sentence}
 
 
 def _opened(told: dict[str, Any]) -> OwnScribe:
@@ -52,52 +47,58 @@ def _opened(told: dict[str, Any]) -> OwnScribe:
     )
 
 
-def _account(outcomes: Sequence[Outcome]) -> tuple[int, int, bytes, list[tuple[int, Any]]]:
-    """Index and time of the first leaf, all hashes joined, and the events that can be no leaf."""
-    leaves = [outcome for outcome in outcomes if isinstance(outcome, Leaf)]
-    refused = [
-        (at, _told(outcome))
-        for at, outcome in enumerate(outcomes)
-        if isinstance(outcome, ApplianceError | SecureComputeError)
-    ]
-    first, moment = (leaves[0].index, leaves[0].time) if leaves else (0, 0)
-    return first, moment, b"".join(leaf.hash for leaf in leaves), refused
+def _serve(scribe: OwnScribe, lines: dict[int, Frames]) -> None:
+    """Answer whoever speaks, until the first line is hung up."""
+    with selectors.DefaultSelector() as selector:
+        for number, frames in lines.items():
+            selector.register(number, selectors.EVENT_READ, frames)
+        while True:
+            for key, _ in selector.select():
+                try:
+                    _hear(scribe, key.data)
+                except FrameLost:
+                    selector.unregister(key.fd)
+                    if key.fd == _FIRST:
+                        return
 
 
-def _serve(scribe: OwnScribe, frames: Frames) -> None:
-    while True:
-        match frames.receive():
-            case ["commit", rows, clean]:
-                events = [Event(*row) for row in rows]
-                answer: object = _answered(lambda: _account(scribe.commit(events, clean=clean)))  # noqa: B023
-            case _:
-                answer = _answered(scribe.anchor)
-        frames.send(answer)
+def _hear(scribe: OwnScribe, frames: Frames) -> None:
+    question = frames.poll()
+    while question is not None:
+        frames.send(_answer(scribe, question))
+        question = frames.poll()
 
 
-def _answered(act: Any) -> object:
+def _answer(scribe: OwnScribe, question: Any) -> object:
     try:
-        return act()
+        match question:
+            case ["commit", rows, clean]:
+                return account_of(scribe.commit([Event(*row) for row in rows], clean=clean))
+            case _:
+                scribe.anchor()
+                return True
     except (ApplianceError, SecureComputeError) as error:
-        return _told(error)
+        return told_of(error)
 
 
 def main() -> None:
     """Write until the other side hangs up."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    frames = Frames(socket.socket(fileno=0))
+    second = int(sys.argv[1])
+    frames = Frames(socket.socket(fileno=_FIRST))
+    lines = {_FIRST: frames, second: Frames(socket.socket(fileno=second))}
     with suppress(FrameLost):
         scribe = _opened(frames.receive())
         try:
             try:
                 standing = scribe.open()
             except (ApplianceError, SecureComputeError) as error:
-                frames.send(_told(error))
+                frames.send(told_of(error))
                 return
             gc.freeze()
             frames.send(tuple(standing))
-            _serve(scribe, frames)
+            _serve(scribe, lines)
         finally:
             scribe.release()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +9,7 @@ from typing import Protocol
 from appliance.access.grants import Grant
 from appliance.audit import events
 from appliance.audit.event import Event, Leaf
-from appliance.audit.identifiers import receipt_of
+from appliance.audit.identifiers import receipt_of, receipt_salt
 from appliance.errors import AuditUnavailable
 from appliance.serving.upstream import Upstream
 
@@ -91,7 +90,7 @@ class Turn:
         self.route = route
         self.upstream = upstream
         self.receipt = receipt_of(request_id)
-        self.salt = hmac.digest(notary.salt, self.receipt.encode(), "sha256")
+        self.salt = receipt_salt(notary.salt, self.receipt)
         self.prompt_hash = ""
         self.prompt_tokens = 0
         self.completion_tokens = 0

@@ -1,7 +1,6 @@
 """The admission-note specialist: facts in, a checked note out, identity never shown to the model."""
 
 import hashlib
-import hmac
 import json
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from appliance.audit import events
 from appliance.audit.event import Event
-from appliance.audit.identifiers import receipt_id
+from appliance.audit.identifiers import receipt_id, receipt_salt
 from appliance.errors import ApplianceError
 from appliance.specialists.author import Ask, Author, Message, Written
 from appliance.specialists.draft import Draft, Flag, Repair, flags_of, repairs_of, sections_of
@@ -208,7 +207,7 @@ class AdmissionNoteWriter:
             model=written.model,
             seconds=round(time.monotonic() - order.began, 3),
         )
-        salt = hmac.digest(self._provenance.salt, receipt.encode(), "sha256")
+        salt = receipt_salt(self._provenance.salt, receipt)
         prompt = json.dumps(list(order.prompt), ensure_ascii=False).encode()
         completion = events.Completion(
             receipt=receipt,

@@ -1,11 +1,12 @@
 """The gateway against nginx: the same stub engine and the same load behind both, in one run.
 
-    python -m tests.benchmarks.gateway [--seconds 4] [--rounds 3]
+    python -m tests.benchmarks.gateway [--seconds 4] [--rounds 3] [--engine loopback|unix]
 
 Both fronts run one worker. The gateway checks the key, its scope and its quota, judges the body,
 meters, and makes a durable record before each answer; nginx only forwards. Rounds alternate, so that
 other work on the machine hits both alike. Printed: requests a second at 64 clients, their ratio, and
-what each adds to the first token at 64 streams of 20 ms a token.
+what each adds to the first token at 64 streams of 20 ms a token. The engine listens on loopback, as
+most engines do, or on a Unix socket, as the box's own llama.cpp does; both fronts reach it the same way.
 """
 
 import argparse
@@ -42,7 +43,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     keepalive_requests 100000000;
-    upstream engine {{ server unix:{uds}; keepalive 256; keepalive_requests 100000000; }}
+    upstream engine {{ server {engine}; keepalive 256; keepalive_requests 100000000; }}
     server {{
         listen 127.0.0.1:{port} backlog=2048;
         location / {{
@@ -100,19 +101,23 @@ def load(port: int, key: str, seconds: float, *, clients: int = 64, stream: bool
 
 
 @contextmanager
-def fronts(folder: Path, token_ms: float) -> Iterator[dict[str, tuple[int, str]]]:
+def fronts(folder: Path, token_ms: float, way: str) -> Iterator[dict[str, tuple[int, str]]]:
     """nginx and the gateway in front of one stub engine: name to (port, key)."""
     uds = folder / f"engine-{token_ms}.sock"
     theirs, ours, direct = free_port(), free_port(), free_port()
     conf = folder / f"nginx-{token_ms}.conf"
     conf.write_text(
         _CONF.format(
-            user="user root;" if os.geteuid() == 0 else "", folder=folder, uds=uds, port=theirs
+            user="user root;" if os.geteuid() == 0 else "",
+            folder=folder,
+            engine=f"unix:{uds}" if way == "unix" else f"127.0.0.1:{direct}",
+            port=theirs,
         )
     )
     where = ["--uds", str(uds), "--port", str(direct), "--token-ms", str(token_ms)]
     stub = python("fakes.stub_engine", *where, "--tokens", "16")
-    gate = python("benchmarks.gateway_front", "--uds", str(uds), "--port", str(ours))
+    reach = ["--uds", str(uds)] if way == "unix" else ["--engine-port", str(direct)]
+    gate = python("benchmarks.gateway_front", *reach, "--port", str(ours))
     with running(stub, talk=True) as engine:
         engine.stdout.readline()
         with running([NGINX, "-c", str(conf)]), running(gate, talk=True) as gateway:
@@ -130,10 +135,10 @@ def show(name: str, told: dict) -> None:
     )
 
 
-def throughput(folder: Path, seconds: float, rounds: int) -> tuple[float, float]:
+def throughput(folder: Path, way: str, seconds: float, rounds: int) -> tuple[float, float]:
     print("whole answers, 64 clients, engine answers at once")
     ratios, rates = [], []
-    with fronts(folder, 0.0) as where:
+    with fronts(folder, 0.0, way) as where:
         for _ in range(rounds):
             told = {name: load(*where[name], seconds) for name in ("nginx", "gateway")}
             for name, one in told.items():
@@ -143,10 +148,10 @@ def throughput(folder: Path, seconds: float, rounds: int) -> tuple[float, float]
     return statistics.median(ratios), statistics.median(rates)
 
 
-def first_token(folder: Path, seconds: float, rounds: int) -> dict[str, float]:
+def first_token(folder: Path, way: str, seconds: float, rounds: int) -> dict[str, float]:
     print("streams, 64 at once, 20 ms a token: time to the first token")
     added: dict[str, list[float]] = {"nginx": [], "gateway": []}
-    with fronts(folder, 20.0) as where:
+    with fronts(folder, 20.0, way) as where:
         for _ in range(rounds):
             told = {name: load(*where[name], seconds, stream=True) for name in where}
             for name, one in told.items():
@@ -161,14 +166,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--engine", choices=("loopback", "unix"), default="loopback")
     options = parser.parse_args()
     if shutil.which(NGINX) is None:
         raise SystemExit(f"{NGINX} is missing: apt-get install nginx-light")
     load1, _, _ = os.getloadavg()
     print(f"{os.cpu_count()} cores, load average {load1:.1f}")
     with tempfile.TemporaryDirectory(prefix="wardbox-gateway-") as name:
-        ratio, rate = throughput(Path(name), options.seconds, options.rounds)
-        added = first_token(Path(name), options.seconds, options.rounds)
+        asked = (Path(name), options.engine, options.seconds, options.rounds)
+        ratio, rate = throughput(*asked)
+        added = first_token(*asked)
+    print(f"engine on {options.engine}")
     print(f"gateway / nginx            {ratio:.3f}   (goal >= {GOAL_RATIO})")
     print(f"gateway requests/s         {rate:.0f}   (goal >= {GOAL_RATE} on 4 quiet cores)")
     print(f"first token, nginx adds    {added['nginx']:.1f} ms")

@@ -38,7 +38,7 @@ class HotServicesOnly:
         self.notary = notary
 
 
-async def _main(uds: Path, port: int, state: Path) -> None:
+async def _main(engine: Endpoint, port: int, state: Path) -> None:
     log = AuditLog.open_apart(
         state / "audit.db",
         secrets.token_bytes(32),
@@ -49,7 +49,7 @@ async def _main(uds: Path, port: int, state: Path) -> None:
     wish = KeyWish("bench", frozenset({"chat"}), frozenset({MODEL}), rpm=10_000_000, tpm=10**9)
     key = access.create_key(wish).secret
     serving = StubServing(None)
-    pool = UpstreamPool(Endpoint(uds, "", 0, "stub"))
+    pool = UpstreamPool(engine)
     serving.one = Upstream(
         MODEL, "0" * 64, None, frozenset({"chat"}), pool, count=serving.traffic.answered
     )
@@ -69,6 +69,7 @@ async def _main(uds: Path, port: int, state: Path) -> None:
         server_header=False,
         proxy_headers=False,
     )
+    log.attach()
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 50, 1000)
@@ -82,11 +83,14 @@ async def _main(uds: Path, port: int, state: Path) -> None:
 def main() -> None:
     """Serves until SIGTERM; prints the key that the load must bring."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--uds", type=Path, required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--uds", type=Path)
+    where.add_argument("--engine-port", type=int)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wardbox-bench-") as state:
-        uvloop.run(_main(options.uds, options.port, Path(state)))
+        engine = Endpoint(options.uds, "127.0.0.1", options.engine_port or 0, "stub")
+        uvloop.run(_main(engine, options.port, Path(state)))
 
 
 if __name__ == "__main__":

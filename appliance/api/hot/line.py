@@ -191,9 +191,8 @@ class Line(Caller):
             self._over(self, task, self._data[head.start + head.length :])
 
     def _answer_head(self, status: int, headers: Headers) -> list[bytes]:
-        pieces = [STATUS_LINE[status]]
-        for name, value in (*self._dates, *headers):
-            pieces += (name, b": ", value, b"\r\n")
+        pieces = [b"%b: %b\r\n" % field for field in (*self._dates, *headers)]
+        pieces.insert(0, STATUS_LINE[status])
         if not self.keep_alive:
             pieces.append(b"connection: close\r\n")
         return pieces

@@ -46,7 +46,7 @@ class Box:
 
     def crash(self, log: AuditLog) -> None:
         """End the writer as kill -9 would: no stop event, the lock gone."""
-        log._finish = lambda: None
+        log._writer._finish = lambda: None
         log.close()
 
 

@@ -1,5 +1,6 @@
 """The log written by a process of its own: what it tells, and what happens when it is killed."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from appliance.audit.reading import Query
 from appliance.audit.verify import verify
 from appliance.errors import AuditUnavailable
 from secure_compute.errors import NotCanonical
+from secure_compute.merkle import leaf_hash
 from tests.appliance.audit.conftest import KEY, note
 
 
@@ -127,3 +129,77 @@ def test_frames_survive_pieces_and_tell_a_lost_line():
     with pytest.raises(FrameLost):
         receiver.send([b"x"])
     receiver.close()
+
+
+async def test_a_loop_has_a_line_of_its_own(apart):
+    apart.attach()
+    await asyncio.sleep(0)
+    leaves = await asyncio.gather(*(apart.record(note(number)) for number in range(500)))
+    assert sorted(leaf.index for leaf in leaves) == list(range(1, 501))
+    # Whoever blocks the loop may still record: the other line needs no loop.
+    assert apart.append(note(1)).result(30).index == 501
+    for leaf in leaves[::100]:
+        assert leaf_hash(apart.reader.entry(leaf.index).leaf) == leaf.hash
+    await asyncio.to_thread(apart.close)
+    assert process_gone(apart)
+
+
+async def test_on_a_loop_an_event_that_is_none_fails_alone(apart):
+    apart.attach()
+    await asyncio.sleep(0)
+    events = [
+        note(1),
+        Event("a:b:c", "box", details={"x": object()}),
+        note(2),
+        Event("a:b:c", "box", details={"x": 1.5}),
+        Event("a:b:c", "box", details={"x": "y" * 70_000}),
+        note(3),
+    ]
+    told = await asyncio.gather(*(apart.record(e) for e in events), return_exceptions=True)
+    kinds = [Leaf, NotCanonical, Leaf, NotCanonical, EventTooLarge, Leaf]
+    assert [type(one) for one in told] == kinds
+
+
+async def test_a_writer_killed_under_a_loop_is_told_replaced_and_on_the_record(apart):
+    apart.attach()
+    await asyncio.sleep(0)
+    kept, refused = [], 0
+    for wave in range(60):
+        if wave == 5:
+            process_of(apart).kill()
+        one = await asyncio.gather(
+            *(apart.record(note(wave)) for _ in range(20)), return_exceptions=True
+        )
+        kept += [leaf for leaf in one if isinstance(leaf, Leaf)]
+        refused += sum(isinstance(error, AuditUnavailable) for error in one)
+        if refused and apart.healthy and wave > 20:
+            break
+        await asyncio.sleep(0.02)
+    for _ in range(500):
+        if apart.healthy:
+            break
+        await asyncio.sleep(0.02)
+    assert isinstance(await apart.record(note(7)), Leaf)
+    assert refused
+    for leaf in kept:
+        assert leaf_hash(apart.reader.entry(leaf.index).leaf) == leaf.hash
+    assert apart.reader.search(Query(tag="box:audit:gap"))
+    assert verify(apart.reader).ok
+
+
+async def test_closing_on_the_loop_itself_loses_nothing(box, apart):
+    apart.attach()
+    await asyncio.sleep(0)
+    told = []
+    for number in range(50):
+        apart.submit_nowait(note(number), told.append)
+    apart.close()
+    assert [type(one) for one in told] == [Leaf] * 50
+    with pytest.raises(AuditUnavailable):
+        apart.submit_nowait(note(1), told.append)
+    again = box.open()
+    assert not again.reader.search(Query(tag="box:audit:unclean-stop"))
+
+
+def process_gone(log):
+    return log._scribe._process is None

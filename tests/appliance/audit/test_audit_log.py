@@ -222,7 +222,7 @@ def test_a_full_disk_refuses_until_there_is_room_and_loses_nothing(box, disk):
 
 
 def test_a_quiet_log_recovers_by_itself(box, disk, monkeypatch):
-    monkeypatch.setattr("appliance.audit.log._RETRY_S", 0.01)
+    monkeypatch.setattr("appliance.audit.writer._RETRY_S", 0.01)
     log = box.open()
     disk.pages = 1
     big = Event("x:y:z", "key:a", details={"x": "y" * 60_000})
@@ -253,7 +253,7 @@ def test_a_disk_that_is_full_at_the_start_lets_no_log_open(box, disk):
 
 
 def test_too_many_waiting_events_are_refused_at_once(log, monkeypatch):
-    monkeypatch.setattr("appliance.audit.log.MAX_WAITING", 0)
+    monkeypatch.setattr("appliance.audit.writer.MAX_WAITING", 0)
     with pytest.raises(AuditUnavailable, match="too many"):
         log.append(note(1))
 

@@ -1,0 +1,145 @@
+"""An event loop's own line to the process that writes the log: no thread stands between them.
+
+A thread beside a busy loop costs more than its work: each time it wants the interpreter lock, one of
+the two sleeps, and on a virtual machine waking up takes longer than writing an event down.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from appliance.audit.delivery import Callback, Waiting, deliver
+from appliance.audit.event import Event
+from appliance.audit.frames import FrameLost, Frames
+from appliance.audit.rows import outcomes_of, refusal_from, rows_of
+from appliance.audit.scribe import Outcome  # noqa: TC001  # annotates a variable
+from appliance.errors import AuditUnavailable
+from secure_compute.errors import NotCanonical
+
+MAX_BATCH: Final = 1024
+
+
+class LoopLine:
+    """Events of one loop on their way, one batch under way while the next gathers.
+
+    Everything but `drain` happens on the loop.
+
+    Args:
+        loop: the loop.
+        suffer: called with how many events were refused and why, when the line breaks.
+        told: called with events and how many wait, for each commit.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        suffer: Callable[[int, str], None],
+        told: Callable[[int, float, int], None],
+    ) -> None:
+        self.loop = loop
+        self.thread = threading.get_ident()
+        self._suffer = suffer
+        self._told = told
+        self._line: socket.socket | None = None
+        self._frames: Frames | None = None
+        self._queue: list[Waiting] = []
+        self._flight: list[Waiting] = []
+        self._sent = 0.0
+        self._scheduled = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether events may be put on it."""
+        return self._frames is not None
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not durable yet."""
+        return len(self._queue) + len(self._flight)
+
+    def use(self, line: socket.socket) -> None:
+        """Begin to speak over a connected socket."""
+        self._line, self._frames = line, Frames(line)
+        self.loop.add_reader(line.fileno(), self._hear)
+
+    def put(self, event: Event, callback: Callback) -> None:
+        """Put an event on its way; the callback hears what became of it, in this loop."""
+        self._queue.append((event, callback, None))
+        if not self._flight and not self._scheduled:
+            # What the rest of this turn of the loop brings goes along.
+            self._scheduled = True
+            self.loop.call_soon(self._send)
+
+    def drain(self) -> None:
+        """Wait for what is under way, without the loop: it stands still, or is the caller's own."""
+        while self._frames is not None and (self._flight or self._queue):
+            if self._flight:
+                self._take(self._frames.receive)
+            else:
+                self._send()
+
+    def close(self) -> None:
+        """Speak no more over this socket."""
+        line, self._line, self._frames = self._line, None, None
+        if line is not None:
+            if not self.loop.is_closed():
+                self.loop.remove_reader(line.fileno())
+            line.close()
+
+    def _send(self) -> None:
+        self._scheduled = False
+        if self._flight or not self._queue or self._frames is None:
+            return
+        self._flight, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
+        self._sent = self.loop.time()
+        try:
+            self._frames.send(("commit", rows_of([event for event, _, _ in self._flight]), False))
+        except (TypeError, OverflowError):
+            self._send_singly()
+        except FrameLost:
+            self._break("写入进程已退出 the process that writes it has ended")
+
+    def _send_singly(self) -> None:
+        """Find the events that are none, tell them so, and send the others."""
+        batch, self._flight = self._flight, []
+        good: list[Waiting] = []
+        for one in batch:
+            try:
+                Frames.check(rows_of([one[0]]))
+            except (TypeError, OverflowError) as error:
+                deliver([one], [NotCanonical(reason_zh="类型不被接受", reason=str(error))])
+            else:
+                good.append(one)
+        self._queue = [*good, *self._queue]
+        self._send()
+
+    def _hear(self) -> None:
+        if self._frames is not None:
+            self._take(self._frames.poll)
+            self._send()
+
+    def _take(self, receive: Callable[[], Any]) -> None:
+        try:
+            answer = receive()
+        except FrameLost:
+            self._break("写入进程已退出 the process that writes it has ended")
+            return
+        if answer is None:
+            return
+        if isinstance(answer, dict):
+            self._break(refusal_from(answer).sentence)
+            return
+        batch, self._flight = self._flight, []
+        self._told(len(batch), self.loop.time() - self._sent, len(self._queue))
+        for (_, callback, _), outcome in zip(batch, outcomes_of(len(batch), answer), strict=True):
+            callback(outcome)
+
+    def _break(self, reason: str) -> None:
+        """Refuse what is under way and what waits; the log begins again from the disk."""
+        self.close()
+        lost, self._flight, self._queue = [*self._flight, *self._queue], [], []
+        self._suffer(len(lost), reason)
+        refusal: Outcome = AuditUnavailable(reason=reason)
+        deliver(lost, [refusal] * len(lost))

@@ -1,0 +1,186 @@
+"""The writer of the log: a queue, one thread, group commit, and what happens when the disk refuses."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from appliance.audit.delivery import Waiting, deliver, refuse
+from appliance.audit.event import Event
+from appliance.audit.events import audit_gap, audit_stop
+from appliance.audit.scribe import Outcome, Scribe
+from appliance.errors import ApplianceError, AuditUnavailable
+from secure_compute.errors import SecureComputeError
+
+MAX_WAITING: Final = 100_000
+"""Events that may wait for the writer; beyond it new ones are refused at once."""
+
+MAX_BATCH: Final = 4096
+_RETRY_S: Final = 1.0
+
+Told = Callable[[int, float, int], None]
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """What the log refused since it could last write."""
+
+    refused: int = 0
+    reason: str = ""
+
+
+class Writer:
+    """Takes events from any thread and has a scribe write them down.
+
+    Args:
+        scribe: writes; already open.
+        window_s: how long a commit waits for company under load.
+        told: called after each commit with events, seconds and how many wait.
+        reopened: called once the scribe has begun again after a failure.
+    """
+
+    def __init__(
+        self, scribe: Scribe, window_s: float, told: Told, reopened: Callable[[], None]
+    ) -> None:
+        self._scribe = scribe
+        self._window = window_s
+        self._told = told
+        self._reopened = reopened
+        self._queue: deque[Waiting] = deque()
+        self._wake = threading.Event()
+        self._batch: list[Waiting] = []
+        self._idle = False
+        self._finished = False
+        self._closing: str | None = None
+        self._trouble = _Trouble()
+        self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last commit succeeded."""
+        return self._trouble.refused == 0 and self._closing is None
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing is taken any more."""
+        return self._closing is not None
+
+    def start(self) -> None:
+        """Begin to write what is put."""
+        self._thread.start()
+
+    def put(self, waiting: Waiting) -> None:
+        """Queue an event. Raises AuditUnavailable when the log is closed or hopelessly behind."""
+        if self._closing is not None:
+            raise AuditUnavailable(reason="已关闭 closed")
+        require_room(len(self._queue))
+        self._queue.append(waiting)
+        # The writer announces that it sleeps before it looks at the queue a last time, so either
+        # it sees this event or this thread sees the announcement.
+        if self._idle:
+            self._wake.set()
+        if self._finished:
+            self._refuse_queue()
+
+    def suffer(self, refused: int, reason: str) -> None:
+        """Another line of the scribe refused events: begin again from the disk, on the record."""
+        self._trouble = _Trouble(self._trouble.refused + max(1, refused), reason)
+        self._wake.set()
+
+    def close(self, reason: str) -> bool:
+        """Take nothing more; False when that was said before."""
+        first = self._closing is None
+        self._closing = self._closing or reason
+        return first
+
+    def join(self) -> None:
+        """Wait until all is written and the database closed."""
+        self._wake.set()
+        self._thread.join()
+
+    def _refuse_queue(self) -> None:
+        left: list[Waiting] = []
+        with suppress(IndexError):
+            while True:
+                left.append(self._queue.popleft())
+        refuse(left)
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+            self._finish()
+        finally:
+            # Should this thread ever end by a fault of its own, nobody may wait for it in vain.
+            self._closing = self._closing or "fault"
+            refuse(self._batch)
+            self._finished = True
+            self._refuse_queue()
+            self._scribe.release()
+
+    def _serve(self) -> None:
+        crowd = 0
+        while True:
+            if not self._queue:
+                if self._closing is not None:
+                    break
+                self._sleep()
+                if not self._queue and self._trouble.refused:
+                    self._settle([])
+                continue
+            if crowd > 1 and len(self._queue) < crowd:
+                # Others were served together a moment ago and will be back in a moment.
+                time.sleep(self._window)
+            count = min(len(self._queue), MAX_BATCH)
+            self._batch = [self._queue.popleft() for _ in range(count)]
+            crowd = count
+            self._settle(self._batch)
+            self._batch = []
+
+    def _sleep(self) -> None:
+        self._wake.clear()
+        self._idle = True
+        if not self._queue and self._closing is None:
+            # After a failure the log tries by itself, so that a quiet box is healthy again soon.
+            self._wake.wait(_RETRY_S if self._trouble.refused else None)
+        self._idle = False
+
+    def _settle(self, batch: list[Waiting]) -> None:
+        begun = time.monotonic()
+        try:
+            outcomes = self._commit([event for event, _, _ in batch])
+            self._told(len(batch), time.monotonic() - begun, len(self._queue))
+        except (ApplianceError, SecureComputeError) as error:
+            self._trouble.refused += len(batch)
+            self._trouble.reason = error.sentence
+            refusal = AuditUnavailable(reason=error.sentence)
+            outcomes = [refusal] * len(batch)
+        deliver(batch, outcomes)
+
+    def _commit(self, events: list[Event]) -> list[Outcome]:
+        trouble = self._trouble
+        if not trouble.refused:
+            return self._scribe.commit(events)
+        # What memory holds may differ from what the disk kept: begin again from the disk.
+        self._scribe.reopen()
+        gap = audit_gap(refused=trouble.refused, reason=trouble.reason)
+        outcomes = self._scribe.commit([gap, *events])[1:]
+        self._trouble = _Trouble()
+        self._reopened()
+        return outcomes
+
+    def _finish(self) -> None:
+        try:
+            self._scribe.commit([audit_stop(reason=self._closing or "")], clean=True)
+            self._scribe.anchor()
+        except (ApplianceError, SecureComputeError):
+            # Then the next start records an unclean stop, which is the truth.
+            self._trouble.refused += 1
+
+
+def require_room(waiting: int) -> None:
+    """Pass while more events may wait. Raises AuditUnavailable."""
+    if waiting >= MAX_WAITING:
+        raise AuditUnavailable(reason="等待写入的记录过多 too many events wait")
