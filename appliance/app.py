@@ -7,19 +7,20 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from appliance.api.dialects.table import DIALECTS
-from appliance.api.door import Door
+from appliance.api.door import Door, Limits
 from appliance.api.errors import BodyMalformed, FieldRefused, MethodRefused, RouteUnknown
 from appliance.api.front import Front
 from appliance.api.hosts import Hosts
 from appliance.api.hot.line import ShortWay
 from appliance.api.openapi import describe
-from appliance.api.problems import body_of, headers_of, problem_of
+from appliance.api.refusing import refused
 from appliance.api.routes import (
     access,
     adapters,
@@ -121,7 +122,7 @@ class BoxApi(FastAPI):
             super().__call__,
             front.routes,
             self._hosts,
-            limit,
+            Limits(limit, front.settings.files.max_bytes),
             front.clock,
             front.watch.observed,
         )
@@ -170,12 +171,10 @@ def create_app(front: Front) -> BoxApi:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    openai = request.scope["path"].startswith("/v1/")
     ident = str(request.scope.get("wardbox.request_id", ""))
-    problem = problem_of(error, ident, openai=openai)
-    body = body_of(problem)
-    headers = {name.decode(): value.decode() for name, value in headers_of(problem, len(body))}
-    return Response(body, problem.status, headers)
+    told = refused(error, ident, request.scope["path"])
+    headers = {name.decode(): value.decode() for name, value in told.headers}
+    return Response(told.body, told.problem.status, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -194,14 +193,23 @@ async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     known: dict[int, Callable[[], Exception]] = {
         HTTPStatus.NOT_FOUND: RouteUnknown,
-        HTTPStatus.METHOD_NOT_ALLOWED: MethodRefused,
+        HTTPStatus.METHOD_NOT_ALLOWED: lambda: MethodRefused(allow=_methods(request.scope["path"])),
         HTTPStatus.BAD_REQUEST: lambda: BodyMalformed(reason="body"),
     }
     made = known.get(status)
-    response = await _refused(request, error if made is None else made())
-    if isinstance(error, HTTPException) and error.headers:
-        response.headers.update(error.headers)
-    return response
+    return await _refused(request, error if made is None else made())
+
+
+def _methods(path: str) -> str:
+    """Every method that a path takes (RFC 9110, 10.2.1); the router knows but its first match."""
+    found = {
+        method
+        for room in ROUTERS
+        for route in room.routes
+        if isinstance(route, APIRoute) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found))
 
 
 def _plain(text: str) -> str:

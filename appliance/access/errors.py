@@ -36,7 +36,8 @@ class ModelForbidden(ApplianceError):
 class QuotaExceeded(ApplianceError):
     """A key that used up a limit; `facts["retry_after_s"]` says when to come back.
 
-    `facts["limit"]` is "requests" or "tokens", `facts["window"]` "minute", "day" or "month".
+    `facts["limit"]` is "requests" or "tokens", `facts["window"]` "minute", "day" or "month";
+    `facts["limits"]` are the rate-limit headers that go with it.
     """
 
     code = "access.quota-exceeded"

@@ -118,13 +118,14 @@ class Gate:
 
         Raises:
             QuotaExceeded: A limit is used up; `facts["limit"]` and `facts["window"]` say which,
-                `facts["retry_after_s"]` when to come back.
+                `facts["retry_after_s"]` when to come back, `facts["limits"]` are the headers
+                of `limits`.
         """
         credential = self._index.live.get(grant.credential)
         if credential is not None and credential.quota is not None:
             exhausted = credential.quota.admit(self._clock())
             if exhausted is not None:
-                raise _exceeded(exhausted)
+                raise _exceeded(exhausted, self.limits(grant))
 
     def meter(self, grant: Grant, model: str, prompt_tokens: int, completion_tokens: int) -> None:
         """Count what one answer used, for the usage table and the key's quota.
@@ -200,11 +201,12 @@ def _covers(now: Grant, then: Grant) -> bool:
     return now.models is None or (then.models is not None and now.models >= then.models)
 
 
-def _exceeded(exhausted: Exhausted) -> QuotaExceeded:
+def _exceeded(exhausted: Exhausted, limits: tuple[Header, ...]) -> QuotaExceeded:
     return QuotaExceeded(
         limit=exhausted.limit,
         limit_zh=_ZH[exhausted.limit],
         window=exhausted.window,
         window_zh=_ZH[exhausted.window],
         retry_after_s=exhausted.wait_s,
+        limits=limits,
     )

@@ -1,6 +1,6 @@
 """What routes ask for in their signatures: the open box, who calls, and the permission to go on."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from typing_extensions import override
@@ -12,6 +12,9 @@ from appliance.api.errors import LocalOnly
 from appliance.api.front import Front
 from appliance.api.hot.body import read_head
 from appliance.services import Services
+
+_JUDGED: Final = 1 << 62
+"""The door has judged the length of the body."""
 
 
 def front_of(request: Request) -> Front:
@@ -34,7 +37,7 @@ def grant_of(request: Request) -> Grant:
     """Who calls. Raises VaultLocked or AccessRefused."""
     services = services_of(request)
     access = services.access
-    authorization = read_head(request.scope, front_of(request).settings.server.max_body_bytes)
+    authorization = read_head(request.scope, _JUDGED)
     if authorization is None and is_local(request):
         return access.local_grant()
     peer: bytes | None = request.scope.get("wardbox.peer")

@@ -3,18 +3,21 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.api.dialects.table import DIALECTS
-from appliance.api.errors import BodyTooLarge, HostRefused
+from appliance.api.errors import BodyTooLarge, HostRefused, MethodRefused
 from appliance.api.hosts import Hosts
 from appliance.api.hot.body import read_head
 from appliance.api.hot.route import HotRoutes
-from appliance.api.problems import body_of, headers_of, problem_of
+from appliance.api.refusing import refused
 from appliance.audit.identifiers import request_id
+from appliance.batches.errors import FileTooLarge
+from appliance.errors import ApplianceError
 from appliance.settings.log import REQUEST
 from appliance.telemetry.observed import OTHER, Observed
 
@@ -25,6 +28,28 @@ _SAFE: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_UPLOAD: Final = "/v1/files"
+_FORM: Final = 65_536
+"""Bytes that a form may hold beside its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a body may be.
+
+    Args:
+        body: longest body of a request, in bytes.
+        file: longest file that is sent, in bytes.
+    """
+
+    body: int
+    file: int
+
+    def of(self, scope: Scope) -> tuple[int, ApplianceError]:
+        """The limit of a request in bytes, and what is told to one beyond it."""
+        if scope["path"] == _UPLOAD and scope["method"] == "POST":
+            return self.file + _FORM, FileTooLarge(limit=self.file)
+        return self.body, BodyTooLarge(limit=self.body)
 
 
 class Door:
@@ -34,7 +59,7 @@ class Door:
         app: the FastAPI application.
         hot: the hot path.
         hosts: which names are ours.
-        limit: longest body in bytes.
+        limits: how long bodies may be.
         clock: UTC.
         observed: counts what was answered.
     """
@@ -44,14 +69,14 @@ class Door:
         app: ASGIApp,
         hot: HotRoutes,
         hosts: Hosts,
-        limit: int,
+        limits: Limits,
         clock: Callable[[], datetime],
         observed: Observed,
     ) -> None:
         self._app = app
         self._hot = hot
         self._hosts = hosts
-        self._limit = limit
+        self._limits = limits
         self._clock = clock
         self._observed = observed
 
@@ -89,8 +114,9 @@ class Door:
             await send(message)
 
         try:
-            read_head(scope, self._limit)
-            await self._app(scope, _bounded(receive, self._limit), answer)
+            limit, beyond = self._limits.of(scope)
+            _judge(scope, limit, beyond)
+            await self._app(scope, _bounded(receive, limit, beyond), answer)
         except Exception as error:  # noqa: BLE001  # the API's wall
             if not status:
                 status = await self._send(send, scope, error, ident)
@@ -103,18 +129,28 @@ class Door:
 
     @staticmethod
     async def _send(send: Send, scope: Scope, error: Exception, ident: str) -> int:
-        problem = problem_of(error, ident, openai=scope["path"].startswith("/v1/"))
-        if problem.code == "box.internal":
+        told = refused(error, ident, scope["path"])
+        status = told.problem.status
+        if told.problem.code == "box.internal":
             _LOG.error("fault", exc_info=error, extra={"request_id": ident})
-        body = body_of(problem)
-        headers = headers_of(problem, len(body))
-        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        return problem.status
+        await send({"type": "http.response.start", "status": status, "headers": told.headers})
+        await send({"type": "http.response.body", "body": told.body})
+        return status
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """A receive that raises BodyTooLarge once more than `limit` bytes came."""
+def _judge(scope: Scope, limit: int, beyond: ApplianceError) -> None:
+    """Judge a head. Raises `beyond`, MethodRefused, EncodingRefused or AccessRefused."""
+    if scope["path"] in DIALECTS:
+        # What is no POST there came here.
+        raise MethodRefused(allow="POST")
+    try:
+        read_head(scope, limit)
+    except BodyTooLarge:
+        raise beyond from None
+
+
+def _bounded(receive: Receive, limit: int, beyond: ApplianceError) -> Receive:
+    """A receive that raises `beyond` once more than `limit` bytes came."""
     taken = 0
 
     async def bounded() -> Message:
@@ -122,7 +158,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > limit:
-            raise BodyTooLarge(limit=limit)
+            raise beyond
         return message
 
     return bounded

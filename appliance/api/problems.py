@@ -231,19 +231,37 @@ def body_of(problem: Problem) -> bytes:
     return msgspec.json.encode(members)
 
 
-def headers_of(problem: Problem, length: int) -> list[tuple[bytes, bytes]]:
-    """The headers that go with a problem; Retry-After in whole seconds (RFC 9110)."""
+def headers_of(
+    problem: Problem, length: int, error: Exception | None = None
+) -> list[tuple[bytes, bytes]]:
+    """The headers that go with a problem; Retry-After in whole seconds (RFC 9110).
+
+    Args:
+        problem: what is answered.
+        length: bytes of its body.
+        error: what it was made of. Its `facts["limits"]` are the caller's rate-limit headers,
+            `facts["allow"]` the methods that its path takes.
+    """
+    ident = problem.request_id.encode("ascii", "replace")
     headers = [
         (b"content-type", PROBLEM_TYPE.encode()),
         (b"content-length", b"%d" % length),
         (b"cache-control", b"no-store"),
-        (b"x-request-id", problem.request_id.encode("ascii", "replace")),
+        (b"x-request-id", ident),
+        # Where Anthropic's clients look for it.
+        (b"request-id", ident),
     ]
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="wardbox"'))
+    facts: dict[str, object] = getattr(error, "facts", {})
+    if isinstance(allow := facts.get("allow"), str):
+        headers.append((b"allow", allow.encode("ascii")))
+    limits = facts.get("limits")
+    if isinstance(limits, tuple):
+        headers += limits
     if problem.retry_after_s is not None:
         wait = b"%d" % max(1, round(problem.retry_after_s))
         headers.append((b"retry-after", wait))
-        if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+        if problem.status == HTTPStatus.TOO_MANY_REQUESTS and not limits:
             headers += [(b"x-ratelimit-remaining", b"0"), (b"x-ratelimit-reset", wait)]
     return headers

@@ -19,7 +19,9 @@ HEAD_SECONDS: Final = 15.0
 LONGEST_HEAD: Final = 2 * 1_048_576
 # All heads under way together: many slow senders may not fill the memory.
 _ALL_HEADS: Final = 64 * 1_048_576
-_BAD_KEY: Final = re.compile(rb"\r\nauthorization:[^\r\n]*[\x00-\x08\x0a-\x1f\x7f]", re.IGNORECASE)
+_BAD_KEY: Final = re.compile(
+    rb"\r\nauthorization:[^\r\n]*(?:[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f]|\r(?!\n))", re.IGNORECASE
+)
 _LINGER_S: Final = 2.0
 
 

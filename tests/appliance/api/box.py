@@ -236,7 +236,8 @@ async def build_services(
     serving.one = Upstream(MODEL, "ab" * 32, None, abilities, pool, count=serving.traffic.answered)
     serving.furnish(db, log, state / "adapters")
     (state / "jobs").mkdir()
-    rules = DeskRules(state / "callers", FileLimits(1_000_000, 3_000_000))
+    limits = (settings or Settings()).files
+    rules = DeskRules(state / "callers", FileLimits(limits.max_bytes, limits.owner_bytes))
     desk = make_desk(db, log, access, rules, time.time)
     jobs = JobService(db, log, {"batch": desk.work.kind()}, state / "jobs", time.time)
     return Services(
@@ -282,7 +283,11 @@ async def live_box(
     engines, _ = await serve_stub(port=None, uds=stub, token_ms=token_ms, tokens=tokens)
     layout = StateLayout(state)
     settings = Settings.model_validate(
-        {"server": {"names": ["box.hospital.cn"], **server}, **(sections or {})}
+        {
+            "server": {"names": ["box.hospital.cn"], **server},
+            "files": {"max_bytes": 1_000_000, "owner_bytes": 3_000_000},
+            **(sections or {}),
+        }
     )
     signing = SigningKey.generate()
     log = AuditLog.open(

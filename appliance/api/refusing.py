@@ -1,0 +1,48 @@
+"""A refusal as it leaves by the cold ways: in the words that the clients of its path understand."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from appliance.api.dialects.dialect import Speech
+from appliance.api.dialects.told import error_body
+from appliance.api.problems import body_of, headers_of, problem_of
+from appliance.contract.problem import Problem
+
+_ANTHROPIC: Final = "/v1/messages"
+_OPENAI: Final = "/v1/"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What is answered.
+
+    Args:
+        problem: what it says.
+        headers: names in lower case, content-length among them.
+        body: its bytes.
+    """
+
+    problem: Problem
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def speech_of(path: str) -> Speech | None:
+    """Whose clients ask under this path; None where they are our own."""
+    if path == _ANTHROPIC or path.startswith(_ANTHROPIC + "/"):
+        return "anthropic"
+    return "openai" if path.startswith(_OPENAI) else None
+
+
+def refused(error: Exception, request_id: str, path: str) -> Refused:
+    """Make the answer to a request that any error ended.
+
+    Args:
+        error: a refusal, or a fault (which tells nothing).
+        request_id: the request.
+        path: where it was sent.
+    """
+    speech = speech_of(path)
+    problem = problem_of(error, request_id, openai=speech == "openai")
+    body = body_of(problem) if speech is None else error_body(problem, speech)
+    return Refused(problem, headers_of(problem, len(body), error), body)
