@@ -4,11 +4,12 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import models
@@ -161,7 +162,11 @@ class Services:
 
 
 async def build(
-    settings: Settings, layout: StateLayout, opened: Opened, clock: Callable[[], datetime]
+    settings: Settings,
+    layout: StateLayout,
+    opened: Opened,
+    clock: Callable[[], datetime],
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Services:
     """Make the services of an opened vault.
 
@@ -181,7 +186,7 @@ async def build(
         # Sockets and keys of engines that died with the last run.
         await asyncio.to_thread(shutil.rmtree, layout.run / "engines", ignore_errors=True)
         services = _assemble(
-            settings, layout, opened, clock, _Ground(db, log, access, hardware, watch)
+            settings, layout, opened, clock, _Ground(db, log, access, hardware, watch, environ)
         )
         undo.pop_all()
         return services
@@ -194,6 +199,7 @@ class _Ground:
     access: AccessService
     hardware: Hardware
     watch: HardwareWatch
+    environ: Mapping[str, str]
 
 
 def _open_log(settings: Settings, layout: StateLayout, opened: Opened) -> AuditLog:
@@ -218,7 +224,12 @@ def _assemble(
     catalogue = CatalogueService(shelf, signer, ground.log, settings.model.default)
     posture = PostureService(ground.db, ground.log, time.time)
     serving = make_serving(
-        settings, layout, ServingGround(ground.db, ground.log, catalogue, ground.hardware), salt
+        settings,
+        layout,
+        ServingGround(
+            ground.db, ground.log, catalogue, ground.hardware, ground.watch, ground.environ
+        ),
+        salt,
     )
     workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
     importer = Importer(catalogue, layout.uploads / "imports", (layout.root,))

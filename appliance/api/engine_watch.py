@@ -64,6 +64,7 @@ class EngineWatch:
                     recent_restarts=sum(1 for at in known.fell if at > since),
                     memory_deaths=known.memory_deaths,
                     in_flight=one.status.in_flight,
+                    queued=one.queued,
                     reason_zh="" if reason is None else reason.zh,
                     reason_en="" if reason is None else reason.en,
                 )

@@ -107,7 +107,7 @@ async def _live(
         return datetime.now(UTC)  # noqa: TID251  # the process's one clock; everything takes it
 
     async def open_services(opened: "Opened") -> "Services":
-        return await build(settings, layout, opened, clock)
+        return await build(settings, layout, opened, clock, environ)
 
     vault = build_vault(layout, settings, environ, clock)
     front = Front(settings, layout, vault, open_services, clock)

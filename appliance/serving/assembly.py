@@ -1,7 +1,8 @@
 """Puts the serving room together: engines of this machine, its lender of memory, its books."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.db.database import Db
@@ -27,12 +28,17 @@ _EVALUATION_BYTES: Final = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the room stands on: database, audit log, models, and the machine at rest."""
+    """What the room stands on: database, audit log, models, the machine at rest and as it is now.
+
+    `environ` is the box's environment, where the secret of a declared engine may stand.
+    """
 
     db: Db
     log: Audit
     shelf: ModelSource
     hardware: Hardware
+    look: Callable[[], Hardware]
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def make_serving(
@@ -54,12 +60,13 @@ def make_serving(
         threads=settings.engines.threads,
         keeper=ProcessKeeper(),
         site=SiteEngines(layout.engines),
+        environ=ground.environ,
     )
     store, capacity = ServingStore(ground.db), Reservations.of(ground.hardware)
     return ServingService(
         ground.shelf,
         maker,
-        LeaseOffice(capacity, store, ground.log, time.time, local_minute),
+        LeaseOffice(capacity, store, ground.log, time.time, local_minute, ground.look),
         Books(
             store=store,
             audit=ground.log,

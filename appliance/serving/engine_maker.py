@@ -21,6 +21,7 @@ from models.engines.process import ProcessKeeper
 from models.formats.inspect import inspect_file
 from models.formats.summary import ModelSummary
 from models.hardware.facts import Hardware
+from models.known.subject import whole_shape
 from models.planning.reservations import Claim, Reservations
 from models.registry.shelf import ShelvedModel
 
@@ -63,7 +64,8 @@ class EngineMaker:
         choice = self._choose(model, summary)
         if _elsewhere(choice):
             return {}
-        return fits(summary, self.hardware, self._wish(summary, choice), reserved).claim
+        wish, shape = self._wish(summary, choice), whole_shape(model.path)
+        return fits(summary, self.hardware, wish, reserved, shape).claim
 
     def engine(self, model: ShelvedModel) -> str:
         """The name of the engine that runs a model."""
@@ -108,7 +110,7 @@ class EngineMaker:
             address=_address(choice.declaration, directory),
             secret=self._secret(choice),
             runtime_dir=directory,
-            placement=self._placement(summary, choice, reserved),
+            placement=self._placement(model.path, summary, choice, reserved),
             mode=_MODES.get(facts.pooling, "generate"),
             adapters=adapters,
             architecture=summary.architecture,
@@ -124,12 +126,13 @@ class EngineMaker:
         return choose(model.card.id, summary, self.hardware, self.wish.device, offers)
 
     def _placement(
-        self, summary: ModelSummary, choice: Choice, reserved: Reservations | None
+        self, path: Path, summary: ModelSummary, choice: Choice, reserved: Reservations | None
     ) -> Placement:
         if choice.declaration is not None and _elsewhere(choice):
             # Somebody else has placed it: this box only counts its slots.
             return Placement(1, choice.declaration.slots, choice.declaration.context)
-        placed = place(summary, self.hardware, self._wish(summary, choice), reserved)
+        wish = self._wish(summary, choice)
+        placed = place(summary, self.hardware, wish, reserved, whole_shape(path))
         return placed if self.threads is None else replace(placed, threads=self.threads)
 
     def _secret(self, choice: Choice) -> str:

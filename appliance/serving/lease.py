@@ -14,6 +14,7 @@ from appliance.errors import ApplianceError
 from appliance.serving.errors import LeaseOutsideWindow, LeaseRefused
 from appliance.serving.store import ServingStore
 from appliance.serving.window import Window
+from models.hardware.facts import Hardware
 from models.planning.reservations import Claim, Reservations
 
 Purpose = Literal["serve", "evaluate", "train"]
@@ -66,6 +67,7 @@ class LeaseOffice:
         audit: The audit log.
         clock: Unix seconds.
         minute: The local minute of the day at a time.
+        look: Looks at the machine again, for what strangers took since; None: never.
     """
 
     def __init__(
@@ -75,8 +77,10 @@ class LeaseOffice:
         audit: Audit,
         clock: Callable[[], float],
         minute: Callable[[float], int],
+        look: Callable[[], Hardware] | None = None,
     ) -> None:
-        self.reserved = capacity
+        self.reserved = self._whole = capacity
+        self._look = look
         self._store = store
         self._audit = audit
         self._clock = clock
@@ -92,6 +96,22 @@ class LeaseOffice:
         """Read the windows, and end what a former run left."""
         await asyncio.to_thread(self._store.end_leases, self._clock())
         self._windows = await asyncio.to_thread(self._store.windows)
+
+    async def observe(self) -> None:
+        """Look at the machine again: what strangers hold by now is not there to lend.
+
+        Never more is lent than there was at first: an engine that is still loading, or whose
+        weights are only mapped, shows less in the machine's figures than its lease says.
+        """
+        if self._look is None:
+            return
+        hardware = await asyncio.to_thread(self._look)
+        fresh, whole = self.reserved.observed(hardware, self.reserved.granted), self._whole.capacity
+        capacity = {
+            place: max(fresh.taken(place), min(amount, whole.get(place, 0)))
+            for place, amount in fresh.capacity.items()
+        }
+        self.reserved = Reservations(capacity, fresh.granted)
 
     def leases(self) -> tuple[Lease, ...]:
         """What is lent now, oldest first."""
@@ -127,6 +147,8 @@ class LeaseOffice:
         """
         now = self._clock()
         self._check_window(purpose, now)
+        if purpose != "serve":  # a model's room was looked at when it was placed
+            await self.observe()
         lacking = self.reserved.lacking(claim)
         if self._urgent and purpose != "serve":
             # What was asked back for a model must not be taken by the next job in the queue.

@@ -107,6 +107,7 @@ class Room:
         with ExitStack() as waiting:
             for _ in range(_MOST_ROUNDS):
                 async with self._placing:
+                    await self._office.observe()
                     before = self._office.reserved
                     freed = await self._try(one, model, before, extra)
                 if freed is None:

@@ -48,11 +48,12 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class ServedEngine:
-    """One engine for the console."""
+    """One engine for the console; `queued` requests wait for one of its connections."""
 
     model: str
     engine: str
     status: EngineStatus
+    queued: int = 0
 
 
 class ServingService:
@@ -197,7 +198,7 @@ class ServingService:
     def status(self) -> list[ServedEngine]:
         """Every engine that was asked for."""
         return [
-            ServedEngine(model_id, one.engine, one.status())
+            ServedEngine(model_id, one.engine, one.status(), one.pool.waiting if one.pool else 0)
             for model_id, one in self.residency.residents.items()
         ]
 

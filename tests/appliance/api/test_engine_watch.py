@@ -40,8 +40,8 @@ def test_falls_count_for_ten_minutes_in_the_window_and_for_ever_in_all() -> None
     (facts,) = watch.facts(one(READY))
     assert (facts.restarts, facts.recent_restarts, facts.in_flight) == (3, 3, 2)
     now[0] = RECENT_S + 1000
-    (facts,) = watch.facts(one(READY))
-    assert (facts.restarts, facts.recent_restarts) == (3, 0)
+    (facts,) = watch.facts([replace(one(READY)[0], queued=7)])
+    assert (facts.restarts, facts.recent_restarts, facts.queued) == (3, 0, 7)
 
 
 def test_a_supervisor_made_anew_counts_on() -> None:

@@ -1,14 +1,17 @@
 """The maker of engines: a model gets its own context, its own socket and its own secret."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from appliance.serving.engine_maker import EngineMaker
-from models.capacity import Wish
+from models.capacity import Wish, fits
 from models.engines.process import ProcessKeeper
 from models.errors import DoesNotFit
+from models.formats.inspect import inspect_file
 from models.hardware.detect import detect_hardware
+from models.known.subject import whole_shape
 from models.planning.reservations import HOST, Reservations
 from models.registry.shelf import ShelvedModel
 
@@ -39,6 +42,22 @@ def test_a_model_made_for_less_gets_its_own_context(tmp_path, shelved):
     assert (placement.context, placement.slots, placement.threads) == (2048, 8, 1)
     shorter = maker(tmp_path, Wish(context=512, slots=8)).make(shelved)
     assert shorter._spec.placement.context == 512
+
+
+def test_the_whole_shape_of_a_model_is_planned_with(tmp_path, shelved, monkeypatch):
+    made = maker(tmp_path, Wish(slots=8))
+    whole = Reservations.of(made.hardware)
+    summary, shape = inspect_file(shelved.path).summary, whole_shape(shelved.path)
+    wish = Wish(slots=8, device="cpu")
+    assert shape is not None
+    assert made.claim(shelved, whole) == fits(summary, made.hardware, wish, whole, shape).claim
+    # A cache bounded by a window is smaller, and the plan of the maker knows it.
+    windowed = replace(shape, window=64, window_layers=shape.layers)
+    monkeypatch.setattr("appliance.serving.engine_maker.whole_shape", lambda _: windowed)
+    assert (
+        made.claim(shelved, whole)[HOST]
+        < fits(summary, made.hardware, wish, whole, shape).claim[HOST]
+    )
 
 
 def test_every_engine_has_a_secret_and_a_private_folder_of_its_own(tmp_path, shelved):

@@ -13,7 +13,9 @@ from appliance.serving.errors import LeaseOutsideWindow, LeaseRefused, WindowMal
 from appliance.serving.job_desk import JobDesk, Need
 from appliance.serving.lease import LeaseOffice
 from appliance.serving.window import Window
-from models.planning.reservations import HOST, Reservations
+from models.errors import DoesNotFit
+from models.hardware.facts import CpuFacts, Hardware, HostMemory
+from models.planning.reservations import HOST, USABLE, Reservations
 from tests.appliance.access.doubles import open_db
 from tests.appliance.serving.fakes import until
 
@@ -36,6 +38,39 @@ def test_hours_may_span_midnight():
     assert night.minutes_until(21 * 60) == 60
     assert night.minutes_until(23 * 60) == 0
     assert str(night) == "22:00-06:00"
+
+
+async def test_what_strangers_took_since_is_not_lent(rooms):
+    free = [1000]
+
+    def look():
+        cpu = CpuFacts("x", 4, 4, frozenset(), 1, 0.0)
+        return Hardware(cpu, HostMemory(free[0], free[0]))
+
+    whole = Reservations.of(look())
+    first = whole.capacity[HOST]
+    office = LeaseOffice(whole, rooms.store, rooms.log, rooms.clock, lambda _: 0, look)
+    engine = await office.take("a", "serve", {HOST: first // 2})
+    free[0] = 500 - 200  # the engine is in memory, and a stranger has 200
+    with pytest.raises(LeaseRefused):
+        await office.take("job_1", "train", {HOST: first // 2})
+    assert office.reserved.free(HOST) == round(300 * USABLE)
+    free[0] = 0  # everything is gone: what was lent stays lent
+    await office.observe()
+    assert (office.reserved.free(HOST), office.reserved.taken(HOST)) == (0, first // 2)
+    free[0] = 1000  # the stranger has left, and the engine's weights are only mapped
+    job = await office.take("job_1", "train", {HOST: first // 2})
+    assert office.reserved.capacity[HOST] == first
+    for lease in (job, engine):
+        await office.release(lease)
+
+
+async def test_a_model_is_placed_within_what_strangers_left(rooms):
+    bare = Hardware(CpuFacts("x", 4, 4, frozenset(), 1, 0.0), HostMemory(20, 20))
+    rooms.office._look = lambda: bare
+    with pytest.raises(DoesNotFit):
+        await rooms.serving.residency.ready("a", None)
+    rooms.office._look = None
 
 
 async def test_training_has_its_hours_and_yields_when_they_end(rooms):
