@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PyInstaller.archive.readers import CArchiveReader
 
 from tests.models.formats.build import gguf_bytes
 
@@ -61,9 +62,28 @@ def test_a_built_box_judges_a_model_file(built, tmp_path):
 
 
 def test_a_built_box_runs_its_workers(built, tmp_path):
-    done = start(built / "wardbox", "-m", "eval.worker", state=tmp_path)
-    assert done.returncode == 1
-    assert "eval.spec-invalid" in done.stdout
+    for flags in (("-m",), ("-P", "-m")):
+        done = start(built / "wardbox", *flags, "eval.worker", state=tmp_path)
+        assert done.returncode == 1
+        assert "eval.spec-invalid" in done.stdout
+    other = start(built / "wardbox", "-P", "-m", "http.server", state=tmp_path)
+    assert other.returncode == 2
+
+
+def test_a_built_box_holds_what_it_starts_or_imports_late(built):
+    archive = CArchiveReader(str(built / "wardbox")).open_embedded_archive("PYZ.pyz")
+    assert {
+        "appliance.audit.writing",
+        "appliance.catalogue.import_worker",
+        "appliance.tuning.worker",
+        "models.engines.guard",
+        "jwt",
+        "ldap3",
+        "prometheus_client",
+        "opentelemetry.context.contextvars_context",
+        "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+        "opentelemetry.sdk.trace.export",
+    } <= set(archive.toc)
 
 
 def test_a_built_box_checks_the_ground_it_stands_on(built, tmp_path):
