@@ -2,7 +2,6 @@
 
 import socket
 import struct
-from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -54,11 +53,13 @@ class Frames:
 
     def poll(self) -> Any:
         """One message, or None while none has come whole. Raises FrameLost."""
-        if (message := self._whole()) is None:
-            with suppress(BlockingIOError):
-                self._fill(socket.MSG_DONTWAIT)
-            message = self._whole()
-        return message
+        if (message := self._whole()) is not None:
+            return message
+        try:
+            self._fill(socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        return self._whole()
 
     def close(self) -> None:
         """Hang up."""

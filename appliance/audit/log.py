@@ -17,7 +17,7 @@ from appliance.audit.loop_line import LoopLine
 from appliance.audit.opening import OwnScribe
 from appliance.audit.reading import AuditReader
 from appliance.audit.scribe import Outcome, Scribe
-from appliance.audit.writer import Told, Writer, require_room
+from appliance.audit.writer import Told, Writer
 from secure_compute.note import NoteKey
 
 
@@ -125,11 +125,8 @@ class AuditLog:
             AuditUnavailable: the log is closed or hopelessly behind; the callback is not called.
         """
         line, loop = self._line, asyncio.get_running_loop()
-        if line is None or not line.is_open or line.loop is not loop or self._writer.closing:
+        if line is None or line.loop is not loop or not line.put(event, callback):
             self._writer.put((event, callback, loop))
-        else:
-            require_room(line.waiting)
-            line.put(event, callback)
 
     async def record(self, event: Event) -> Leaf:
         """Record an event and wait until it is durable.

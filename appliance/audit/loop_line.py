@@ -15,6 +15,7 @@ from appliance.audit.event import Event
 from appliance.audit.frames import FrameLost, Frames
 from appliance.audit.rows import outcomes_of, refusal_from, rows_of
 from appliance.audit.scribe import Outcome  # noqa: TC001  # annotates a variable
+from appliance.audit.writer import require_room
 from appliance.errors import AuditUnavailable
 from secure_compute.errors import NotCanonical
 
@@ -49,28 +50,29 @@ class LoopLine:
         self._sent = 0.0
         self._scheduled = False
 
-    @property
-    def is_open(self) -> bool:
-        """Whether events may be put on it."""
-        return self._frames is not None
-
-    @property
-    def waiting(self) -> int:
-        """Events that are not durable yet."""
-        return len(self._queue) + len(self._flight)
-
     def use(self, line: socket.socket) -> None:
         """Begin to speak over a connected socket."""
         self._line, self._frames = line, Frames(line)
         self.loop.add_reader(line.fileno(), self._hear)
 
-    def put(self, event: Event, callback: Callback) -> None:
-        """Put an event on its way; the callback hears what became of it, in this loop."""
+    def put(self, event: Event, callback: Callback) -> bool:
+        """Put an event on its way; the callback hears what became of it, in this loop.
+
+        Returns:
+            False when the line is broken, and the event not taken.
+
+        Raises:
+            AuditUnavailable: too many events wait.
+        """
+        if self._frames is None:
+            return False
+        require_room(len(self._queue))
         self._queue.append((event, callback, None))
         if not self._flight and not self._scheduled:
             # What the rest of this turn of the loop brings goes along.
             self._scheduled = True
             self.loop.call_soon(self._send)
+        return True
 
     def drain(self) -> None:
         """Wait for what is under way, without the loop: it stands still, or is the caller's own."""

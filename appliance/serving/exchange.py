@@ -78,19 +78,23 @@ class Exchange:
 
     # What the gateway asks for
 
-    async def head(self) -> int:
-        """Wait for the status.
+    async def begun(self) -> "Exchange":
+        """Wait for the status; whoever waits no longer hangs up.
 
         Raises:
             EngineGone: the engine closed first.
             EngineSilent: it said nothing for too long.
         """
-        while not self.status:
-            await self._wait()
-        return self.status
+        try:
+            while not self.status:
+                await self._wait()
+        except BaseException:
+            self.abort()
+            raise
+        return self
 
     async def whole(self) -> bytes:
-        """Wait for the whole body; the errors of `head`."""
+        """Wait for the whole body; the errors of `begun`."""
         while not self.complete:
             if self.buffered > _MAX_ANSWER:
                 self.abort()
@@ -100,7 +104,7 @@ class Exchange:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def more(self) -> bytes:
-        """Wait for what comes next of the body; b"" is its end; the errors of `head`."""
+        """Wait for what comes next of the body; b"" is its end; the errors of `begun`."""
         while not self._chunks and not self.complete:
             await self._wait()
         chunks, self._chunks, self.buffered = self._chunks, [], 0

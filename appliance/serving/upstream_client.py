@@ -170,22 +170,17 @@ class UpstreamPool:
         if connection is None and len(self._all) >= self.endpoint.width:
             connection = await self._turn()
         if connection is not None:
+            exchange = Exchange(self.loop)
+            connection.send(exchange, request)
             try:
-                return await self._send(connection, request)
+                return await exchange.begun()
             except EngineGone:
                 # An idle connection may have been closed as we wrote: a fresh one decides.
                 pass
-        return await self._send(await self._connect(), request)
-
-    async def _send(self, connection: Connection, request: bytes) -> Exchange:
+        connection = await self._connect()
         exchange = Exchange(self.loop)
         connection.send(exchange, request)
-        try:
-            await exchange.head()
-        except BaseException:
-            exchange.abort()
-            raise
-        return exchange
+        return await exchange.begun()
 
     def release(self, connection: Connection) -> None:
         """Take a connection back, or pass it on to who waits longest."""

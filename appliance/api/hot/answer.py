@@ -21,6 +21,7 @@ _EVENTS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 )
+_OK: Final = 200
 _STATUS: Final = {"stop": "complete", "length": "length"}
 GONE: Final = "client-gone"
 
@@ -35,7 +36,7 @@ async def answer_whole(
     """
     exchange = await turn.upstream.pool.ask(question.asked.path, body)
     raw = await exchange.whole()
-    if exchange.status != HTTPStatus.OK:
+    if exchange.status != _OK:
         raise refusal_of(exchange.status, raw, turn)
     reply = read_reply(raw)
     usage, status, said = reply.usage, "complete", raw
@@ -70,7 +71,7 @@ async def answer_stream(
     accepted = turn.accept()
     exchange = await turn.upstream.pool.ask(question.asked.path, body)
     try:
-        if exchange.status != HTTPStatus.OK:
+        if exchange.status != _OK:
             raise refusal_of(exchange.status, await exchange.whole(), turn)
         await accepted
         await caller.begin((*_EVENTS, *names(turn)))

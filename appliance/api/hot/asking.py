@@ -1,7 +1,6 @@
 """Who asks what of which model: from the bytes of a body to a question that an engine can be asked."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -126,9 +125,11 @@ class Question:
 def judge(dialect: Dialect, body: bytes) -> Any:
     """Decode a body by the type of its dialect. Raises BodyMalformed, FieldRefused."""
     if dialect.plain is not None:
-        # What is not plain is judged once more, by the type that can say what is wrong with it.
-        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        try:
             return dialect.plain.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            # What is not plain is judged once more, by the type that can say what is wrong.
+            return read(dialect.decoder, body)
     return read(dialect.decoder, body)
 
 
