@@ -1,22 +1,48 @@
-"""The OpenAPI document: FastAPI's own, with the hot routes and the problem responses put in."""
+"""The OpenAPI document: FastAPI's own, with the hot routes, the refusals and the examples put in."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
+from appliance.api.deps import Permit, grant_of, person_of
 from appliance.api.dialects.dialect import Dialect
 from appliance.api.dialects.examples import EXAMPLES
 from appliance.api.dialects.table import DIALECTS
+from appliance.api.examples import BODIES, PARTS
+from appliance.api.refusing import speech_of
 from appliance.contract.problem import PROBLEM_TYPE, Problem
 
 _REF: Final = "#/components/schemas/{model}"
+_JSON: Final = "application/json"
+_RESPONSE: Final = "#/components/responses/"
+_STREAMS: Final = frozenset(
+    {
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/messages",
+    }
+)
+_IDENT: Final = {"schema": {"type": "string"}, "description": "The request on record."}
+_WAIT: Final = {
+    "schema": {"type": "integer", "minimum": 1},
+    "description": "Seconds after which to come again, where that helps.",
+}
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The whole document, in the form of OpenAPI 3.1."""
+def describe(app: FastAPI, routes: Iterable[Any]) -> dict[str, Any]:
+    """The whole document, in the form of OpenAPI 3.1.
+
+    Args:
+        app: the application.
+        routes: every cold route, one by one.
+    """
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
     _, problem = models_json_schema([(Problem, "validation")], ref_template=_REF)
     hot = list(DIALECTS.values())
@@ -26,38 +52,130 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     components = document.setdefault("components", {})
     components.setdefault("schemas", {}).update(problem["$defs"] | kinds)
+    components["schemas"]["AnthropicProblem"] = _anthropic(components["schemas"]["Problem"])
+    components["responses"] = {
+        "Refusal": _refusal("Problem"),
+        "AnthropicRefusal": _refusal("AnthropicProblem"),
+    }
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"bearer": []}]
     for dialect, wish in zip(hot, wishes, strict=True):
         document["paths"].setdefault(dialect.path, {})["post"] = _hot_operation(dialect, wish)
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            operation["responses"].pop("422", None)
-            operation["responses"]["default"] = _problem()
-    return document
+    is_open = set(_open(routes))
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(path, operation, is_open=(method, path) in is_open)
+    return _portable(document)
+
+
+def _portable(told: Any, key: str = "") -> Any:
+    """The same document with patterns of ECMA 262, which knows no end of a text but the dollar."""
+    if isinstance(told, dict):
+        return {name: _portable(value, name) for name, value in told.items()}
+    if isinstance(told, list):
+        return [_portable(value) for value in told]
+    return told.replace(r"\Z", "$") if key == "pattern" and isinstance(told, str) else told
+
+
+def _open(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """What may be asked without a key: some tell more to those who show one."""
+    for route in routes:
+        if isinstance(route, APIRoute) and not _asks_who(route.dependant):
+            yield from ((method.lower(), route.path) for method in route.methods or ())
+
+
+def _asks_who(dependant: Dependant) -> bool:
+    call = dependant.call
+    if isinstance(call, Permit) or call in (grant_of, person_of):
+        return True
+    return any(_asks_who(inner) for inner in dependant.dependencies)
+
+
+def _complete(path: str, operation: dict[str, Any], *, is_open: bool) -> None:
+    """Put refusals, examples and what is open into an operation."""
+    if is_open:
+        operation["security"] = [{}, {"bearer": []}]
+    answers = operation["responses"]
+    answers.pop("422", None)
+    name = "AnthropicRefusal" if speech_of(path) == "anthropic" else "Refusal"
+    for code in (*sorted(_codes(path, operation, is_open=is_open)), "default"):
+        answers[code] = {"$ref": _RESPONSE + name}
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            parameter["example"] = PARTS[parameter["name"]]
+    body = operation.get("requestBody", {}).get("content", {}).get(_JSON, {})
+    kind = _kind(body.get("schema", {}))
+    if kind in BODIES:
+        body["example"] = BODIES[kind]
+
+
+def _codes(path: str, operation: dict[str, Any], *, is_open: bool) -> list[str]:
+    """The refusals to reckon with; any other is the default."""
+    codes = ["503"] if is_open else ["401", "403", "503"]
+    if operation.get("parameters") or "requestBody" in operation:
+        codes.append("422")
+    if "requestBody" in operation:
+        codes += ["400", "413", "415"]
+    if path in DIALECTS:
+        codes += ["404", "429", "502", "504"]
+    return codes
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """The name of the type that a body has, whether or not it may be left out."""
+    first = next(iter(schema.get("anyOf", ())), schema)
+    return str(first.get("$ref", "")).rpartition("/")[2]
 
 
 def _hot_operation(dialect: Dialect, wish: dict[str, Any]) -> dict[str, Any]:
     body = {"schema": wish, "example": EXAMPLES[dialect.path]}
+    content: dict[str, Any] = {_JSON: {"schema": {"type": "object"}}}
+    if dialect.path in _STREAMS:
+        content["text/event-stream"] = {}
+    headers = {
+        "X-Request-ID": _IDENT,
+        "X-WardBox-Receipt": {
+            "schema": {"type": "string"},
+            "description": "The receipt of the answer.",
+        },
+    }
     return {
         "tags": [dialect.speech],
         "summary": dialect.summary,
-        "requestBody": {"required": True, "content": {"application/json": body}},
+        "operationId": "post" + dialect.path.replace("/", "_"),
+        "requestBody": {"required": True, "content": {_JSON: body}},
         "responses": {
             "200": {
                 "description": "The answer; `X-WardBox-Receipt` names its receipt.",
-                "content": {
-                    "application/json": {"schema": {"type": "object"}},
-                    "text/event-stream": {},
-                },
+                "headers": headers,
+                "content": content,
             }
         },
     }
 
 
-def _problem() -> dict[str, Any]:
-    schema = {"$ref": _REF.format(model="Problem")}
+def _refusal(kind: str) -> dict[str, Any]:
     return {
-        "description": "A refusal (RFC 9457).",
-        "content": {PROBLEM_TYPE: {"schema": schema}},
+        "description": "A refusal (RFC 9457): a code, a sentence and a way out.",
+        "headers": {"X-Request-ID": _IDENT, "Retry-After": _WAIT},
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": _REF.format(model=kind)}}},
+    }
+
+
+def _anthropic(problem: dict[str, Any]) -> dict[str, Any]:
+    """A problem in the shape that Anthropic's clients read: `type` is "error"."""
+    text = {"type": "string"}
+    error = {"type": "object", "required": ["type", "message"]}
+    properties = {
+        **problem["properties"],
+        "type": {"const": "error"},
+        "problem": text,
+        "error": {**error, "properties": {"type": text, "message": text}},
+    }
+    return {
+        "type": "object",
+        "description": "A refusal in Anthropic's shape; the problem's URN stands in `problem`.",
+        "properties": properties,
+        "required": [*problem["required"], "problem", "error"],
+        "additionalProperties": False,
     }

@@ -18,9 +18,9 @@ _PROPERTIES: Final = {
     "expires_after[seconds]": {"type": "integer", "minimum": 3600, "maximum": 2_592_000},
 }
 _SCHEMA: Final = {"type": "object", "required": ["file", "purpose"], "properties": _PROPERTIES}
-_FORM: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _SCHEMA}}}
-}
+_EXAMPLE: Final = {"file": "{}\n", "purpose": "user_data"}
+_CONTENT: Final = {"multipart/form-data": {"schema": _SCHEMA, "example": _EXAMPLE}}
+_FORM: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": _CONTENT}}
 
 
 @router.post("", openapi_extra=_FORM)

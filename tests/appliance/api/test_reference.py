@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from pathlib import Path
 
+import jsonschema_rs
+
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.problems import STATUS, problem_of
 from appliance.api.reference import errors_markdown, refusals, routes_markdown
@@ -54,6 +56,43 @@ async def test_the_openapi_document_holds_every_route(shared_box):
         for route in router.routes:
             assert route.path in paths
     assert set(DIALECTS) <= set(paths)
+
+
+def test_every_example_of_the_document_is_what_its_schema_says(shared_box):
+    document = shared_box.app.openapi()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                holds(document, content["schema"], content["example"])
+            for part in operation.get("parameters", ()):
+                assert part["in"] != "path" or "{" + part["name"] + "}" in path
+                if part["in"] == "path":
+                    holds(document, part["schema"], part["example"])
+            assert operation["responses"]["default"]
+
+
+def holds(document, schema, example):
+    jsonschema_rs.validate({**schema, "components": document["components"]}, example)
+
+
+def test_the_document_says_what_is_open(shared_box):
+    document = shared_box.app.openapi()
+    assert {
+        (method, path)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if "security" in operation
+    } == {
+        ("get", "/api/v1/system/health"),
+        ("get", "/api/v1/vault"),
+        ("post", "/api/v1/vault/unlock"),
+        ("post", "/api/v1/sessions"),
+        ("post", "/api/v1/cluster/join"),
+        ("post", "/api/v1/signin/directory"),
+        ("post", "/api/v1/signin/oidc"),
+        ("get", "/api/v1/signin/oidc/callback"),
+        ("post", "/api/v1/signin/oidc/session"),
+    }
 
 
 def test_no_route_is_longer_than_fifteen_lines():
