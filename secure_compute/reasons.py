@@ -139,5 +139,6 @@ REASONS_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "the encryption parameters are others": "加密参数不符",
         "a number in its header is out of range": "头部有数值超出范围",
         "its ciphertexts do not fit its columns": "密文与列数不符",
-    }
+        "{name} is no address": "{name} 不是地址",
+}
 )
