@@ -31,6 +31,7 @@ def desk(directory, access, db, audit, clock):
                 "bind_dn": READER,
                 "roles": ROLES,
                 "grace_s": 600,
+                "timeout_s": 60,
                 **more,
             }
         )
