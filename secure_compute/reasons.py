@@ -140,5 +140,5 @@ REASONS_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "a number in its header is out of range": "头部有数值超出范围",
         "its ciphertexts do not fit its columns": "密文与列数不符",
         "{name} is no address": "{name} 不是地址",
-}
+    }
 )
