@@ -19,7 +19,7 @@ from models.training.tokenizer import QWEN2_SPLIT, load, pieces
 FileType = Literal["F32", "F16", "Q8_0"]
 Floats = npt.NDArray[np.float32]
 
-_ARCHITECTURES = {"qwen3": gguf.MODEL_ARCH.QWEN3, "llama": gguf.MODEL_ARCH.LLAMA}
+ARCHITECTURES = {"qwen3": gguf.MODEL_ARCH.QWEN3, "llama": gguf.MODEL_ARCH.LLAMA}
 _STORED = {
     "F32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
     "F16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
@@ -73,7 +73,7 @@ def write_gguf(folder: Path, target: Path, *, name: str, file_type: FileType = "
     """
     source = _open(folder)
     draft = target.with_name(f".{target.name}.draft")
-    writer = gguf.GGUFWriter(draft, gguf.MODEL_ARCH_NAMES[_ARCHITECTURES[source.family]])
+    writer = gguf.GGUFWriter(draft, gguf.MODEL_ARCH_NAMES[ARCHITECTURES[source.family]])
     try:
         _describe(writer, source, name, file_type)
         _vocabulary(writer, source)
@@ -97,7 +97,7 @@ def _open(folder: Path) -> _Source:
         config = orjson.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError) as fault:
         raise ExportFailed(reason=f"config.json: {fault}") from fault
-    if not isinstance(config, dict) or config.get("model_type") not in _ARCHITECTURES:
+    if not isinstance(config, dict) or config.get("model_type") not in ARCHITECTURES:
         raise BaseUnusable(reason="model_type")
     return _Source(folder, config, load(folder))
 
@@ -173,7 +173,7 @@ def _pre_tokenizer(tokenizer: Tokenizer) -> str:
 def _tensors(source: _Source) -> Iterator[tuple[str, Floats]]:
     """Yield tensors under their GGUF names, float32, in the order of the files."""
     layers = int(source.config["num_hidden_layers"])
-    names = gguf.get_tensor_name_map(_ARCHITECTURES[source.family], layers)
+    names = gguf.get_tensor_name_map(ARCHITECTURES[source.family], layers)
     seen = 0
     for path in sorted(source.folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as tensors:
@@ -193,8 +193,12 @@ def _rotary(source: _Source, key: str, values: Floats) -> Floats:
     """Reorder query and key rows of a Llama: llama.cpp rotates neighbours, transformers halves."""
     if source.family != "llama" or not key.endswith(("q_proj.weight", "k_proj.weight")):
         return values
-    heads = len(values) // source.head_dim
-    halves = values.reshape(heads, 2, source.head_dim // 2, *values.shape[1:])
+    return neighbours(values, source.head_dim)
+
+
+def neighbours(values: Floats, head_dim: int) -> Floats:
+    """Put the rows of each head, two halves, into pairs of neighbours."""
+    halves = values.reshape(len(values) // head_dim, 2, head_dim // 2, *values.shape[1:])
     return halves.swapaxes(1, 2).reshape(values.shape)
 
 

@@ -49,7 +49,15 @@ class Parity:
 class LlamaFile:
     """A GGUF file opened in this process, with a float32 cache. Close it after use."""
 
-    def __init__(self, binding: Any, path: Path, *, context: int = 1024, threads: int = 1) -> None:
+    def __init__(
+        self,
+        binding: Any,
+        path: Path,
+        *,
+        context: int = 1024,
+        threads: int = 1,
+        adapter: Path | None = None,
+    ) -> None:
         try:
             self._llama = binding.Llama(
                 model_path=str(path),
@@ -63,6 +71,7 @@ class LlamaFile:
                 type_k=_F32,
                 type_v=_F32,
                 flash_attn=False,
+                lora_path=None if adapter is None else str(adapter),
                 verbose=False,
             )
         except (ValueError, RuntimeError) as fault:
