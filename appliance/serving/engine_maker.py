@@ -116,6 +116,7 @@ class EngineMaker:
             architecture=summary.architecture,
             tools=facts.tools,
             thinks=facts.thinks,
+            called="" if choice.declaration is None else choice.declaration.upstream_model,
         )
         return EngineSupervisor(choice.engine, spec, keeper=self.keeper)
 

@@ -226,4 +226,5 @@ class Resident:
                 engine=self.engine,
                 context=supervisor.spec.placement.context,
                 salt=salt,
+                called=supervisor.spec.called,
             )

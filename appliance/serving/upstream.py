@@ -25,6 +25,7 @@ class Upstream:
         engine: name of its engine.
         context: longest context in tokens; 0 when it is not known.
         salt: members, with a leading comma, that keep one caller's cached prefixes from another's.
+        called: what its engine calls the model in a request; never shown to a caller.
     """
 
     model: str
@@ -40,3 +41,9 @@ class Upstream:
     engine: str = "llama.cpp"
     context: int = 0
     salt: Callable[[str], bytes] | None = None
+    called: str = ""
+
+    @property
+    def asked_for(self) -> str:
+        """The name of the model in a request for its engine."""
+        return self.called or self.model

@@ -1,7 +1,7 @@
 """Has an engine write for a service of the box itself: greedy, with text as it comes."""
 
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -66,7 +66,7 @@ async def write(
     """
     began = time.perf_counter()
     wish = {
-        "model": upstream.model,
+        "model": upstream.asked_for,
         "messages": list(messages),
         "max_tokens": max_tokens,
         "temperature": 0,
@@ -81,7 +81,7 @@ async def write(
     try:
         if exchange.status != HTTPStatus.OK:
             raise await _refusal(exchange, upstream)
-        async for text in _follow(exchange, parts):
+        async for text in _follow(exchange, parts, upstream.heard):
             yield text
     finally:
         exchange.abort()
@@ -96,9 +96,12 @@ async def write(
     )
 
 
-async def _follow(exchange: Exchange, parts: _Parts) -> AsyncGenerator[str, None]:
+async def _follow(
+    exchange: Exchange, parts: _Parts, heard: Callable[[], object]
+) -> AsyncGenerator[str, None]:
     half = b""
     while data := await exchange.more():
+        heard()
         *events, half = (half + data).split(b"\n\n")
         for event in events:
             if event == b"data: [DONE]":

@@ -19,13 +19,20 @@ TOOLS: Final = "tools"
 JSON_SCHEMA: Final = "json_schema"
 VISION: Final = "vision"
 LORA: Final = "lora"
+DIMENSIONS: Final = "dimensions"
+MODERATION: Final = "moderation"
 ABILITIES: Final = frozenset(
     {
         *(CHAT, COMPLETIONS, EMBEDDINGS, TOKENIZE, DETOKENIZE, RERANK, SCORE, RESPONSES, MESSAGES),
-        *(COUNT_TOKENS, TOOLS, JSON_SCHEMA, VISION, LORA),
+        *(COUNT_TOKENS, MODERATION, DIMENSIONS, TOOLS, JSON_SCHEMA, VISION, LORA),
     }
 )
-"""Everything that an engine may be able to do; the last four are properties of a chat."""
+"""Everything that an engine may be able to do.
+
+The last four are properties of a chat, `DIMENSIONS` one of embeddings: vectors cut to a length, which
+only a model that was trained for it gives. No engine of the box is known to do that or to judge
+texts; a declared one may say so.
+"""
 
 Mode = Literal["generate", "embed", "rerank"]
 
@@ -99,6 +106,7 @@ class EngineSpec:
             that does not for reasoning.
         pooling: How vectors of tokens become one ("mean", "last", "cls"); "" is the model's own.
         projector: The part of a model that sees, a file beside the weights; None without one.
+        called: What its engine calls the model; "" where that is `model_id`.
     """
 
     model_id: str
@@ -114,6 +122,7 @@ class EngineSpec:
     thinks: bool = False
     pooling: str = ""
     projector: Path | None = None
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True)

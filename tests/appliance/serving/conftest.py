@@ -1,7 +1,16 @@
 """A serving room over doubles, closed and looked over after every test."""
 
+import os
+from pathlib import Path
+
 import pytest
 
+from appliance.serving.engine_maker import EngineMaker
+from models.capacity import Wish
+from models.engines.llama_cpp import find_llama_server
+from models.engines.process import ProcessKeeper
+from models.errors import EngineMissing
+from models.hardware.detect import detect_hardware
 from tests.appliance.serving.fakes import Rooms
 from tests.fakes.stub_engine import serve as serve_stub
 
@@ -21,3 +30,17 @@ async def stub(rooms):
     yield rooms
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def real_maker(tmp_path):
+    """A maker of real engines, where llama-server is built."""
+    named = os.environ.get("WARDBOX_ENGINE_DIR")
+    cached = sorted((Path.home() / ".cache/wardbox/engine").glob("*"), reverse=True)
+    places = (Path(named),) if named else tuple(cached)
+    try:
+        find_llama_server(places)
+    except EngineMissing:
+        pytest.skip("llama-server is not built: run ./install.sh or set WARDBOX_ENGINE_DIR")
+    wish = Wish(context=256, slots=2, device="cpu")
+    return EngineMaker(places, tmp_path / "run", detect_hardware(), wish, 1, ProcessKeeper())

@@ -106,7 +106,9 @@ class FakeEngine:
         self.address = Address(uds=maker.socket)
         self.capabilities = frozenset({"chat"})
         self.spec = SimpleNamespace(
-            placement=SimpleNamespace(slots=2, context=512), runtime_dir=Path("/nowhere/engine")
+            placement=SimpleNamespace(slots=2, context=512),
+            runtime_dir=Path("/nowhere/engine"),
+            called=maker.called,
         )
 
     async def ensure_ready(self, timeout_s=None):
@@ -168,6 +170,7 @@ class FakeMaker:
         self.running: set[FakeEngine] = set()
         self.starts: list[str] = []
         self.made: list[FakeEngine] = []
+        self.called = ""
 
     def claim(self, model, reserved):
         size = self.shelf.sizes[model.card.id]

@@ -1,7 +1,6 @@
 """Adapters: judged, approved, loaded beside the base, promoted, taken back; wrong ones refused."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import gguf
@@ -10,15 +9,10 @@ import numpy as np
 import pytest
 
 from appliance.serving.adapter_file import read_adapter
-from appliance.serving.engine_maker import EngineMaker
 from appliance.serving.errors import AdapterRefused, AdapterUnknown, DeploymentRefused
 from appliance.serving.store import Target
 from appliance.serving.tails import LLAMA, VLLM, salt_of, tail_of
-from models.capacity import Wish
-from models.engines.llama_cpp import find_llama_server
-from models.engines.process import ProcessKeeper
-from models.errors import EngineMissing, ModelsError
-from models.hardware.detect import detect_hardware
+from models.errors import ModelsError
 from models.planning.reservations import HOST, Reservations
 from tests.appliance.serving.fakes import until
 from tests.models.engines.tiny_model import FEED, LAYERS, WIDTH, write_tiny_model
@@ -189,19 +183,6 @@ def test_tails_and_salts():
     assert list(msgspec.json.decode(b"{" + salt("key:1")[1:] + b"}")) == ["cache_salt"]
     assert salt_of(VLLM, b"j" * 32)("key:1") != salt("key:1")
     assert salt_of(LLAMA, b"k" * 32) is None
-
-
-@pytest.fixture
-def real_maker(tmp_path):
-    named = os.environ.get("WARDBOX_ENGINE_DIR")
-    cached = sorted((Path.home() / ".cache/wardbox/engine").glob("*"), reverse=True)
-    places = (Path(named),) if named else tuple(cached)
-    try:
-        find_llama_server(places)
-    except EngineMissing:
-        pytest.skip("llama-server is not built: run ./install.sh or set WARDBOX_ENGINE_DIR")
-    wish = Wish(context=256, slots=2, device="cpu")
-    return EngineMaker(places, tmp_path / "run", detect_hardware(), wish, 1, ProcessKeeper())
 
 
 async def asked(upstream) -> str:

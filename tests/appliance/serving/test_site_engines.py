@@ -93,6 +93,21 @@ def test_the_maker_takes_a_declared_engine_with_its_own_secret_and_address(
     assert maker.claim(shelved, Reservations.of(maker.hardware)) == {}
 
 
+def test_a_secret_may_stand_in_the_boxs_environment(site, declared, tmp_path):
+    declared.write_text(f'{ELSEWHERE}secret_env="THEIR_KEY"\nupstream_model="Their/Model"\n')
+    site.declare(declared)
+    maker = EngineMaker(
+        *((), tmp_path / "run", detect_hardware(), Wish(), None, ProcessKeeper()),
+        site=site,
+        environ={"THEIR_KEY": "from-outside"},
+    )
+    card = SimpleNamespace(id="wardbox-reference")
+    made = maker.make(ShelvedModel(card, None, REFERENCE / "wardbox-reference.gguf"))
+    assert made.secret == "from-outside"
+    assert "from-outside" not in repr(maker)
+    assert (made.spec.model_id, made.spec.called) == ("wardbox-reference", "Their/Model")
+
+
 def test_the_command_line_declares_lists_and_forgets(declared, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WARDBOX_STATE", str(tmp_path / "state"))
     assert main(["engine", "declare", str(declared)]) == 0
