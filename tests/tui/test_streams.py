@@ -51,7 +51,7 @@ async def test_leaving_early_ends_the_source() -> None:
     async for _ in stream:
         break
     await stream.aclose()
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 60)
 
 
 def _event(index: int, event: str = "progress", **data: object) -> JobEvent:

@@ -64,7 +64,7 @@ def box(state):
     wardbox(state, "supervise", "--stop")
 
 
-def health(state: Path, wanted: str, seconds: float = 20) -> str:
+def health(state: Path, wanted: str, seconds: float = 90) -> str:
     async def ask() -> str:
         async with Session.local(StateLayout(state).socket) as session:
             return (await session.health()).vault
