@@ -57,6 +57,10 @@ class Notary:
         return done
 
 
+def _always() -> bool:
+    return True
+
+
 class Turn:
     """A request that passed every gate.
 
@@ -65,6 +69,7 @@ class Turn:
     """
 
     __slots__ = (
+        "alive",
         "completion_tokens",
         "first_token",
         "grant",
@@ -98,6 +103,7 @@ class Turn:
         self.seed: int | None = None
         self.stream = False
         self.limits: Headers = ()
+        self.alive: Callable[[], bool] = _always
 
     def ask(self, body: bytes) -> bytes:
         """The body for the engine, with the box's own members; its salted hash goes on record."""

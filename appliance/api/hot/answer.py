@@ -36,19 +36,21 @@ async def answer_whole(
     """
     exchange = await turn.upstream.pool.ask(question.asked.path, body)
     raw = await exchange.whole()
+    turn.upstream.heard()
     if exchange.status != _OK:
         raise refusal_of(exchange.status, raw, turn)
     reply = read_reply(raw)
     usage, status, said = reply.usage, "complete", raw
     if reply.choices:
         choice = reply.choices[0]
-        said = choice.said.encode()
+        # An answer without words calls tools: then all of it is hashed.
+        said = choice.said.encode() or raw
         status = _STATUS.get(choice.finish_reason or "", "stopped")
     if usage is not None:
         turn.prompt_tokens = usage.prompt_tokens
         turn.completion_tokens = usage.completion_tokens
     whole = question.translation.answer(raw, mark_of(turn))
-    if not access.alive(turn.grant):
+    if not turn.alive():
         raise AccessRefused
     meter(turn, access)
     await turn.answer(turn.answer_hash(said), status)
@@ -85,7 +87,7 @@ async def _run(turn: Turn, access: Gate, pump: Pump, question: Question, caller:
     """Pass the stream on and return its last piece."""
     status = GONE
     try:
-        await pump.run(caller, access)
+        await pump.run(caller)
         status = pump.status
         meter(turn, access)
         await turn.answer(pump.answer_hash, status)

@@ -1,6 +1,8 @@
 """Who asks what of which model: from the bytes of a body to a question that an engine can be asked."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -84,6 +86,18 @@ def who(services: HotServices, caller: Caller, limit: int) -> Grant:
         if grant is not None:
             return grant
     return access.authenticate(authorization)
+
+
+def alive_of(services: HotServices, caller: Caller, grant: Grant) -> Callable[[], bool]:
+    """Whether what allowed a request allows it still, for asking while it is under way."""
+    access, peer = services.access, caller.peer
+    if peer is None or services.signin.grant_of_certificate(peer) is not grant:
+        return partial(access.alive, grant)
+
+    def alive() -> bool:
+        return access.alive(grant) and services.signin.grant_of_certificate(peer) is not None
+
+    return alive
 
 
 class Question:

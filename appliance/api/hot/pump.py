@@ -9,10 +9,9 @@ import time
 from typing import Final
 
 from appliance.access.errors import AccessRefused
-from appliance.access.gate import Gate
 from appliance.api.dialects.dialect import Stream
 from appliance.api.hot.caller import Caller
-from appliance.api.hot.reply import plain, read_reply
+from appliance.api.hot.reply import Choice, plain, read_reply
 from appliance.contract.problem import Problem
 from appliance.serving.errors import EngineFaulty, EngineGone
 from appliance.serving.exchange import Exchange
@@ -42,7 +41,7 @@ class Pump:
         """The salted hash of the text that came so far."""
         return self._hash.hexdigest()
 
-    async def run(self, caller: Caller, access: Gate) -> None:
+    async def run(self, caller: Caller) -> None:
         """Pass events on until the engine says that it is done.
 
         Raises:
@@ -50,12 +49,13 @@ class Pump:
             EngineFaulty: it sent something that is no event, or an error.
             AccessRefused: what allowed the request was revoked meanwhile.
         """
-        exchange, grant = self._exchange, self._turn.grant
+        exchange, turn = self._exchange, self._turn
         while not self._done:
             data = await exchange.more()
             if not data:
                 raise EngineGone(reason="stream ended early")
-            if not access.alive(grant):
+            turn.upstream.heard()
+            if not turn.alive():
                 raise AccessRefused
             passing = self._take(data)
             if passing:
@@ -95,15 +95,18 @@ class Pump:
         if reply.usage is not None:
             turn.prompt_tokens = reply.usage.prompt_tokens
             turn.completion_tokens = reply.usage.completion_tokens
-        if not reply.choices:
-            return
-        choice = reply.choices[0]
-        said = choice.said
+        if reply.choices:
+            self._take_down(reply.choices[0], counted=reply.usage is not None)
+
+    def _take_down(self, choice: Choice, *, counted: bool) -> None:
+        said, turn = choice.said, self._turn
         if said:
             self._hash.update(said.encode())
             if turn.first_token is None:
                 turn.first_token = time.perf_counter()
-            if reply.usage is None:
+            if not counted:
                 turn.completion_tokens += 1
+        elif choice.delta is not None and choice.delta.tool_calls is not None:
+            self._hash.update(choice.delta.tool_calls)
         if choice.finish_reason is not None:
             self.status = _STATUS.get(choice.finish_reason, "stopped")

@@ -19,6 +19,7 @@ class Said(Struct, gc=False):
     """A message or a piece of one."""
 
     content: str | None = None
+    tool_calls: msgspec.Raw | None = None
 
 
 class Choice(Struct, gc=False):

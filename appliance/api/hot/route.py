@@ -17,7 +17,7 @@ from appliance.api.dialects.dialect import Dialect
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.dialects.told import error_body
 from appliance.api.hot.answer import GONE, answer_stream, answer_whole
-from appliance.api.hot.asking import SCOPE, HotServices, put, who
+from appliance.api.hot.asking import SCOPE, HotServices, alive_of, put, who
 from appliance.api.hot.caller import AsgiCaller, Caller
 from appliance.api.hot.departure import Departures
 from appliance.api.problems import headers_of, problem_of
@@ -26,6 +26,7 @@ from appliance.errors import VaultLocked
 from appliance.serving.turn import Turn
 from appliance.settings.log import REQUEST
 from appliance.telemetry.observed import Observed
+from models.errors import EngineDraining
 
 _LOG: Final = logging.getLogger("wardbox.api.hot")
 
@@ -89,13 +90,20 @@ class HotRoutes:
         body = await caller.body(self._limit)
         question = await put(services, grant, job.dialect, body)
         access.admit(grant)
-        upstream = question.upstream
-        turn = job.turn = Turn(services.notary, grant, job.ident, job.dialect.path, upstream)
-        turn.seed, turn.stream = question.asked.seed, question.asked.stream
-        turn.limits = access.limits(grant)
-        answer = answer_stream if turn.stream else answer_whole
-        upstream.enter()
         try:
+            question.upstream.enter()
+        except EngineDraining:
+            # It was taken away between two lines; whatever takes its place is asked instead.
+            question = await put(services, grant, job.dialect, body)
+            question.upstream.enter()
+        upstream = question.upstream
+        try:
+            turn = Turn(services.notary, grant, job.ident, job.dialect.path, upstream)
+            job.turn = turn
+            turn.seed, turn.stream = question.asked.seed, question.asked.stream
+            turn.limits = access.limits(grant)
+            turn.alive = alive_of(services, caller, grant)
+            answer = answer_stream if turn.stream else answer_whole
             await answer(turn, access, question, turn.ask(question.asked.body), caller)
         finally:
             upstream.leave()
