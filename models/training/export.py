@@ -25,8 +25,10 @@ _STORED = {
     "F16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
     "Q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
 }
+PRE_TOKENIZER = "qwen2"
+"""What llama.cpp calls the way in which the tokenizers of the house cut a text."""
 # How llama.cpp names pre-tokenizers, by a part of their regular expression that no other has.
-_PRE_TOKENIZERS = {r"\p{N}{1,3}": "llama-bpe", QWEN2_SPLIT: "qwen2", r"|\p{N}| ?": "qwen2"}
+_PRE_TOKENIZERS = {r"\p{N}{1,3}": "llama-bpe", QWEN2_SPLIT: PRE_TOKENIZER, r"|\p{N}| ?": "qwen2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +198,16 @@ def _rotary(source: _Source, key: str, values: Floats) -> Floats:
     return neighbours(values, source.head_dim)
 
 
+def halves(values: Floats, head_dim: int) -> Floats:
+    """Put them back: the way from neighbours to two halves."""
+    pairs = values.reshape(len(values) // head_dim, head_dim // 2, 2, *values.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(values.shape)
+
+
 def neighbours(values: Floats, head_dim: int) -> Floats:
     """Put the rows of each head, two halves, into pairs of neighbours."""
-    halves = values.reshape(len(values) // head_dim, 2, head_dim // 2, *values.shape[1:])
-    return halves.swapaxes(1, 2).reshape(values.shape)
+    parts = values.reshape(len(values) // head_dim, 2, head_dim // 2, *values.shape[1:])
+    return parts.swapaxes(1, 2).reshape(values.shape)
 
 
 def _add(writer: gguf.GGUFWriter, name: str, values: Floats, file_type: FileType) -> None:

@@ -145,7 +145,24 @@ def build(
 
 
 def _assemble(vocabulary: _Vocabulary, placeholders: Sequence[str]) -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary.ids, merges=vocabulary.merges))
+    return of_pieces(vocabulary.ids, vocabulary.merges, CONTROL_TOKENS, placeholders)
+
+
+def of_pieces(
+    ids: dict[str, int],
+    merges: list[tuple[str, str]],
+    control: Sequence[str],
+    own: Sequence[str],
+) -> Tokenizer:
+    """Put a tokenizer together; the inverse of `pieces`.
+
+    Args:
+        ids: Id of each token in byte spelling; control tokens and own ones may be among them.
+        merges: Which two become one, in order.
+        control: Tokens that no text can write.
+        own: Tokens that are always one piece.
+    """
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(QWEN2_SPLIT), behavior="isolated"),
@@ -154,23 +171,27 @@ def _assemble(vocabulary: _Vocabulary, placeholders: Sequence[str]) -> Tokenizer
     )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(
-        [AddedToken(token, special=True, normalized=False) for token in CONTROL_TOKENS]
+        [AddedToken(token, special=True, normalized=False) for token in control]
     )
-    tokenizer.add_tokens(
-        [AddedToken(token, special=False, normalized=False) for token in placeholders]
-    )
+    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in own])
     return tokenizer
 
 
-def save(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json as transformers and vLLM read them."""
+def save(tokenizer: Tokenizer, folder: Path, *, template: str | None = None) -> None:
+    """Write tokenizer.json and tokenizer_config.json as transformers and vLLM read them.
+
+    Args:
+        tokenizer: The tokenizer.
+        folder: Where to.
+        template: Its chat template, the house's own by default.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": TURN_END,
         "pad_token": PAD,
-        "chat_template": CHAT_TEMPLATE,
+        "chat_template": template or CHAT_TEMPLATE,
         "clean_up_tokenization_spaces": False,
         "model_max_length": 1_000_000,
     }
