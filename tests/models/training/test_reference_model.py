@@ -87,6 +87,7 @@ def test_the_recipe_can_be_written_and_read():
         reference.recipe(seed=1, threads=0, minutes=1)
 
 
+@pytest.mark.slow
 def test_the_recipe_runs_and_can_be_stopped(tmp_path):
     small = replace(
         reference.RECIPE.shape, width=64, layers=1, heads=1, kv_heads=1, feed_forward=64
@@ -107,6 +108,7 @@ def test_the_recipe_runs_and_can_be_stopped(tmp_path):
     assert ModelCard.from_bytes(json.dumps(card.to_json()).encode()) == card
 
 
+@pytest.mark.slow
 def test_a_corpus_of_another_seed_is_not_taken(tmp_path):
     _, first = reference.prepare(tmp_path, reference.RECIPE, 30)
     stamp = (tmp_path / "corpus" / "tokens.npy").stat().st_mtime_ns

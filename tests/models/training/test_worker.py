@@ -54,6 +54,7 @@ def start(spec):
     return process
 
 
+@pytest.mark.slow
 def test_a_job_runs_is_interrupted_and_goes_on(spec, tmp_path):
     spec["recipe"]["schedule"]["steps"] = 60
     with start(spec) as process:
