@@ -231,7 +231,7 @@ def _assemble(
         ),
         salt,
     )
-    workshop = Workshop(catalogue, ground.log, threads=settings.jobs.threads)
+    workshop = Workshop(catalogue, ground.log, settings.jobs.threads, serving.adapters)
     importer = Importer(catalogue, layout.uploads / "imports", (layout.root,))
     examination = ExaminationService(ground.db, ground.log, catalogue, layout.socket, time.time)
     limits = FileLimits(settings.files.max_bytes, settings.files.owner_bytes)

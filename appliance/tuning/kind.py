@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -10,7 +11,7 @@ from appliance.audit import events
 from appliance.audit.event import Event
 from appliance.jobs.errors import WorkerDied
 from appliance.jobs.job import Job, JobKind, Json
-from appliance.tuning.spec import read_spec
+from appliance.tuning.spec import ADAPTER, read_spec
 from models.card import ModelCard
 from models.errors import ModelsError, ModelUnknown
 from models.registry.manifest import Manifest
@@ -33,6 +34,37 @@ class Catalogue(Protocol):
         ...
 
 
+class Adapter(Protocol):
+    """An adapter as it was registered; `appliance.serving.store.StoredAdapter`."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Digest of its manifest."""
+        ...
+
+    @property
+    def base_digest(self) -> str:
+        """Digest of the manifest of its base."""
+        ...
+
+
+class Registry(Protocol):
+    """Where adapters are registered; `appliance.serving.adapter.Adapters`."""
+
+    def all(self) -> Sequence[Adapter]:
+        """Every adapter."""
+        ...
+
+    async def register(self, adapter: str, base: str, source: Path, actor: str) -> Adapter:
+        """Judge an adapter's file and copy it into the vault; raises why not."""
+        ...
+
+
 class Audit(Protocol):
     """The part of the audit log that tuning needs."""
 
@@ -48,9 +80,17 @@ class Workshop:
         catalogue: Where results go.
         audit: The audit log.
         threads: Threads of a worker.
+        registry: Where adapters go; None: no adapters are trained.
     """
 
-    def __init__(self, catalogue: Catalogue, audit: Audit, threads: int = 1) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        audit: Audit,
+        threads: int = 1,
+        registry: Registry | None = None,
+    ) -> None:
+        self._registry = registry
         self._catalogue = catalogue
         self._audit = audit
         self._threads = threads
@@ -59,7 +99,7 @@ class Workshop:
         """Return the kind of job to give to `JobService`."""
         return JobKind(
             name=TRAINING,
-            argv=_argv,
+            argv=self._command,
             resumable=True,
             check=self._check,
             finish=self._finish,
@@ -70,7 +110,27 @@ class Workshop:
 
     def _check(self, spec: Json) -> Json:
         given = {"threads": self._threads, **spec}
-        return read_spec(given, self._taken).to_json()
+        taken = self._named if spec.get("recipe") == ADAPTER else self._taken
+        return read_spec(given, taken, self._why_no_base).to_json()
+
+    def _command(self, job: Job, directory: Path) -> tuple[str, ...]:
+        """The worker; a base is looked up by its id, so that no path ever stands in a spec."""
+        words = _argv(job, directory)
+        if job.spec.get("recipe") != ADAPTER:
+            return words
+        return (*words, str(self._catalogue.get(str(job.spec["base"])).path))
+
+    def _named(self, adapter: str) -> bool:
+        return self._registry is not None and any(one.id == adapter for one in self._registry.all())
+
+    def _why_no_base(self, model_id: str) -> str | None:
+        if self._registry is None:
+            return "no adapters are kept here"
+        try:
+            model = self._catalogue.get(model_id)
+        except ModelsError as error:
+            return error.sentence_en
+        return "it is no GGUF model" if model.path.is_dir() else None
 
     def _taken(self, model_id: str) -> bool:
         try:
@@ -82,14 +142,24 @@ class Workshop:
         return True
 
     async def _finish(self, job: Job, directory: Path, result: Json) -> Json:
+        if job.spec.get("recipe") == ADAPTER and self._registry is not None:
+            return await self._register(self._registry, job, directory, result)
         return await asyncio.to_thread(self._shelve, job, directory, result)
 
+    async def _register(self, registry: Registry, job: Job, directory: Path, result: Json) -> Json:
+        """An adapter waits for approval; it answers nobody before it was approved and loaded."""
+        base, source = str(job.spec["base"]), _result_file(directory, result)
+        made = await registry.register(str(job.spec["name"]), base, source, job.actor)
+        dataset = str(result["dataset"]["digest"])
+        event = events.tuning_finish(
+            job.actor, job_id=job.id, base=made.base_digest, dataset=dataset, result=made.digest
+        )
+        await asyncio.wrap_future(self._audit.append(event))
+        kept = {key: value for key, value in result.items() if key != "gguf"}
+        return {"adapter": made.id, "base": base, "digest": made.digest, **kept}
+
     def _shelve(self, job: Job, directory: Path, result: Json) -> Json:
-        name = str(result.get("gguf"))
-        source = directory / name
-        # The worker names a file of its own folder and nothing else.
-        if Path(name).name != name or not source.is_file():
-            raise WorkerDied(how="结果文件缺失 no result file")
+        source = _result_file(directory, result)
         card = ModelCard.from_json(result["card"])
         manifest = self._catalogue.admit(source, card, job.actor)
         dataset = str(result["dataset"]["digest"])
@@ -99,6 +169,15 @@ class Workshop:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
         kept = {key: value for key, value in result.items() if key not in {"gguf", "card"}}
         return {"model": card.id, "digest": manifest.digest, **kept}
+
+
+def _result_file(directory: Path, result: Json) -> Path:
+    """The file that the worker names, in its own folder and nowhere else."""
+    name = str(result.get("gguf"))
+    source = directory / name
+    if Path(name).name != name or not source.is_file():
+        raise WorkerDied(how="结果文件缺失 no result file")
+    return source
 
 
 def _argv(job: Job, directory: Path) -> tuple[str, ...]:

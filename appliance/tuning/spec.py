@@ -8,8 +8,11 @@ from typing import Any, Final
 from appliance.jobs.errors import JobSpecInvalid
 from appliance.jobs.job import Json
 
-RECIPES: Final = ("reference",)
-"""Recipes by name; "reference" is a small decoder taught by the record generator alone."""
+REFERENCE: Final = "reference"
+ADAPTER: Final = "adapter"
+RECIPES: Final = (REFERENCE, ADAPTER)
+"""Recipes by name; "reference" is a small decoder taught by the record generator alone, "adapter" a
+LoRA for a GGUF model of the shelf, which lands among the adapters, to be approved and loaded."""
 _MODEL_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,31}")
 
@@ -20,13 +23,16 @@ class TuningSpec:
 
     Attributes:
         recipe: One of `RECIPES`.
-        name: Model id of the result; free on the shelf.
+        name: Model id of the result, free on the shelf; or the adapter's name.
         version: Its version.
         seed: Seed of the generator and of the weights.
         records: How many records the generator invents.
         minutes: Longest training in minutes.
         steps: Most steps.
         threads: Threads of the worker.
+        base: Model on the shelf that an adapter is for; None for the other recipes.
+        rank: Rank of an adapter.
+        alpha: Its scale: what it adds is multiplied by alpha / rank.
     """
 
     name: str
@@ -37,6 +43,9 @@ class TuningSpec:
     minutes: float = 24.0
     steps: int = 1_000
     threads: int = 1
+    base: str | None = None
+    rank: int = 16
+    alpha: int = 32
 
     def to_json(self) -> Json:
         """Return it as plain JSON values."""
@@ -49,15 +58,20 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "minutes": (0.0, 7 * 24 * 60.0),
     "steps": (1, 10_000_000),
     "threads": (1, 256),
+    "rank": (1, 256),
+    "alpha": (1, 4096),
 }
 
 
-def read_spec(value: Json, taken: Callable[[str], bool]) -> TuningSpec:
+def read_spec(
+    value: Json, taken: Callable[[str], bool], base: Callable[[str], str | None] = lambda _: None
+) -> TuningSpec:
     """Judge a submitted spec.
 
     Args:
         value: The JSON object.
-        taken: Tells whether a model id is on the shelf already.
+        taken: Tells whether a name is on the shelf, or among the adapters, already.
+        base: Tells why a model cannot be trained on, None when it can.
 
     Raises:
         JobSpecInvalid: A key is unknown, missing, of a wrong type or out of bounds.
@@ -69,6 +83,7 @@ def read_spec(value: Json, taken: Callable[[str], bool]) -> TuningSpec:
     if value.get("recipe", "reference") not in RECIPES:
         raise _invalid("recipe", f"可用 {', '.join(RECIPES)}", f"one of {', '.join(RECIPES)}")
     _text(value, "name", _MODEL_ID)
+    _base(value, base)
     if "version" in value:
         _text(value, "version", _VERSION)
     for field, (low, high) in _BOUNDS.items():
@@ -78,6 +93,19 @@ def read_spec(value: Json, taken: Callable[[str], bool]) -> TuningSpec:
     if taken(spec.name):
         raise _invalid("name", "货架上已有此模型", "the shelf already holds it")
     return spec
+
+
+def _base(value: Json, base: Callable[[str], str | None]) -> None:
+    """An adapter needs a base, and nothing else has one."""
+    given = value.get("base")
+    if value.get("recipe", REFERENCE) != ADAPTER:
+        if given is not None:
+            raise _invalid("base", "仅用于 adapter", "is for the recipe adapter")
+        return
+    _text(value, "base", _MODEL_ID)
+    why = base(str(given))
+    if why is not None:
+        raise _invalid("base", "该模型不能作为训练基础", why)
 
 
 def _text(value: Json, field: str, pattern: re.Pattern[str]) -> None:

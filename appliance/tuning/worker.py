@@ -10,10 +10,11 @@ from dataclasses import replace
 from hashlib import file_digest, sha256
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import orjson
 
+from appliance.tuning.spec import ADAPTER
 from models.errors import ModelsError
 from models.training.worker import (
     EXIT_FAILED,
@@ -22,6 +23,9 @@ from models.training.worker import (
     say,
     say_fault,
 )
+
+if TYPE_CHECKING:
+    from models.training.loop import Outcome
 
 _MAX_SPEC: Final = 1 << 20
 
@@ -37,7 +41,9 @@ def work(source: BinaryIO, stream: BinaryIO) -> int:
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        result = _train(orjson.loads(source.readline(_MAX_SPEC)), stream, asked)
+        spec = orjson.loads(source.readline(_MAX_SPEC))
+        train = _tune if spec["recipe"] == ADAPTER else _train
+        result = train(spec, stream, asked)
     except ModelsError as fault:
         say_fault(stream, fault)
         return EXIT_FAILED
@@ -68,17 +74,43 @@ def _train(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str
     return {
         "gguf": made.gguf.name,
         "card": described.to_json(),
-        "recipe": chosen.as_dict(),
+        **_told(spec, folder, chosen.as_dict(), made.outcome),
+    }
+
+
+def _tune(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str, Any] | None:
+    from models.training import adapter_run  # noqa: PLC0415  # torch takes seconds
+    from models.training.loop import Progress, Surroundings  # noqa: PLC0415
+
+    def report(progress: Progress) -> None:
+        say(stream, "progress", {"phase": "train", **progress_fields(progress)})
+
+    folder, base = Path(spec["directory"]), Path(sys.argv[1])
+    chosen = adapter_run.recipe(spec)
+    say(stream, "progress", {"phase": "prepare", "fraction": 0.0})
+    outside = Surroundings(folder / "checkpoints", report, lambda: bool(asked))
+    made = adapter_run.tune(base, folder, chosen, outside, records=spec["records"])
+    if not isinstance(made, adapter_run.Tuned):
+        return None
+    return _told(spec, folder, chosen.as_dict(), made.outcome) | {"gguf": made.gguf.name}
+
+
+def _told(
+    spec: dict[str, Any], folder: Path, recipe: dict[str, Any], outcome: "Outcome"
+) -> dict[str, Any]:
+    """What every training tells of itself."""
+    return {
+        "recipe": recipe,
         "dataset": {
             "generator": "models.reference.corpus",
             "seed": spec["seed"],
             "records": spec["records"],
             "digest": digest_of_folder(folder / "corpus"),
         },
-        "steps": made.outcome.step,
-        "loss": made.outcome.loss,
-        "tokens": made.outcome.tokens,
-        "seconds": round(made.outcome.seconds, 1),
+        "steps": outcome.step,
+        "loss": outcome.loss,
+        "tokens": outcome.tokens,
+        "seconds": round(outcome.seconds, 1),
     }
 
 

@@ -43,7 +43,11 @@ def free(_):
 def test_a_whole_spec_and_its_defaults():
     assert read_spec({"name": "mine"}, free) == TuningSpec("mine")
     given = {"name": "mine", "steps": 10, "seed": 3, "minutes": 0.5, "records": 64, "threads": 2}
-    assert read_spec(given, free).to_json() == {"recipe": "reference", "version": "1", **given}
+    rest = {"base": None, "rank": 16, "alpha": 32}
+    whole = {"recipe": "reference", "version": "1", **given, **rest}
+    assert read_spec(given, free).to_json() == whole
+    tuned = {"name": "mine", "recipe": "adapter", "base": "m", "rank": 4}
+    assert read_spec(tuned, free) == TuningSpec("mine", "adapter", base="m", rank=4)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,10 @@ def test_a_whole_spec_and_its_defaults():
         {"name": "x", "seed": -1},
         {"name": "x", "version": "1\n2"},
         {"name": "x", "{0.__class__}": 1},
+        {"name": "x", "recipe": "adapter"},
+        {"name": "x", "recipe": "adapter", "base": "../up"},
+        {"name": "x", "recipe": "adapter", "base": "m", "rank": 0},
+        {"name": "x", "recipe": "reference", "base": "m"},
     ],
 )
 def test_impossible_specs_are_refused(spec):

@@ -1,0 +1,88 @@
+"""An adapter from its training to its first answer: a job, the registry, approval, the real engine."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from appliance.jobs.errors import JobSpecInvalid
+from appliance.jobs.job import JobState
+from appliance.jobs.migrations import MIGRATIONS as JOBS
+from appliance.jobs.service import JobService
+from appliance.tuning.kind import TRAINING, Workshop
+from models.planning.reservations import HOST, Reservations
+from tests.appliance.access.doubles import HandClock, RememberingAudit, open_db
+from tests.appliance.jobs.conftest import rest
+
+REFERENCE = Path(__file__).resolve().parents[3] / "models/reference_model/wardbox-reference.gguf"
+WHO, BOSS = "user:it", "user:head"
+WISH = {
+    "name": "eye", "recipe": "adapter", "base": "a", "records": 32, "steps": 6, "rank": 4,
+    "alpha": 64,
+}  # fmt: skip
+
+
+@pytest.fixture
+async def jobs(rooms, tmp_path):
+    """Jobs that train on model "a", which is the reference model."""
+    rooms.shelf.folder = tmp_path
+    rooms.office.reserved = Reservations({HOST: 1 << 33, "cores": 4})
+    shutil.copyfile(REFERENCE, tmp_path / "a.gguf")
+    audit = RememberingAudit()
+    catalogue = SimpleNamespace(get=rooms.shelf.get, audit=audit)
+    workshop = Workshop(catalogue, audit, 1, rooms.serving.adapters)
+    db = open_db(tmp_path / "jobs.db", JOBS)
+    service = JobService(db, audit, {TRAINING: workshop.kind()}, tmp_path / "jobs", HandClock())
+    await service.start()
+    yield service
+    await service.close()
+    await asyncio.to_thread(db.close)
+
+
+async def likely(upstream) -> list[float]:
+    """How likely the engine holds its first tokens to be."""
+    wish = {"model": upstream.model, "prompt": "患者", "max_tokens": 8, "temperature": 0,
+            "logprobs": 1}  # fmt: skip
+    body = msgspec.json.encode(wish)[:-1] + upstream.tail + b"}"
+    upstream.enter()
+    try:
+        exchange = await upstream.pool.ask("/v1/completions", body)
+        whole = await exchange.whole()
+        assert exchange.status == 200, whole
+    finally:
+        upstream.leave()
+    told = msgspec.json.decode(whole)["choices"][0]["logprobs"]
+    return [round(one["logprob"], 3) for one in told["content"]]
+
+
+@pytest.mark.slow
+async def test_a_trained_adapter_is_registered_approved_loaded_and_answers(rooms, jobs, real_maker):
+    serving, adapters = rooms.serving, rooms.serving.adapters
+    serving.residency._maker = serving.residency._room._maker = real_maker
+    job = await jobs.submit(TRAINING, WISH, WHO)
+    done = await rest(jobs, job.id)
+    assert done.state is JobState.DONE, done
+    one = adapters.get("eye")
+    assert (one.state, one.base, one.registered_by) == ("registered", "a", WHO)
+    assert done.result["digest"] == one.digest
+    assert done.result["steps"] == 6
+    assert serving.ready("eye") is None
+    await adapters.approve("eye", BOSS)
+    await adapters.load("eye", WHO, serving.residency)
+    await adapters.promote("eye", "notes", WHO, serving.deployments)
+    await serving.residency.ready("a", None)
+    tuned, plain = serving.ready("notes"), serving.ready("a")
+    assert (tuned.adapter_digest, plain.adapter_digest) == (one.digest, None)
+    assert await likely(tuned) != await likely(plain)
+
+
+async def test_what_cannot_be_trained_on_is_refused(rooms, jobs):
+    for change in ({"base": "nobody"}, {"base": None}, {"recipe": "reference"}, {"rank": 0}):
+        with pytest.raises(JobSpecInvalid):
+            await jobs.submit(TRAINING, WISH | change, WHO)
+    (rooms.shelf.folder / "b.gguf").mkdir()
+    with pytest.raises(JobSpecInvalid, match="GGUF"):
+        await jobs.submit(TRAINING, WISH | {"base": "b"}, WHO)
