@@ -255,7 +255,7 @@ async def raw_request(port: int, data: bytes) -> bytes:
     writer.write(data)
     await writer.drain()
     try:
-        return await asyncio.wait_for(reader.read(65_536), 10)
+        return await asyncio.wait_for(reader.read(65_536), 60)
     finally:
         writer.close()
 

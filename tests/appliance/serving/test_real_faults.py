@@ -13,7 +13,6 @@ from models.engines.lifecycle_table import State
 from models.errors import EngineDraining, EngineFailed
 from models.planning.reservations import HOST, Reservations
 from tests.appliance.serving.fakes import until
-from tests.appliance.serving.test_adapters import real_maker  # noqa: F401  # a fixture
 from tests.models.engines.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.slow
@@ -21,7 +20,7 @@ LONG = {"model": "a", "prompt": "ab", "max_tokens": 200, "ignore_eos": True, "st
 
 
 @pytest.fixture
-def real(rooms, tmp_path, real_maker):  # noqa: F811  # the fixture above
+def real(rooms, tmp_path, real_maker):
     """The serving room over the real engine; models "a" and "b" are tiny ones."""
     rooms.shelf.folder = tmp_path
     for name in ("a", "b"):
