@@ -1,7 +1,6 @@
 """The composition root: every service of an open box, made by constructor calls, started in order."""
 
 import asyncio
-import os
 import shutil
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -26,10 +25,9 @@ from appliance.batches.service import BatchService
 from appliance.batches.work import KIND as BATCH
 from appliance.catalogue.importing import IMPORT, Importer
 from appliance.catalogue.service import CatalogueService
+from appliance.cluster.assembly import make_cluster
 from appliance.cluster.migrations import MIGRATIONS as CLUSTER
-from appliance.cluster.node import Lent, RayKeeper
 from appliance.cluster.service import ClusterService
-from appliance.cluster.store import ClusterStore
 from appliance.db.database import Db
 from appliance.examination.migrations import MIGRATIONS as EXAMINATION
 from appliance.examination.service import EVALUATION, ExaminationService
@@ -54,7 +52,7 @@ from appliance.tuning.kind import TRAINING, Workshop
 from appliance.updates.migrations import MIGRATIONS as UPDATES
 from appliance.updates.service import Places, UpdateService
 from appliance.vault.opened import Opened
-from models.engines.process import ProcessKeeper, run_tool
+from models.engines.process import run_tool
 from models.hardware.detect import HardwareWatch
 from models.hardware.facts import Hardware
 from models.registry.shelf import Shelf
@@ -78,8 +76,6 @@ MIGRATIONS: Final = (
     *SERVING,
     *SIGNIN,
 )
-_CLUSTER_OBJECTS: Final = 1 << 30
-"""Shared memory that a box lends to the cluster's objects, in bytes."""
 REFERENCE: Final = Path(models.__path__[0]) / "reference_model"
 
 
@@ -223,11 +219,19 @@ def _assemble(
     shelf = Shelf(layout.shelf, clock=clock, trusted={signer.key_id: signer.verify_key})
     catalogue = CatalogueService(shelf, signer, ground.log, settings.model.default)
     posture = PostureService(ground.db, ground.log, time.time)
+    cards = len(ground.hardware.accelerators)
+    cluster = make_cluster(layout, ground.db, ground.log, name=settings.box.name, cards=cards)
     serving = make_serving(
         settings,
         layout,
         ServingGround(
-            ground.db, ground.log, catalogue, ground.hardware, ground.watch, ground.environ
+            db=ground.db,
+            log=ground.log,
+            shelf=catalogue,
+            hardware=ground.hardware,
+            look=ground.watch,
+            environ=ground.environ,
+            cluster=cluster.env,
         ),
         salt,
     )
@@ -271,17 +275,10 @@ def _assemble(
         specialist=AdmissionNoteWriter(EngineAuthor(serving), ground.log, provenance),
         posture=posture,
         updates=UpdateService(ground.db, ground.log, catalogue, places, clock),
-        cluster=_cluster(settings, layout, ground),
+        cluster=cluster,
         files=desk.files,
         batches=desk.batches(jobs),
         responses=desk.responses,
         schedules=Schedules(),
         hardware=ground.watch,
     )
-
-
-def _cluster(settings: Settings, layout: StateLayout, ground: _Ground) -> ClusterService:
-    lent = Lent(os.cpu_count() or 1, len(ground.hardware.accelerators), _CLUSTER_OBJECTS)
-    python = layout.root / "cluster-env" / "bin" / "python"
-    ray = RayKeeper(ProcessKeeper(), python, layout.files_mount / "cluster", lent)
-    return ClusterService(ClusterStore(ground.db), ground.log, ray, settings.box.name, time.time)

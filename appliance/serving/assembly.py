@@ -30,7 +30,8 @@ _EVALUATION_BYTES: Final = 1 << 28
 class Ground:
     """What the room stands on: database, audit log, models, the machine at rest and as it is now.
 
-    `environ` is the box's environment, where the secret of a declared engine may stand.
+    `environ` is the box's environment, where the secret of a declared engine may stand; `cluster`
+    tells what an engine needs in its own to work on the box's Ray node.
     """
 
     db: Db
@@ -39,6 +40,7 @@ class Ground:
     hardware: Hardware
     look: Callable[[], Hardware]
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cluster: Callable[[], Mapping[str, str]] = dict
 
 
 def make_serving(
@@ -61,6 +63,7 @@ def make_serving(
         keeper=ProcessKeeper(),
         site=SiteEngines(layout.engines),
         environ=ground.environ,
+        cluster=ground.cluster,
     )
     store, capacity = ServingStore(ground.db), Reservations.of(ground.hardware)
     return ServingService(

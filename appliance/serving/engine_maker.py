@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -42,6 +42,7 @@ class EngineMaker:
         keeper: starts the processes.
         site: what the site declared and installed; None: nothing but llama.cpp.
         environ: environment of the box, where the secret of a declared engine may stand.
+        cluster: tells what an engine needs to work on the box's Ray node; raises when none runs.
     """
 
     servers: tuple[Path, ...]
@@ -52,6 +53,7 @@ class EngineMaker:
     keeper: ProcessKeeper
     site: SiteEngines | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cluster: Callable[[], Mapping[str, str]] = dict
 
     def claim(self, model: ShelvedModel, reserved: Reservations) -> Claim:
         """What a model takes of each place within what is left; to be granted before `make`.
@@ -97,6 +99,7 @@ class EngineMaker:
         Raises:
             ModelCannot: the file holds no model an engine takes.
             ModelsError: it does not fit into this machine.
+            ApplianceError: it works on the cluster, and this box's node does not run.
         """
         summary = _summary(model)
         choice = self._choose(model, summary)
@@ -116,6 +119,7 @@ class EngineMaker:
             architecture=summary.architecture,
             tools=facts.tools,
             thinks=facts.thinks,
+            cluster=self.cluster() if choice.engine.clustered else {},
             called="" if choice.declaration is None else choice.declaration.upstream_model,
         )
         return EngineSupervisor(choice.engine, spec, keeper=self.keeper)

@@ -50,6 +50,11 @@ class Declared:
         return not self.external
 
     @property
+    def clustered(self) -> bool:
+        """Where its command line names Ray as what runs its workers (`--...-backend ray`)."""
+        return any(word == "ray" or word.endswith("=ray") for word in self._declaration.argv)
+
+    @property
     def liveness_path(self) -> str:
         """As declared."""
         return self._declaration.health
@@ -88,7 +93,7 @@ class Declared:
         if self.external:
             return {}
         places, directory = _places(spec), str(spec.runtime_dir)
-        env = {**QUIET, "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": directory}
+        env = {**spec.cluster, **QUIET, "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": directory}
         env |= {"TMPDIR": directory, "OMP_NUM_THREADS": str(spec.placement.threads)}
         env |= {name: value.format_map(places) for name, value in self._declaration.env.items()}
         if self._declaration.secret_env:

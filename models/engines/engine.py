@@ -107,6 +107,7 @@ class EngineSpec:
         pooling: How vectors of tokens become one ("mean", "last", "cls"); "" is the model's own.
         projector: The part of a model that sees, a file beside the weights; None without one.
         called: What its engine calls the model; "" where that is `model_id`.
+        cluster: Variables with which it finds the box's Ray node, for engines that are `clustered`.
     """
 
     model_id: str
@@ -123,6 +124,7 @@ class EngineSpec:
     pooling: str = ""
     projector: Path | None = None
     called: str = ""
+    cluster: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,11 @@ class Engine(Protocol):
     @property
     def spawns(self) -> bool:
         """Whether it starts processes of its own, which a guard must end with it."""
+        ...
+
+    @property
+    def clustered(self) -> bool:
+        """Whether its workers run on the box's Ray node, and perhaps on other boxes."""
         ...
 
     @property

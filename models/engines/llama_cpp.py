@@ -67,6 +67,7 @@ class LlamaCpp:
     name = "llama.cpp"
     external = False
     spawns = False
+    clustered = False
     liveness_path = "/health"
     # The first counter moves with every batch, so a long prompt is seen to be worked on.
     pulse: Pulse | None = Pulse(

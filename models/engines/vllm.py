@@ -104,6 +104,11 @@ class Vllm:
         self._python = python
         self._options = options or VllmOptions()
 
+    @property
+    def clustered(self) -> bool:
+        """With Ray as its executor."""
+        return self._options.executor == "ray"
+
     def capabilities(self, spec: EngineSpec) -> frozenset[str]:
         """Chat and what belongs to it; or embeddings; or ranking. A server does one of them."""
         if spec.mode == "embed":
@@ -201,12 +206,12 @@ class Vllm:
         }
         if len(os.fsencode(cache)) <= _LONGEST_IPC:
             env["VLLM_RPC_BASE_PATH"] = cache
-        if self._options.nodes == 1:
+        if self._options.nodes == 1 and not spec.cluster:
             # Its processes talk over TCP too: without this on the machine's own address.
             env["VLLM_HOST_IP"] = "127.0.0.1"
         if self._options.adapters:
             env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
-        return env | self._device_env(spec)
+        return {**spec.cluster, **env, **self._device_env(spec)}
 
     def _device_env(self, spec: EngineSpec) -> dict[str, str]:
         variable = _VISIBLE.get(spec.placement.vendor)

@@ -1,15 +1,19 @@
 """The engines of a site: declared on the command line, kept as files, chosen by the maker."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from appliance.__main__ import main
+from appliance.cluster.errors import RaySilent
 from appliance.serving.engine_maker import EngineMaker
 from appliance.serving.site_engines import SiteEngines
 from models.capacity import Wish
+from models.engines.engine import Address, EngineSpec, Placement
 from models.engines.errors import DeclarationRefused, EngineUndeclared
 from models.engines.process import ProcessKeeper
+from models.engines.vllm import Vllm, VllmOptions
 from models.hardware.detect import detect_hardware
 from models.planning.reservations import Reservations
 from models.registry.shelf import ShelvedModel
@@ -106,6 +110,45 @@ def test_a_secret_may_stand_in_the_boxs_environment(site, declared, tmp_path):
     assert made.secret == "from-outside"
     assert "from-outside" not in repr(maker)
     assert (made.spec.model_id, made.spec.called) == ("wardbox-reference", "Their/Model")
+
+
+def test_an_engine_on_the_cluster_is_told_of_the_boxs_node(site, declared, tmp_path):
+    node = {
+        "RAY_ADDRESS": "10.0.0.1:6400",
+        "RAY_AUTH_TOKEN_PATH": "/t",
+        "PATH": "/ray",
+        "HOME": "/r",
+    }
+    words = f'argv=["{__file__}", "{{uds}}", "--distributed-executor-backend", "ray"]\n'
+    card = SimpleNamespace(id="wardbox-reference")
+    shelved = ShelvedModel(card, None, REFERENCE / "wardbox-reference.gguf")
+
+    def made(argv, cluster):
+        declared.write_text(FORM + argv)
+        site.declare(declared)
+        places = ((), tmp_path / "run", detect_hardware(), Wish(), None, ProcessKeeper())
+        maker = EngineMaker(*places, site=site, cluster=cluster)
+        supervisor = maker.make(shelved)
+        return supervisor._engine.env(supervisor.spec)
+
+    env = made(words, lambda: node)
+    assert env["RAY_ADDRESS"] == node["RAY_ADDRESS"]
+    assert (env["PATH"], env["HOME"]) != ("/ray", "/r")
+    assert "RAY_ADDRESS" not in made(words.replace("ray", "mp"), lambda: node)
+
+    def silent():
+        raise RaySilent
+
+    with pytest.raises(RaySilent):
+        made(words, silent)
+    # vLLM of the box itself: its processes are reached on the interconnect, not on loopback.
+    vllm = Vllm(Path("/v/bin/python"), VllmOptions(executor="ray"))
+    spec = EngineSpec("m", Path("/m"), Address(), "k", tmp_path, Placement(1, 1, 9), cluster=node)
+    assert vllm.clustered
+    assert {"RAY_ADDRESS", "PATH"} <= set(vllm.env(spec))
+    assert "VLLM_HOST_IP" not in vllm.env(spec)
+    assert vllm.env(spec)["PATH"].startswith("/v/bin")
+    assert "10.0.0.1" not in repr(spec)
 
 
 def test_the_command_line_declares_lists_and_forgets(declared, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,33 @@
+"""Puts the cluster room together: this box's Ray node, what it lends, and what is remembered."""
+
+import os
+import time
+from typing import Final
+
+from appliance.cluster.node import Lent, RayKeeper
+from appliance.cluster.service import Audit, ClusterService
+from appliance.cluster.store import ClusterStore
+from appliance.db.database import Db
+from appliance.settings.layout import StateLayout
+from models.engines.process import ProcessKeeper
+
+_OBJECTS: Final = 1 << 30
+"""Shared memory that a box lends to the cluster's objects, in bytes."""
+
+
+def make_cluster(
+    layout: StateLayout, db: Db, log: Audit, *, name: str, cards: int
+) -> ClusterService:
+    """Make the cluster room of a box; nothing is started.
+
+    Args:
+        layout: Where its state lies.
+        db: Its database.
+        log: The record.
+        name: How this box is called among the others.
+        cards: Accelerators that it lends.
+    """
+    lent = Lent(os.cpu_count() or 1, cards, _OBJECTS)
+    python = layout.root / "cluster-env" / "bin" / "python"
+    ray = RayKeeper(ProcessKeeper(), python, layout.files_mount / "cluster", lent)
+    return ClusterService(ClusterStore(db), log, ray, name, time.time)
