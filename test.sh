@@ -1,5 +1,6 @@
 #!/bin/sh
 # test.sh: every check of WardBox. --quick leaves out what takes minutes; CI runs the whole.
+# --api-fuzz runs schemathesis alone, over the whole OpenAPI document, for three minutes.
 set -eu
 root=$(dirname -- "$(readlink -f -- "$0")")
 cd "$root"
@@ -16,6 +17,11 @@ PYTHONPATH="$root" PYTHONSAFEPATH=1 "$python" -m installer prepare --group dev
 bin="$root/.venv/bin"
 jobs=$(nproc)
 [ "$jobs" -gt 4 ] && jobs=4
+
+if [ "${1:-}" = "--api-fuzz" ]; then
+    part "接口模糊测试 schemathesis"
+    WARDBOX_FUZZ_SECONDS=180 exec "$bin/python" -m pytest -q tests/apifuzz
+fi
 
 part "代码规则 ruff"
 "$bin/ruff" check .

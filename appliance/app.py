@@ -191,6 +191,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
+    if isinstance(error.__cause__, _REFUSALS):
+        # FastAPI takes whatever ends the reading of a body for a malformed one.
+        return await _refused(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
     known: dict[int, Callable[[], Exception]] = {
         HTTPStatus.NOT_FOUND: RouteUnknown,

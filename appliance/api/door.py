@@ -1,5 +1,6 @@
 """The door of the box: what every request passes before any route, and what every answer carries."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from appliance.api.dialects.table import DIALECTS
-from appliance.api.errors import BodyTooLarge, HostRefused, MethodRefused
+from appliance.api.errors import BodyTooLarge, BodyTooSlow, HostRefused, MethodRefused
 from appliance.api.hosts import Hosts
+from appliance.api.hot import body
 from appliance.api.hot.body import read_head
 from appliance.api.hot.route import HotRoutes
 from appliance.api.refusing import refused
@@ -31,6 +33,8 @@ _SAFE: Final = (
 _UPLOAD: Final = "/v1/files"
 _FORM: Final = 65_536
 """Bytes that a form may hold beside its file."""
+_SLOWEST: Final = 65_536
+"""Bytes in a second that a long body must come at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +154,27 @@ def _judge(scope: Scope, limit: int, beyond: ApplianceError) -> None:
 
 
 def _bounded(receive: Receive, limit: int, beyond: ApplianceError) -> Receive:
-    """A receive that raises `beyond` once more than `limit` bytes came."""
-    taken = 0
+    """A receive that bounds a body in length and time.
+
+    It raises `beyond` once more than `limit` bytes came, and BodyTooSlow once the body is late: it
+    has `BODY_SECONDS`, and more by what came of it at `_SLOWEST` bytes a second.
+    """
+    loop = asyncio.get_running_loop()
+    taken, whole, begun = 0, False, loop.time()
 
     async def bounded() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(begun + body.BODY_SECONDS + taken / _SLOWEST):
+                message = await receive()
+        except TimeoutError:
+            raise BodyTooSlow(seconds=round(loop.time() - begun)) from None
         taken += len(message.get("body", b""))
         if taken > limit:
             raise beyond
+        whole = not message.get("more_body")
         return message
 
     return bounded

@@ -65,7 +65,8 @@ def describe(app: FastAPI, routes: Iterable[Any]) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _complete(path, operation, is_open=(method, path) in is_open)
-    return _portable(document)
+    whole: dict[str, Any] = _portable(document)
+    return whole
 
 
 def _portable(told: Any, key: str = "") -> Any:

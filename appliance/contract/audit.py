@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from appliance.contract.base import Wire
+from appliance.contract.base import Asked, Wire
 
 
-class EntryQuery(Wire):
+class EntryQuery(Asked):
     """What to look for; conditions hold together. `tag` may end in `*`; times carry a zone."""
 
     tag: str | None = Field(default=None, max_length=100)

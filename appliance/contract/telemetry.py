@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from appliance.contract.base import Text, Wire
+from appliance.contract.base import Asked, Text, Wire
 
 EventKind = Literal["engine", "job", "alert", "vault", "update", "missed", "dropped", "ended"]
 
@@ -56,7 +56,7 @@ class AlertList(Wire):
     alerts: tuple[Alert, ...]
 
 
-class AlertQuery(Wire):
+class AlertQuery(Asked):
     """Which alerts: what is raised now, or the latest ones, cleared ones too."""
 
     state: Literal["raised", "all"] = "raised"
