@@ -128,6 +128,7 @@ class Services:
 
     async def start(self) -> None:
         """Begin to serve: engines load, jobs go on, checks run and run again every night."""
+        self.log.attach()
         await asyncio.to_thread(self.catalogue.place_reference, REFERENCE)
         await self.serving.start()
         await self.jobs.start()

@@ -160,6 +160,9 @@ async def put(services: HotServices, grant: Grant, dialect: Dialect, body: bytes
     upstream = models.ready(name) or await models.upstream(name)
     if name is None:
         access.allow(grant, upstream.model)
+    if name != upstream.asked_for:
+        # A served name, or none: the engine is asked by the name that it knows.
+        wish = msgspec.structs.replace(wish, model=upstream.asked_for)
     target = Target(upstream.model, upstream.engine, upstream.context)
     if dialect is RESPONSES and wish.previous_response_id is not None:
         before = wish.previous_response_id
