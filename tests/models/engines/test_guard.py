@@ -49,7 +49,7 @@ def gone(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] == "Z"
 
 
-async def all_gone(pids: list[int], seconds: float = 20.0) -> bool:
+async def all_gone(pids: list[int], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if all(map(gone, pids)):
