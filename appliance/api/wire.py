@@ -205,7 +205,8 @@ class BoxProtocol(HttpToolsProtocol):
         problem = problem_of(error, "")
         body = body_of(problem)
         lines = [f"HTTP/1.1 {problem.status} {problem.title}".encode(), b"connection: close"]
-        lines += [name + b": " + value for name, value in headers_of(problem, len(body))]
+        # What was no request has no number.
+        lines += [b"%b: %b" % field for field in headers_of(problem, len(body)) if field[1]]
         self.transport.write(b"\r\n".join([*lines, b"", body]))
         self._hang_up()
 

@@ -136,7 +136,7 @@ def _changes(wish: ChatWish, target: Target) -> dict[str, Any]:
     if any(type(turn) in _CHANGED for turn in wish.messages):
         changes["messages"] = [_plain_turn(*one) for one in enumerate(wish.messages)]
     if wish.model is None:
-        changes["model"] = target.model
+        changes["model"] = target.asked_for
     if wish.stream or wish.stream_options is not None:
         changes["stream_options"] = _USAGE if wish.stream else None
     return changes

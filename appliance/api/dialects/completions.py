@@ -24,7 +24,7 @@ def begin_completion(wish: CompletionWish, target: Target) -> ChatTranslation:
     """Put a judged wish into the engine's form; its stream has the shape of a chat's."""
     changes: dict[str, Any] = {}
     if wish.model is None:
-        changes["model"] = target.model
+        changes["model"] = target.asked_for
     if wish.user is not None:
         changes["user"] = None
     if wish.stream:

@@ -23,11 +23,18 @@ class Target:
         model: Model id, as it stands on the shelf.
         engine: "llama.cpp", "vllm" or "openai-local".
         context: Longest context in tokens; 0 when it is not known.
+        called: What its engine calls it, where that is another name.
     """
 
     model: str
     engine: str = LLAMA
     context: int = 0
+    called: str = ""
+
+    @property
+    def asked_for(self) -> str:
+        """The name of the model in a request for its engine."""
+        return self.called or self.model
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):

@@ -26,7 +26,7 @@ _EFFORT: Final = {"max": "xhigh"}
 
 def engine_chat(wish: CountWish, target: Target) -> Json:
     """The chat that an engine takes. Raises FieldRefused where fields contradict."""
-    body: Json = {"model": target.model, "messages": list(_turns(wish))}
+    body: Json = {"model": target.asked_for, "messages": list(_turns(wish))}
     if wish.tools:
         body |= _tooling(wish.tools, wish.tool_choice)
     elif wish.tool_choice is not None and wish.tool_choice.type in {"any", "tool"}:

@@ -43,7 +43,7 @@ PLAIN: Final = msgspec.json.Decoder(PlainChat)
 def ask_plainly(wish: PlainChat, target: Target) -> Asked:
     """What an engine is asked."""
     if wish.model is None:
-        wish = replace(wish, model=target.model)
+        wish = replace(wish, model=target.asked_for)
     body = ENCODE(wish)
     if wish.stream:
         body = body[:-1] + b',"stream_options":{"include_usage":true}}'

@@ -152,7 +152,7 @@ class ScoreTranslation:
 def begin_rerank(wish: RerankWish, target: Target) -> RerankTranslation:
     """Put a judged wish into the engine's form; every text is scored, the best are told."""
     texts = [_text(one) for one in wish.documents]
-    body = {"model": target.model, "query": wish.query, "documents": texts, "top_n": len(texts)}
+    body = {"model": target.asked_for, "query": wish.query, "documents": texts, "top_n": len(texts)}
     return RerankTranslation(Asked(_PATH, ENCODE(body)), wish, target.model)
 
 
@@ -166,7 +166,7 @@ def begin_score(wish: ScoreWish, target: Target) -> ScoreTranslation:
     others = [wish.text_2] if isinstance(wish.text_2, str) else wish.text_2
     if len(first) != 1:
         raise refused("text_1", "每次只能给出一个文本", "one text a request; send a request each")
-    body = {"model": target.model, "query": first[0], "documents": others, "top_n": len(others)}
+    body = {"model": target.asked_for, "query": first[0], "documents": others, "top_n": len(others)}
     return ScoreTranslation(Asked(_PATH, ENCODE(body)), target.model, len(others))
 
 

@@ -46,7 +46,7 @@ def said_turns(wish: ResponsesCountWish, history: Sequence[Json]) -> list[Json]:
 def engine_chat(wish: ResponsesCountWish, target: Target, turns: list[Json]) -> Json:
     """The chat that an engine takes. Raises FieldRefused where fields contradict."""
     rules = [{"role": "system", "content": wish.instructions}] if wish.instructions else []
-    body: Json = {"model": target.model, "messages": [*rules, *turns]}
+    body: Json = {"model": target.asked_for, "messages": [*rules, *turns]}
     body |= _tooling(wish.tools or [], wish)
     effort = None if wish.reasoning is None else wish.reasoning.effort
     if effort is not None:

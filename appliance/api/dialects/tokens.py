@@ -124,7 +124,7 @@ def begin_tokenize(wish: TokenizeWish, target: Target) -> TokenizeTranslation:
         }
     else:
         body = {
-            "model": target.model,
+            "model": target.asked_for,
             "prompt": wish.prompt,
             "add_special_tokens": wish.add_special_tokens,
             "return_token_strs": wish.return_token_strs,
@@ -135,13 +135,13 @@ def begin_tokenize(wish: TokenizeWish, target: Target) -> TokenizeTranslation:
 
 def begin_detokenize(wish: DetokenizeWish, target: Target) -> DetokenizeTranslation:
     """Put a judged wish into the engine's form."""
-    named = {} if target.engine == LLAMA else {"model": target.model}
+    named = {} if target.engine == LLAMA else {"model": target.asked_for}
     return DetokenizeTranslation(Asked("/detokenize", ENCODE({**named, "tokens": wish.tokens})))
 
 
 def begin_moderation(wish: ModerationWish, target: Target) -> ModerationTranslation:
     """Put a judged wish into the engine's form."""
-    body = {"model": target.model, "input": wish.input}
+    body = {"model": target.asked_for, "input": wish.input}
     return ModerationTranslation(Asked("/v1/moderations", ENCODE(body)))
 
 

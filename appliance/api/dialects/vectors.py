@@ -91,7 +91,7 @@ def pack(numbers: list[float]) -> str:
 def begin_vectors(wish: VectorsWish, target: Target) -> VectorsTranslation:
     """Put a judged wish into the engine's form; numbers are packed here, engines differ in it."""
     body: dict[str, Any] = {
-        "model": target.model,
+        "model": target.asked_for,
         "input": wish.input,
         "encoding_format": "float",
     }

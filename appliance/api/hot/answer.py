@@ -15,11 +15,12 @@ from appliance.api.problems import problem_of
 from appliance.serving.errors import EngineFaulty, EngineRefused, ModelLoading
 from appliance.serving.turn import Headers, Turn
 
-_JSON: Final = (b"content-type", b"application/json")
+_SAFE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_JSON: Final = ((b"content-type", b"application/json"), *_SAFE)
 _EVENTS: Final = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
+    *_SAFE,
 )
 _OK: Final = 200
 _STATUS: Final = {"stop": "complete", "length": "length"}
@@ -55,7 +56,7 @@ async def answer_whole(
     meter(turn, access)
     await turn.answer(turn.answer_hash(said), status)
     await question.keep(whole)
-    headers = (_JSON, (b"content-length", b"%d" % len(whole)), *names(turn))
+    headers = (*_JSON, (b"content-length", b"%d" % len(whole)), *names(turn))
     await caller.whole(200, headers, whole)
 
 
@@ -121,8 +122,11 @@ def meter(turn: Turn, access: Gate) -> None:
 
 def names(turn: Turn) -> Headers:
     """The headers by which an answer is found again, and what is left of the caller's limits."""
+    number = turn.request_id.encode()
     return (
-        (b"x-request-id", turn.request_id.encode()),
+        # Anthropic's clients look for the second name.
+        (b"x-request-id", number),
+        (b"request-id", number),
         (b"x-wardbox-receipt", turn.receipt.encode()),
         *turn.limits,
     )

@@ -163,7 +163,7 @@ async def put(services: HotServices, grant: Grant, dialect: Dialect, body: bytes
     if name != upstream.asked_for:
         # A served name, or none: the engine is asked by the name that it knows.
         wish = msgspec.structs.replace(wish, model=upstream.asked_for)
-    target = Target(upstream.model, upstream.engine, upstream.context)
+    target = Target(upstream.model, upstream.engine, upstream.context, upstream.called)
     if dialect is RESPONSES and wish.previous_response_id is not None:
         before = wish.previous_response_id
         history = await asyncio.to_thread(history_of, services.responses, grant, before)

@@ -15,12 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from appliance.api.dialects.dialect import Dialect
 from appliance.api.dialects.table import DIALECTS
-from appliance.api.dialects.told import error_body
 from appliance.api.hot.answer import GONE, answer_stream, answer_whole
 from appliance.api.hot.asking import SCOPE, HotServices, alive_of, put, who
 from appliance.api.hot.caller import AsgiCaller, Caller
 from appliance.api.hot.departure import Departures
-from appliance.api.problems import headers_of, problem_of
+from appliance.api.refusing import refused
 from appliance.audit.identifiers import request_id
 from appliance.errors import VaultLocked
 from appliance.serving.turn import Turn
@@ -109,16 +108,15 @@ class HotRoutes:
             upstream.leave()
 
     async def _refuse(self, job: "_Job", error: Exception) -> None:
-        speech = job.dialect.speech
-        problem = problem_of(error, job.ident, openai=speech == "openai")
+        told = refused(error, job.ident, job.dialect.path)
+        problem = told.problem
         if problem.code == "box.internal":
             _LOG.error("fault", exc_info=error, extra={"request_id": job.ident})
         if job.turn is not None:
             job.turn.fail(problem.code)
         job.status = problem.status
         self._observed.refused(job.dialect.path, problem.code)
-        body = error_body(problem, speech)
-        await job.caller.whole(problem.status, headers_of(problem, len(body)), body)
+        await job.caller.whole(problem.status, told.headers, told.body)
 
     def _count(self, job: "_Job", begun: float) -> None:
         turn = job.turn

@@ -21,6 +21,7 @@ async def draft(
     wish: DraftWish, front: TheFront, box: Box, who: SpecialistCaller, request_id: RequestId
 ) -> Draft | StreamingResponse:
     """Draft a note from key facts; `stream` shows the unchecked text as it is written (SSE)."""
+    box.access.admit(who)
     caller = Caller(who.actor, request_id)
     if not wish.stream:
         return draft_view(await box.specialist.draft(wish.facts, caller))

@@ -282,7 +282,7 @@ async def test_scope_model_list_and_quota_hold(box):
     answer, body = await post(box, GOOD, headers=few)
     assert_problem(answer, body, 429, "access.quota-exceeded")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert answer.headers["X-RateLimit-Remaining"] == "0"
+    assert answer.headers["X-RateLimit-Remaining-Requests"] == "0"
 
 
 async def test_a_revoked_key_is_dead_at_once(box):
