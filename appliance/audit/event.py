@@ -1,7 +1,7 @@
 """An event of the audit log: who did what to which thing, in canonical JSON, never with content."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct
@@ -14,9 +14,8 @@ MAX_TEXT: Final = 4096
 _PLAIN: Final = frozenset((str, int, bool, type(None)))
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What happened.
+class Event(Struct, frozen=True):
+    """What happened; a struct, because one is made for every answer.
 
     Build events by the typed functions of `appliance.audit.events`, which fix tag and details.
 
@@ -32,7 +31,7 @@ class Event:
     actor: str
     subject: str | None = None
     request_id: str | None = None
-    details: Mapping[str, Detail] = field(default_factory=dict)
+    details: Mapping[str, Detail] = {}
 
 
 class Leaf(Struct, frozen=True, gc=False):

@@ -1,6 +1,5 @@
 """OpenAI's chat completions: judged, put into the form that every engine takes, passed through."""
 
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
@@ -52,8 +51,7 @@ _CHANGED: Final = frozenset({DeveloperTurn, AssistantTurn})
 _THOUGHTLESS: Final = frozenset({"none", "minimal"})
 
 
-@dataclass(frozen=True, slots=True)
-class ChatTranslation:
+class ChatTranslation(msgspec.Struct, frozen=True):
     """One chat under way; the engine's bytes pass as they are."""
 
     asked: Asked

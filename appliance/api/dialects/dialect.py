@@ -15,8 +15,7 @@ ENCODE: Final = msgspec.json.Encoder().encode
 Speech = Literal["openai", "anthropic"]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, gc=False):
     """The model that answers.
 
     Attributes:
