@@ -66,8 +66,9 @@ async def test_both_engines_write_the_same(python, llama_server, tmp_path) -> No
         group = vllm.status().pid
         core = next(pid for name, pid in family(group).items() if "EngineCor" in name)
         os.kill(core, signal.SIGKILL)
-        while vllm.status().restarts == 0:  # noqa: ASYNC110  (its end is what is waited for)
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(120):
+            while vllm.status().restarts == 0:  # noqa: ASYNC110  (its end is what is waited for)
+                await asyncio.sleep(0.1)
         assert vllm.status().failure is not None
         assert family(group) == {}
     finally:
