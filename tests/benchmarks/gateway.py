@@ -1,12 +1,12 @@
 """The gateway against nginx: the same stub engine and the same load behind both, in one run.
 
-    python -m tests.benchmarks.gateway [--seconds 4] [--rounds 3] [--engine loopback|unix]
+    python -m tests.benchmarks.gateway [--seconds 4] [--rounds 3] [--engine unix|loopback]
 
 Both fronts run one worker. The gateway checks the key, its scope and its quota, judges the body,
 meters, and makes a durable record before each answer; nginx only forwards. Rounds alternate, so that
 other work on the machine hits both alike. Printed: requests a second at 64 clients, their ratio, and
-what each adds to the first token at 64 streams of 20 ms a token. The engine listens on loopback, as
-most engines do, or on a Unix socket, as the box's own llama.cpp does; both fronts reach it the same way.
+what each adds to the first token at 64 streams of 20 ms a token. The engine listens on a Unix socket, as
+the box's own llama.cpp does, or on loopback; both fronts reach it the same way.
 """
 
 import argparse
@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--engine", choices=("loopback", "unix"), default="loopback")
+    parser.add_argument("--engine", choices=("unix", "loopback"), default="unix")
     options = parser.parse_args()
     if shutil.which(NGINX) is None:
         raise SystemExit(f"{NGINX} is missing: apt-get install nginx-light")
