@@ -1,6 +1,5 @@
 """vLLM's OpenAI server in an environment of its own: argv and environment, nothing imported."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +42,9 @@ _VISIBLE: Final = {
     "iluvatar": "CUDA_VISIBLE_DEVICES",
     "kunlun": "XPU_VISIBLE_DEVICES",
 }
-# A Unix socket's path has 107 bytes; vLLM appends a UUID to this directory.
-_LONGEST_IPC: Final = 70
+# Its processes meet at Unix sockets in the directory that it is started in. Named from there, a
+# long state directory does not push their paths past the 107 bytes that the kernel allows.
+_IPC_DIRECTORY: Final = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +200,11 @@ class Vllm:
             "VLLM_NO_USAGE_STATS": "1",
             "VLLM_DO_NOT_TRACK": "1",
             "VLLM_CACHE_ROOT": cache,
+            "VLLM_RPC_BASE_PATH": _IPC_DIRECTORY,
             # Information tells how far it is; requests are never logged at this level.
             "VLLM_LOGGING_LEVEL": "INFO",
             "OMP_NUM_THREADS": str(spec.placement.threads),
         }
-        if len(os.fsencode(cache)) <= _LONGEST_IPC:
-            env["VLLM_RPC_BASE_PATH"] = cache
         if self._options.nodes == 1 and not spec.cluster:
             # Its processes talk over TCP too: without this on the machine's own address.
             env["VLLM_HOST_IP"] = "127.0.0.1"

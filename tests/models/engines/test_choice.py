@@ -136,8 +136,8 @@ def test_vllm_is_closed_and_quiet() -> None:
     env = engine.env(spec())
     assert env["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
     assert env["VLLM_HOST_IP"] == "127.0.0.1"
-    assert env["TMPDIR"] == env["VLLM_CACHE_ROOT"] == env["VLLM_RPC_BASE_PATH"] == "/run/x"
-    assert "VLLM_RPC_BASE_PATH" not in engine.env(spec(runtime_dir=Path("/x" * 60)))
+    assert env["TMPDIR"] == env["VLLM_CACHE_ROOT"] == "/run/x"
+    assert engine.env(spec(runtime_dir=Path("/x" * 60)))["VLLM_RPC_BASE_PATH"] == "."
     cards = Placement(2, 8, 4096, 999, (0, 1), 2, "nvidia", 0.71)
     on_cards = " ".join(engine.argv(spec(placement=cards)))
     assert "--gpu-memory-utilization 0.71" in on_cards

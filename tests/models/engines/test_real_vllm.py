@@ -58,7 +58,7 @@ async def test_both_engines_write_the_same(python, llama_server, tmp_path) -> No
     llama = supervised(LlamaCpp(llama_server), REFERENCE, tmp_path / "l")
     try:
         await llama.ensure_ready(60)
-        await vllm.ensure_ready(400)
+        await vllm.ensure_ready(300)
         for prompt in PROMPTS:
             assert await written(vllm, prompt) == await written(llama, prompt)
         remembered = "\n".join(vllm.log_tail())
