@@ -17,6 +17,7 @@ from models.engines.lifecycle_table import (
     State,
     backoff,
     move,
+    steady,
 )
 from models.engines.process import ProcessKeeper
 from models.engines.vigil import Vigil
@@ -54,7 +55,7 @@ class EngineSupervisor:
         self._running: Running | None = None
         self._task: asyncio.Task[None] | None = None
         self._reason: Failure | None = None
-        self._failures = 0
+        self._failures = self._falls = 0
         self._starts = 0
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -149,11 +150,11 @@ class EngineSupervisor:
         await self.start()
         self._aim(Goal.READY)
         # A death that its own task has yet to count is no failure of the start awaited here.
-        before = self._failures + self._gone()
+        before = self._falls + self._gone()
         try:
             async with asyncio.timeout(timeout_s), self._changed:
                 await self._changed.wait_for(
-                    lambda: self._answers() or (timeout_s is None and self._failures > before)
+                    lambda: self._answers() or (timeout_s is None and self._falls > before)
                 )
         except TimeoutError:
             raise self._not_ready() from None
@@ -280,11 +281,11 @@ class EngineSupervisor:
             await running.pause(self._limits.health_s, self._woken)
             if not self._wanted():
                 return
+            if self._clock() - begun > steady(self._failures, self._limits):
+                self._failures = 0
             if running.exited():
                 await self._fail(Event.DIED, await running.reason())
                 return
-            if self._clock() - begun > self._limits.steady_s:
-                self._failures = 0
             healthy = await self._vigil.healthy(running.address, self._in_flight)
             if self._vigil.hung(self._in_flight):
                 await self._fail(Event.SICK, HUNG)
@@ -296,5 +297,6 @@ class EngineSupervisor:
 
     async def _fail(self, event: Event, reason: Failure) -> None:
         self._failures += 1
+        self._falls += 1
         self._reason = reason
         await self._move(event)

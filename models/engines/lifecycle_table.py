@@ -135,7 +135,7 @@ class Limits:
         grace_s: How long a process may take to end when told to.
         backoff_s: Pause after the first failure; it doubles with each.
         backoff_most_s: Longest pause between two starts.
-        steady_s: Seconds of readiness after which failures are forgotten.
+        steady_s: Seconds of readiness after which failures are forgotten at the latest.
     """
 
     load_s: float = 900.0
@@ -151,9 +151,21 @@ class Limits:
     steady_s: float = 120.0
 
 
+_STEADY_PAUSES: Final = 10
+
+
 def backoff(failures: int, limits: Limits) -> float:
     """Seconds to wait before the next start after `failures` failures in a row."""
     if failures <= 0:
         return 0.0
     doubled = limits.backoff_s * 2.0 ** min(failures - 1, 30)
     return min(limits.backoff_most_s, doubled)
+
+
+def steady(failures: int, limits: Limits) -> float:
+    """Seconds of readiness after which failures are forgotten.
+
+    Ten times the pause that came before: an engine that is killed again and again, but serves well
+    between, is away for a small share of the time, and one that dies at once waits ever longer.
+    """
+    return min(limits.steady_s, _STEADY_PAUSES * backoff(failures, limits))

@@ -24,6 +24,9 @@ _STREAM_LIMIT: Final = 1 << 20
 _KILL_WAIT_S: Final = 10.0
 _CHUNK: Final = 1 << 16
 _LOOK_S: Final = 0.5
+# The kernel tells of no death that came before setpriv had asked for it; whoever was born an orphan
+# finds another parent than the one that started it. What a shell adds to the environment goes again.
+_BORN: Final = '[ "$PPID" = "$1" ] || exit 1; unset PWD OLDPWD; shift; exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,8 @@ class ProcessKeeper:
 
     `setpriv --pdeathsig` makes the kernel kill the program when the thread that started it
     ends, kill -9 included; a function run between fork and exec could do the same, but may
-    deadlock in a process with threads.
+    deadlock in a process with threads. A program whose parent ended before that was arranged
+    is never begun.
     """
 
     def __init__(self, setpriv: Path | None = None) -> None:
@@ -197,7 +201,9 @@ class ProcessKeeper:
         if program is None:
             raise EngineMissing(program=argv[0] if argv else "")
         bound = () if may_gain_privileges else ("--no-new-privs",)
-        tied = (self._setpriv, "--pdeathsig", "KILL", *bound, "--")
+        # Under a guard the guard is the parent, and ends by its pipe what it has just begun.
+        born = () if heard.guarded else ("/bin/sh", "-c", _BORN, "sh", str(os.getpid()))
+        tied = (self._setpriv, "--pdeathsig", "KILL", *bound, "--", *born)
         ooms = out_of_memory_kills()
         process = await asyncio.create_subprocess_exec(
             *(_guard() if heard.guarded else ()),

@@ -13,7 +13,7 @@ from models.engines.declaration import read_declaration
 from models.engines.declared import Declared
 from models.engines.engine import Address, EngineSpec, Placement
 from models.engines.explain import explain_exit
-from models.engines.lifecycle_table import MOVES, Event, Limits, State, backoff, move
+from models.engines.lifecycle_table import MOVES, Event, Limits, State, backoff, move, steady
 from models.engines.llama_cpp import LlamaCpp, find_llama_server
 from models.engines.placement import place
 from models.engines.vllm import Vllm, VllmOptions
@@ -202,6 +202,22 @@ def test_backoff_doubles_to_a_limit() -> None:
     limits = Limits(backoff_s=0.5, backoff_most_s=8)
     assert [backoff(n, limits) for n in range(7)] == [0, 0.5, 1, 2, 4, 8, 8]
     assert backoff(10_000, limits) == 8
+
+
+def test_failures_are_forgotten_sooner_by_an_engine_that_serves_between() -> None:
+    limits = Limits(backoff_s=0.5, backoff_most_s=60, steady_s=120)
+    assert [steady(n, limits) for n in (0, 1, 2, 3, 6)] == [0, 5, 10, 20, 120]
+
+    def pauses(lives: list[float]) -> list[float]:
+        failures, told = 0, []
+        for life in lives:
+            failures = 1 if life > steady(failures, limits) else failures + 1
+            told.append(backoff(failures, limits))
+        return told
+
+    assert max(pauses([30.0] * 120)) <= 2, "killed every 30 s it is never away for long"
+    assert max(pauses([15.0] * 120)) <= 1
+    assert pauses([0.0] * 9)[-1] == 60, "one that dies at once is not hammered"
 
 
 @pytest.mark.parametrize(

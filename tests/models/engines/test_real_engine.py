@@ -156,22 +156,39 @@ import asyncio, sys
 from pathlib import Path
 from models.engines.process import ProcessKeeper
 async def main():
-    kept = await ProcessKeeper().start(sys.argv[1:], {"PATH": "/usr/bin:/bin"})
+    keeper = ProcessKeeper(Path(sys.argv[1]) if sys.argv[1] else None)
+    kept = await keeper.start(sys.argv[2:], {"PATH": "/usr/bin:/bin"})
     print(kept.pid, flush=True)
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 asyncio.run(main())
 """
 
 
-async def test_no_orphan_outlives_a_killed_parent() -> None:
-    parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PARENT, "sleep", "60", stdout=asyncio.subprocess.PIPE
-    )
+@pytest.mark.parametrize("late", [False, True])
+async def test_no_orphan_outlives_a_killed_parent(tmp_path, late) -> None:
+    """`late`: the parent is dead before anybody could ask the kernel to tell of its death."""
+    setpriv, dead = tmp_path / "setpriv", tmp_path / "dead"
+    wait = f"while [ ! -e '{dead}' ]; do sleep 0.01; done"
+    setpriv.write_text(f'#!/bin/sh\n{wait}\nexec setpriv "$@"\n')
+    setpriv.chmod(0o700)
+    argv = [sys.executable, "-c", PARENT, str(setpriv) if late else "", "sleep", "600"]
+    parent = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
     child = int(await parent.stdout.readline())
-    assert not gone(child)
-    parent.kill()
-    await parent.wait()
-    assert await until(lambda: gone(child))
+    try:
+        assert not gone(child)
+        parent.kill()
+        await parent.wait()
+        dead.touch()
+        assert await until(lambda: gone(child))
+    finally:
+        if not gone(child):
+            os.kill(child, signal.SIGKILL)
+
+
+async def test_a_program_gets_the_environment_it_was_given_and_no_more() -> None:
+    kept = await ProcessKeeper().start(["env"], {"PATH": "/usr/bin:/bin", "ONE": "a b'\"$x"})
+    assert (await kept.wait()).code == 0
+    assert sorted(kept.tail()) == ["ONE=a b'\"$x", "PATH=/usr/bin:/bin"]
 
 
 async def test_a_stubborn_program_is_ended() -> None:
