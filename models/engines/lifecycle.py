@@ -55,8 +55,7 @@ class EngineSupervisor:
         self._running: Running | None = None
         self._task: asyncio.Task[None] | None = None
         self._reason: Failure | None = None
-        self._failures = self._falls = 0
-        self._starts = 0
+        self._failures = self._falls = self._starts = 0
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -274,8 +273,7 @@ class EngineSupervisor:
         return False
 
     async def _watch(self, running: Running) -> None:
-        strikes = 0
-        begun = self._clock()
+        strikes, begun = 0, self._clock()
         while self._wanted():
             self._woken.clear()
             await running.pause(self._limits.health_s, self._woken)
