@@ -51,7 +51,7 @@ from appliance.api.routes import (
     vault,
 )
 from appliance.errors import ApplianceError
-from appliance.services import VERSION
+from appliance.services.version import VERSION
 from eval.errors import EvalError
 from firmware_checks.errors import FirmwareError
 from models.errors import ModelsError

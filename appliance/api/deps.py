@@ -11,7 +11,7 @@ from appliance.access.sign_in_desk import person
 from appliance.api.errors import LocalOnly
 from appliance.api.front import Front
 from appliance.api.hot.body import read_head
-from appliance.services import Services
+from appliance.services.open_box import Services
 
 _JUDGED: Final = 1 << 62
 """The door has judged the length of the body."""

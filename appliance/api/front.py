@@ -12,7 +12,7 @@ from appliance.api.integrity import Integrity
 from appliance.api.watch import Watch
 from appliance.audit.events import vault_root
 from appliance.errors import ApplianceError, VaultLocked, WrongSecret
-from appliance.services import Services
+from appliance.services.open_box import Services
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.vault.opened import Opened

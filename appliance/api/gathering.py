@@ -11,7 +11,7 @@ import psutil
 
 from appliance.api.integrity import Integrity
 from appliance.errors import ApplianceError
-from appliance.services import Services
+from appliance.services.open_box import Services
 from appliance.settings.layout import StateLayout
 from appliance.telemetry.facts import (
     AuditFacts,

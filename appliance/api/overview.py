@@ -9,7 +9,8 @@ import psutil
 from appliance.api.front import Front
 from appliance.api.views import job_view
 from appliance.contract.system import DeepHealth, Health, HostView, Info, JobsView
-from appliance.services import VERSION, Services
+from appliance.services.open_box import Services
+from appliance.services.version import VERSION
 from appliance.settings.layout import StateLayout
 
 _LATEST_JOBS: Final = 8

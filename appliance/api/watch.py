@@ -14,7 +14,8 @@ from appliance.api.gathering import Seen, gather
 from appliance.api.integrity import Integrity
 from appliance.api.problems import STATUS
 from appliance.errors import ApplianceError, VaultLocked
-from appliance.services import VERSION, Services
+from appliance.services.open_box import Services
+from appliance.services.version import VERSION
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.telemetry.alerts import AlertService

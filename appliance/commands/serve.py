@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from appliance.api.front import Front
     from appliance.api.hot.line import ShortWay
-    from appliance.services import Services
+    from appliance.services.open_box import Services
     from appliance.settings.model import Settings
     from appliance.vault.opened import Opened
     from appliance.vault.tls import TlsKeeper
@@ -100,7 +100,7 @@ async def _live(
     from appliance.api.door import local_door  # noqa: PLC0415  # keeps --help light
     from appliance.api.front import Front  # noqa: PLC0415
     from appliance.app import create_app  # noqa: PLC0415
-    from appliance.services import build  # noqa: PLC0415
+    from appliance.services.build import build  # noqa: PLC0415
     from appliance.vault.assembly import build_vault  # noqa: PLC0415
 
     def clock() -> datetime:

@@ -10,7 +10,7 @@ from appliance.api.deps import Box, EvaluationStarter, JobReader, JobWriter, Req
 from appliance.api.events import Told, event_stream
 from appliance.api.views import job_event, job_view
 from appliance.contract.job import EvaluationWish, Job, JobList, JobWish
-from appliance.services import Services
+from appliance.services.open_box import Services
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 

@@ -17,7 +17,7 @@ from appliance.contract.catalogue import (
     ModelView,
 )
 from appliance.contract.serving import Keeping, ModelStateView
-from appliance.services import Services
+from appliance.services.open_box import Services
 from appliance.serving.store import Keeping as StoredKeeping
 from appliance.serving.store import StoredDeployment
 from models.registry.shelf import ShelvedModel

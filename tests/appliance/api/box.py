@@ -32,7 +32,8 @@ from appliance.db.database import Db
 from appliance.errors import WrongSecret
 from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
-from appliance.services import MIGRATIONS, Services
+from appliance.services.ground import MIGRATIONS
+from appliance.services.open_box import Services
 from appliance.serving.adapter import Adapters
 from appliance.serving.deployment import Deployments
 from appliance.serving.errors import ModelLoading

@@ -1,0 +1,95 @@
+"""The composition root: every service of an open box, made by constructor calls."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from types import MappingProxyType
+
+from appliance.catalogue.service import CatalogueService
+from appliance.cluster.assembly import make_cluster
+from appliance.jobs.schedule import Schedules
+from appliance.posture.service import PostureService
+from appliance.services.author import EngineAuthor
+from appliance.services.ground import Ground, Site, open_ground
+from appliance.services.open_box import Services
+from appliance.services.version import POLICY
+from appliance.services.work import make_work
+from appliance.serving.assembly import Ground as ServingGround
+from appliance.serving.assembly import make_serving
+from appliance.serving.turn import Notary
+from appliance.settings.layout import StateLayout
+from appliance.settings.model import Settings
+from appliance.signin.service import SignInService, Trust
+from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
+from appliance.updates.service import Places, UpdateService
+from appliance.vault.opened import Opened
+from models.registry.shelf import Shelf
+
+
+async def build(
+    settings: Settings,
+    layout: StateLayout,
+    opened: Opened,
+    clock: Callable[[], datetime],
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> Services:
+    """Make the services of an opened vault.
+
+    Raises:
+        ApplianceError, ModelsError: what cannot be opened; nothing stays open then.
+    """
+    site = Site(settings, layout, opened, clock, environ)
+    async with AsyncExitStack() as undo:
+        services = _assemble(site, await open_ground(site, undo))
+        undo.pop_all()
+        return services
+
+
+def _assemble(site: Site, ground: Ground) -> Services:
+    settings, layout, db, log = site.settings, site.layout, ground.db, ground.log
+    salt = site.opened.key("usage-salt")
+    catalogue = _make_catalogue(site, ground)
+    posture = PostureService(db, log, time.time)
+    cards = len(ground.hardware.accelerators)
+    cluster = make_cluster(layout, db, log, name=settings.box.name, cards=cards)
+    serving_ground = ServingGround(
+        db=db,
+        log=log,
+        shelf=catalogue,
+        hardware=ground.hardware,
+        look=ground.watch,
+        environ=site.environ,
+        cluster=cluster.env,
+    )
+    serving = make_serving(settings, layout, serving_ground, salt)
+    work = make_work(site, ground, catalogue, serving)
+    trust = Trust(layout, site.opened.ca, site.clock)
+    provenance = Provenance(salt, posture.digest, POLICY, site.clock)
+    places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
+    return Services(
+        db=db,
+        log=log,
+        access=ground.access,
+        signin=SignInService(db, ground.access, log, settings, trust),
+        notary=Notary(log, salt, posture.digest, POLICY),
+        catalogue=catalogue,
+        serving=serving,
+        jobs=work.jobs,
+        specialist=AdmissionNoteWriter(EngineAuthor(serving), log, provenance),
+        posture=posture,
+        updates=UpdateService(db, log, catalogue, places, site.clock),
+        cluster=cluster,
+        files=work.files,
+        batches=work.batches,
+        responses=work.responses,
+        schedules=Schedules(),
+        hardware=ground.watch,
+    )
+
+
+def _make_catalogue(site: Site, ground: Ground) -> CatalogueService:
+    signer = site.opened.signing_key("manifest")
+    trusted = {signer.key_id: signer.verify_key}
+    shelf = Shelf(site.layout.shelf, clock=site.clock, trusted=trusted)
+    return CatalogueService(shelf, signer, ground.log, site.settings.model.default)

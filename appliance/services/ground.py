@@ -1,0 +1,100 @@
+"""What every room stands on: the record, the database, who may do what, and the machine itself."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from appliance.access.migrations import MIGRATIONS as ACCESS
+from appliance.access.rules import AccessRules
+from appliance.access.service import AccessService
+from appliance.audit.ledger import AuditIdentity
+from appliance.audit.log import AuditLog
+from appliance.batches.migrations import MIGRATIONS as BATCHES
+from appliance.cluster.migrations import MIGRATIONS as CLUSTER
+from appliance.db.database import Db
+from appliance.examination.migrations import MIGRATIONS as EXAMINATION
+from appliance.jobs.migrations import MIGRATIONS as JOBS
+from appliance.posture.migrations import MIGRATIONS as POSTURE
+from appliance.services.version import VERSION
+from appliance.serving.migrations import MIGRATIONS as SERVING
+from appliance.settings.layout import StateLayout
+from appliance.settings.model import Settings
+from appliance.signin.migrations import MIGRATIONS as SIGNIN
+from appliance.telemetry.migrations import MIGRATIONS as TELEMETRY
+from appliance.updates.migrations import MIGRATIONS as UPDATES
+from appliance.vault.opened import Opened
+from models.engines.process import run_tool
+from models.hardware.detect import HardwareWatch
+from models.hardware.facts import Hardware
+
+MIGRATIONS: Final = (
+    *ACCESS,
+    *BATCHES,
+    *JOBS,
+    *EXAMINATION,
+    *POSTURE,
+    *UPDATES,
+    *TELEMETRY,
+    *CLUSTER,
+    *SERVING,
+    *SIGNIN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One box as it was opened: its settings, its places, its keys and its clock."""
+
+    settings: Settings
+    layout: StateLayout
+    opened: Opened
+    clock: Callable[[], datetime]
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is open and known before the first room is made."""
+
+    db: Db
+    log: AuditLog
+    access: AccessService
+    hardware: Hardware
+    watch: HardwareWatch
+
+
+async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
+    """Open the record first and everything else on it; `undo` learns how to close each.
+
+    Raises:
+        ApplianceError, ModelsError: what cannot be opened.
+    """
+    layout = site.layout
+    log = await asyncio.to_thread(_open_log, site)
+    undo.push_async_callback(asyncio.to_thread, log.close)
+    key = site.opened.key("box.db")
+    db = await asyncio.to_thread(Db, layout.box_db, key, MIGRATIONS, site.clock)
+    undo.push_async_callback(asyncio.to_thread, db.close)
+    rules = AccessRules.of(site.settings.access)
+    access = await asyncio.to_thread(AccessService, db, log, time.time, rules=rules)
+    undo.push_async_callback(asyncio.to_thread, access.close)
+    watch = HardwareWatch(run_tool, time.monotonic)
+    hardware = await asyncio.to_thread(watch)
+    # Sockets and keys of engines that died with the last run.
+    await asyncio.to_thread(shutil.rmtree, layout.run / "engines", ignore_errors=True)
+    return Ground(db, log, access, hardware, watch)
+
+
+def _open_log(site: Site) -> AuditLog:
+    return AuditLog.open_apart(
+        site.layout.audit_db,
+        site.opened.key("audit.db"),
+        AuditIdentity(site.opened.signing_key("audit"), site.settings.audit.origin),
+        window_ms=site.settings.audit.window_ms,
+        version=VERSION,
+    )

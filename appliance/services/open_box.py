@@ -1,0 +1,86 @@
+"""Every service of an open box: what is started with it, goes on every night, and is closed in order."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import models
+from appliance.access.service import AccessService
+from appliance.audit.log import AuditLog
+from appliance.batches.files import FileService
+from appliance.batches.kept import KeptResponses
+from appliance.batches.service import BatchService
+from appliance.catalogue.service import CatalogueService
+from appliance.cluster.service import ClusterService
+from appliance.db.database import Db
+from appliance.jobs.schedule import Schedules
+from appliance.jobs.service import JobService
+from appliance.posture.service import PostureService
+from appliance.serving.service import ServingService
+from appliance.serving.turn import Notary
+from appliance.signin.service import SignInService
+from appliance.specialists.admission_note import AdmissionNoteWriter
+from appliance.updates.service import UpdateService
+from models.hardware.facts import Hardware
+
+HOUR_S: Final = 3600.0
+NIGHTLY: Final = "30 3 * * *"
+WEEKLY: Final = "45 3 * * 0"
+USAGE_KEPT_S: Final = 3 * 366 * 86_400.0
+REFERENCE: Final = Path(models.__path__[0]) / "reference_model"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that answers while the vault is open."""
+
+    db: Db
+    log: AuditLog
+    access: AccessService
+    signin: SignInService
+    notary: Notary
+    catalogue: CatalogueService
+    serving: ServingService
+    jobs: JobService
+    specialist: AdmissionNoteWriter
+    posture: PostureService
+    updates: UpdateService
+    cluster: ClusterService
+    files: FileService
+    batches: BatchService
+    responses: KeptResponses
+    schedules: Schedules
+    hardware: Callable[[], Hardware]
+
+    async def start(self) -> None:
+        """Begin to serve: engines load, jobs go on, checks run and run again every night."""
+        self.log.attach()
+        await asyncio.to_thread(self.catalogue.place_reference, REFERENCE)
+        await self.serving.start()
+        await self.jobs.start()
+        await self.cluster.start()
+        self.schedules.once("posture at boot", self.posture.check)
+        self.schedules.cron("posture", NIGHTLY, self.posture.check)
+        self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
+        self.schedules.every("files", HOUR_S, self._sweep_files)
+        self.signin.attend(self.schedules, NIGHTLY)
+        self.schedules.start()
+
+    async def _forget_old_usage(self) -> None:
+        await asyncio.to_thread(self.access.prune_usage, USAGE_KEPT_S)
+
+    async def _sweep_files(self) -> None:
+        await asyncio.to_thread(self.files.sweep)
+        await asyncio.to_thread(self.responses.sweep)
+
+    async def close(self) -> None:
+        """Stop in good order: no work without a record, no record after the log is closed."""
+        self.schedules.close()
+        await self.jobs.close()
+        await self.serving.close()
+        await self.cluster.close()
+        await asyncio.to_thread(self.access.close)
+        await asyncio.to_thread(self.log.close)
+        await asyncio.to_thread(self.db.close)

@@ -1,0 +1,52 @@
+"""What a job can be: each kind of work comes from its own room, and all wait at one desk."""
+
+import time
+from dataclasses import dataclass
+
+from appliance.batches.desk import DeskRules, make_desk
+from appliance.batches.files import FileLimits, FileService
+from appliance.batches.kept import KeptResponses
+from appliance.batches.service import BatchService
+from appliance.batches.work import KIND as BATCH
+from appliance.catalogue.importing import IMPORT, Importer
+from appliance.catalogue.service import CatalogueService
+from appliance.examination.service import EVALUATION, ExaminationService
+from appliance.jobs.service import JobService
+from appliance.services.ground import Ground, Site
+from appliance.serving.assembly import make_job_desk
+from appliance.serving.service import ServingService
+from appliance.tuning.kind import TRAINING, Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The jobs, and what callers leave at the box for them."""
+
+    jobs: JobService
+    files: FileService
+    batches: BatchService
+    responses: KeptResponses
+
+
+def make_work(
+    site: Site, ground: Ground, catalogue: CatalogueService, serving: ServingService
+) -> Work:
+    """Make the jobs of a box: training, evaluation, batches and imports."""
+    settings, layout = site.settings, site.layout
+    db, log, threads = ground.db, ground.log, settings.jobs.threads
+    importer = Importer(catalogue, layout.uploads / "imports", (layout.root,))
+    limits = FileLimits(settings.files.max_bytes, settings.files.owner_bytes)
+    rules = DeskRules(layout.caller_files, limits, settings.files.batch_width)
+    desk = make_desk(db, log, ground.access, rules, time.time)
+    kinds = {
+        TRAINING: Workshop(catalogue, log, threads, serving.adapters).kind(),
+        EVALUATION: ExaminationService(db, log, catalogue, layout.socket, time.time).kind(),
+        BATCH: desk.work.kind(),
+        IMPORT: importer.kind(),
+    }
+    jobs = JobService(db, log, kinds, layout.jobs_dir, time.time, workers=settings.jobs.workers)
+    jobs.borrow_from(
+        make_job_desk(serving.leases, threads, training=TRAINING, evaluation=EVALUATION)
+    )
+    importer.follow(jobs.get)
+    return Work(jobs, desk.files, desk.batches(jobs), desk.responses)
