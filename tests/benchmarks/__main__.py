@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-NAMES = ("audit", "gateway", "homomorphic", "training", "box")
+NAMES = ("audit", "gateway", "streaming", "homomorphic", "training", "box")
 
 
 def main(wanted: list[str]) -> int:

@@ -85,6 +85,8 @@ class Client(asyncio.Protocol):
 class Load:
     """The clients of one run and what they measured."""
 
+    kind = Client
+
     def __init__(self, *, key: str, stream: bool) -> None:
         self.stream = stream
         self.clients: set[Client] = set()
@@ -104,7 +106,7 @@ class Load:
     async def run(self, port: int, clients: int, seconds: float, warm: float) -> dict[str, float]:
         loop = asyncio.get_running_loop()
         for _ in range(clients):
-            await loop.create_connection(lambda: Client(self), "127.0.0.1", port)
+            await loop.create_connection(lambda: self.kind(self), "127.0.0.1", port)
         await asyncio.sleep(warm)
         self.times.clear()
         began = time.perf_counter()
