@@ -36,11 +36,18 @@ class Notary:
     posture: Callable[[], str]
     policy: str
 
-    def commit(self, event: Event) -> asyncio.Future[Leaf]:
-        """Queue an event; the future resolves once it is durable, or fails AuditUnavailable."""
+    def commit(
+        self, event: Event, durable: Callable[[], object] | None = None
+    ) -> asyncio.Future[Leaf]:
+        """Queue an event; the future resolves once it is durable, or fails AuditUnavailable.
+
+        `durable` is called once it is, even if nobody waits for it any more.
+        """
         done: asyncio.Future[Leaf] = asyncio.get_running_loop().create_future()
 
         def settle(outcome: Leaf | Exception) -> None:
+            if durable is not None and isinstance(outcome, Leaf):
+                durable()
             if done.done():
                 return
             if isinstance(outcome, Leaf):
@@ -70,6 +77,7 @@ class Turn:
 
     __slots__ = (
         "alive",
+        "closed",
         "completion_tokens",
         "first_token",
         "grant",
@@ -104,6 +112,8 @@ class Turn:
         self.stream = False
         self.limits: Headers = ()
         self.alive: Callable[[], bool] = _always
+        self.closed = False
+        """Whether its end is on its way to the record."""
 
     def ask(self, body: bytes) -> bytes:
         """The body for the engine, with the box's own members; its salted hash goes on record."""
@@ -127,8 +137,11 @@ class Turn:
             )
         )
 
-    def answer(self, answer_hash: str, status: str) -> asyncio.Future[Leaf]:
-        """Record the answer; it may leave once the future resolves."""
+    def answer(
+        self, answer_hash: str, status: str, durable: Callable[[], object] | None = None
+    ) -> asyncio.Future[Leaf]:
+        """Record the answer; it may leave once the future resolves. `durable`: see `commit`."""
+        self.closed = True
         upstream = self.upstream
         completion = events.Completion(
             receipt=self.receipt,
@@ -147,11 +160,12 @@ class Turn:
             policy=self.notary.policy,
         )
         return self.notary.commit(
-            events.completion_answer(self.grant.actor, self.request_id, completion)
+            events.completion_answer(self.grant.actor, self.request_id, completion), durable
         )
 
     def fail(self, code: str) -> None:
         """Record that no answer came; nobody waits for this record, it holds nothing back."""
+        self.closed = True
         model = self.upstream.model
         _ = self.notary.commit(
             events.completion_fail(

@@ -1,6 +1,7 @@
 """Asks the engine and hands its answer over, whole or as a stream, with the record made first."""
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -25,6 +26,7 @@ _EVENTS: Final = (
 _OK: Final = 200
 _STATUS: Final = {"stop": "complete", "length": "length"}
 GONE: Final = "client-gone"
+CANCELLED: Final = "cancelled"
 
 
 async def answer_whole(
@@ -53,8 +55,7 @@ async def answer_whole(
     whole = question.translation.answer(raw, mark_of(turn))
     if not turn.alive():
         raise AccessRefused
-    meter(turn, access)
-    await turn.answer(turn.answer_hash(said), status)
+    await turn.answer(turn.answer_hash(said), status, partial(meter, turn, access))
     await question.keep(whole)
     headers = (*_JSON, (b"content-length", b"%d" % len(whole)), *names(turn))
     await caller.whole(200, headers, whole)
@@ -90,21 +91,18 @@ async def _run(turn: Turn, access: Gate, pump: Pump, question: Question, caller:
     try:
         await pump.run(caller)
         status = pump.status
-        meter(turn, access)
-        await turn.answer(pump.answer_hash, status)
+        await turn.answer(pump.answer_hash, status, partial(meter, turn, access))
         last = pump.ending()
         await question.keep(last)
     except asyncio.CancelledError:
         # What was written until the client hung up was used, and is on record.
         if status == GONE:
-            meter(turn, access)
-            _ = turn.answer(pump.answer_hash, GONE)
+            _ = turn.answer(pump.answer_hash, GONE, partial(meter, turn, access))
         raise
     except Exception as error:  # noqa: BLE001  # the API's wall, on the far side of the headers
         problem = problem_of(error, turn.request_id, openai=question.speech == "openai")
         turn.fail(problem.code)
         last = pump.failure(problem)
-        meter(turn, access)
     return last
 
 
@@ -115,7 +113,7 @@ def mark_of(turn: Turn) -> Mark:
 
 
 def meter(turn: Turn, access: Gate) -> None:
-    """Count what an answer used."""
+    """Count what an answer used, once that is on record: the log and the meter agree to the token."""
     access.meter(turn.grant, turn.upstream.model, turn.prompt_tokens, turn.completion_tokens)
     turn.upstream.count(turn.prompt_tokens + turn.completion_tokens)
 

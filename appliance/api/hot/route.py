@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from appliance.api.dialects.dialect import Dialect
 from appliance.api.dialects.table import DIALECTS
-from appliance.api.hot.answer import GONE, answer_stream, answer_whole
+from appliance.api.hot.answer import CANCELLED, GONE, answer_stream, answer_whole
 from appliance.api.hot.asking import SCOPE, HotServices, alive_of, put, who
 from appliance.api.hot.caller import AsgiCaller, Caller
 from appliance.api.hot.departure import Departures
@@ -69,10 +69,10 @@ class HotRoutes:
         try:
             await self._answer(self._services(), job)
         except asyncio.CancelledError:
+            if job.turn is not None and not job.turn.closed:
+                job.turn.fail(GONE if caller.gone else CANCELLED)
             if not caller.gone:
                 raise
-            if job.turn is not None and not job.turn.stream:
-                job.turn.fail(GONE)
         except Exception as error:  # noqa: BLE001  # the API's wall: no fault leaves as a traceback
             await self._refuse(job, error)
         finally:
