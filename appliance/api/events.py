@@ -1,7 +1,7 @@
 """Server-sent events for routes: what a service tells, with a heartbeat while it is silent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,8 +79,16 @@ async def _lines(
         yield _line("error", "", body_of(problem_of(error, request_id)))
     finally:
         stop.cancel()
-        if coming is not None:
-            coming.cancel()
+        await _leave(source, coming)
+
+
+async def _leave(source: AsyncIterator[Told], coming: "asyncio.Task[Told | None] | None") -> None:
+    """Tell the source that nobody listens any more: now, and not when it is collected."""
+    if coming is not None:
+        coming.cancel()
+        await asyncio.wait({coming})
+    if isinstance(source, AsyncGenerator):
+        await source.aclose()
 
 
 async def _next(source: AsyncIterator[Told]) -> Told | None:

@@ -1,10 +1,11 @@
 """The admission-note specialist: facts in, a checked note out, identity never shown to the model."""
 
+import asyncio
 import hashlib
 import json
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -26,6 +27,7 @@ from models.reference.prompting import messages
 
 ROUTE: Final = "/api/v1/specialists/admission-note"
 _MAX_CHARS: Final = 32_000
+_GONE: Final = "client-gone"
 
 
 class Audit(Protocol):
@@ -53,12 +55,23 @@ class Provenance:
     clock: Callable[[], datetime]
 
 
+def _unmetered(_model: str, _prompt: int, _completion: int) -> None:
+    """Counts nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, for the record."""
+    """Who asks, for the record.
+
+    Attributes:
+        actor: Who.
+        request_id: The request.
+        meter: Counts what a draft used (model, tokens read, tokens written) once it is on record.
+    """
 
     actor: str
     request_id: str
+    meter: Callable[[str, int, int], object] = _unmetered
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +168,7 @@ class AdmissionNoteWriter:
             events.completion_accept(caller.actor, caller.request_id, route=ROUTE, model=name)
         )
         try:
+            # Between here and the record of the draft its reader may leave at any `yield`.
             restorer = StreamRestorer(order.restoration)
             pieces: list[str] = []
             written: Written | None = None
@@ -170,17 +184,26 @@ class AdmissionNoteWriter:
                         raise DraftCut
             if shown := restorer.finish():
                 yield Delta(shown)
-            draft, event = self._finish(order, "".join(pieces), written, receipt, caller)
+            draft, completion = self._finish(order, "".join(pieces), written, receipt)
+            await self._audit.record(_drafted(caller, draft, completion))
         except (ApplianceError, ModelsError) as error:
-            await self._audit.record(
-                events.completion_fail(
-                    caller.actor, caller.request_id, route=ROUTE, model=name, code=error.code
-                )
-            )
+            await self._fail(caller, name, error.code)
             raise
-        await self._audit.record(event)
+        except (GeneratorExit, asyncio.CancelledError):
+            # Whoever ends this may not wait; the record is made all the same.
+            with suppress(ApplianceError):
+                await asyncio.shield(self._fail(caller, name, _GONE))
+            raise
+        caller.meter(draft.model, completion.prompt_tokens, completion.completion_tokens)
         yield Checked(draft.repairs, draft.flags)
         yield Done(draft)
+
+    async def _fail(self, caller: Caller, model: str, code: str) -> None:
+        await self._audit.record(
+            events.completion_fail(
+                caller.actor, caller.request_id, route=ROUTE, model=model, code=code
+            )
+        )
 
     @staticmethod
     def _order(facts: Mapping[str, Any], tongue: str) -> _Order:
@@ -191,8 +214,8 @@ class AdmissionNoteWriter:
         return _Order(read, conflicts, messages(masked), restoration, tongue, began)
 
     def _finish(
-        self, order: _Order, raw: str, written: Written | None, receipt: str, caller: Caller
-    ) -> tuple[Draft, Event]:
+        self, order: _Order, raw: str, written: Written | None, receipt: str
+    ) -> tuple[Draft, events.Completion]:
         if written is None:
             raise DraftCut
         if not raw.strip():
@@ -225,11 +248,14 @@ class AdmissionNoteWriter:
             posture=self._provenance.posture(),
             policy=self._provenance.policy,
         )
-        event = events.admission_note_draft(
-            caller.actor,
-            caller.request_id,
-            completion,
-            repairs=len(draft.repairs),
-            flags=len(draft.flags),
-        )
-        return draft, event
+        return draft, completion
+
+
+def _drafted(caller: Caller, draft: Draft, completion: events.Completion) -> Event:
+    return events.admission_note_draft(
+        caller.actor,
+        caller.request_id,
+        completion,
+        repairs=len(draft.repairs),
+        flags=len(draft.flags),
+    )

@@ -1,6 +1,8 @@
 """Routes of the specialists: the admission note, drafted whole or before the reader's eyes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -22,7 +24,7 @@ async def draft(
 ) -> Draft | StreamingResponse:
     """Draft a note from key facts; `stream` shows the unchecked text as it is written (SSE)."""
     box.access.admit(who)
-    caller = Caller(who.actor, request_id)
+    caller = Caller(who.actor, request_id, partial(box.access.meter, who))
     if not wish.stream:
         return draft_view(await box.specialist.draft(wish.facts, caller))
     telling = box.specialist.stream(wish.facts, caller)
@@ -41,7 +43,8 @@ def schema(box: Box, _: SpecialistCaller) -> dict[str, Any]:
     return box.specialist.schema()
 
 
-async def _told(first: Step, rest: AsyncIterator[Step]) -> AsyncIterator[Told]:
-    yield Told(*draft_event(first))
-    async for step in rest:
-        yield Told(*draft_event(step))
+async def _told(first: Step, rest: AsyncGenerator[Step, None]) -> AsyncGenerator[Told, None]:
+    async with aclosing(rest):
+        yield Told(*draft_event(first))
+        async for step in rest:
+            yield Told(*draft_event(step))

@@ -1,5 +1,6 @@
 """The note writer: identity stays here, facts win, records come first, a dead engine is told."""
 
+import asyncio
 import json
 import random
 from datetime import UTC, datetime
@@ -231,12 +232,47 @@ async def test_nothing_is_asked_or_told_without_a_record(audit, facts):
     assert not any(isinstance(event, Done | Checked) for event in told)
 
 
-async def test_a_client_that_leaves_stops_the_model(audit, facts):
+async def test_a_client_that_leaves_stops_the_model_and_is_on_record(audit, facts):
     author = FakeAuthor(perfect(facts), 1)
     stream = writer(author, audit).stream(facts.to_json(), CALLER)
     await anext(stream)
     await stream.aclose()
     assert author.closed
+    assert audit.tags() == ["model:completion:accept", "model:completion:fail"]
+    assert audit.events[1].details["code"] == "client-gone"
+    audit.events.clear()
+    stream = writer(author, audit).stream(facts.to_json(), CALLER)
+    await anext(stream)
+    audit.broken = True
+    await stream.aclose()
+
+
+async def test_a_draft_that_is_cancelled_while_the_model_writes_is_on_record(audit, facts):
+    asked = asyncio.Event()
+
+    class SilentAuthor(FakeAuthor):
+        async def write(self, _):
+            asked.set()
+            yield "主"
+            await asyncio.Event().wait()
+
+    author = SilentAuthor()
+    drafting = asyncio.create_task(writer(author, audit).draft(facts.to_json(), CALLER))
+    await asked.wait()
+    drafting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drafting
+    assert audit.tags() == ["model:completion:accept", "model:completion:fail"]
+
+
+async def test_a_draft_is_metered_once_it_is_on_record_and_a_failed_one_is_not(audit, facts):
+    metered = []
+    caller = Caller("user:li", "req_1", lambda *used: metered.append((*used, audit.tags()[-1])))
+    await writer(FakeAuthor(perfect(facts)), audit).draft(facts.to_json(), caller)
+    assert metered == [("small", 100, 200, "specialist:admission-note:draft")]
+    with pytest.raises(EngineDown):
+        await writer(FakeAuthor(error=EngineDown()), audit).draft(facts.to_json(), caller)
+    assert len(metered) == 1
 
 
 @settings(max_examples=200, deadline=None)
