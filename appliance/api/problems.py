@@ -63,10 +63,11 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "deployment.drained": HTTPStatus.SERVICE_UNAVAILABLE,
     "deployment.unknown": HTTPStatus.NOT_FOUND,
     "engine": HTTPStatus.SERVICE_UNAVAILABLE,
-    "engine.busy": HTTPStatus.SERVICE_UNAVAILABLE,
+    "engine.busy": HTTPStatus.TOO_MANY_REQUESTS,
     "engine.faulty": HTTPStatus.BAD_GATEWAY,
     "engine.gone": HTTPStatus.BAD_GATEWAY,
     "engine.refused": HTTPStatus.BAD_REQUEST,
+    "engine.share-full": HTTPStatus.TOO_MANY_REQUESTS,
     "engine.silent": HTTPStatus.GATEWAY_TIMEOUT,
     "eval": HTTPStatus.UNPROCESSABLE_ENTITY,
     "events": HTTPStatus.TOO_MANY_REQUESTS,
@@ -95,6 +96,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "plan": HTTPStatus.UNPROCESSABLE_ENTITY,
     "plan.oversold": HTTPStatus.CONFLICT,
     "request": HTTPStatus.BAD_REQUEST,
+    "request.crowded": HTTPStatus.SERVICE_UNAVAILABLE,
     "request.encoding-refused": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "request.field-refused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "request.head-too-large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -139,7 +141,9 @@ _WAIT: Final = {
     "engine.draining": 2,
     "engine.failed": 15,
     "engine.gone": 2,
+    "engine.share-full": 2,
     "model.loading": 2,
+    "request.crowded": 2,
 }
 # The names OpenAI's clients look for.
 _OPENAI: Final = {

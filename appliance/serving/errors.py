@@ -33,6 +33,18 @@ class EngineBusy(ApplianceError):
     way_out_en = "Try again after the time in Retry-After."
 
 
+class ShareFull(ApplianceError):
+    """A key has as many requests waiting for the engine as is its share of the queue."""
+
+    code = "engine.share-full"
+    zh = "此调用方已有 {waiting} 个请求在排队，达到其份额；其他调用方仍按轮次得到服务。"
+    en = (
+        "This caller has {waiting} requests waiting, its share of the queue; others have turns too."
+    )
+    way_out_zh = "请减少同时发出的请求，并按 Retry-After 稍后重试。"
+    way_out_en = "Send fewer requests at once, and try again after the time in Retry-After."
+
+
 class EngineRefused(ApplianceError):
     """The engine answered with a refusal of its own."""
 

@@ -1,6 +1,7 @@
 """One request to an engine and its answer, as the bytes come in."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from appliance.serving.errors import EngineFaulty
@@ -28,6 +29,7 @@ class Exchange:
         "_connection",
         "_error",
         "_loop",
+        "_over",
         "_waiter",
         "buffered",
         "complete",
@@ -45,6 +47,7 @@ class Exchange:
         self._connection: Carrier | None = None
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._over: Callable[[], None] | None = None
 
     # What the connection reports
 
@@ -60,15 +63,13 @@ class Exchange:
     def finish(self) -> None:
         """The answer is whole."""
         self.complete = True
-        self._connection = None
-        self.wake()
+        self._detach()
 
     def fail(self, error: Exception) -> None:
         """The answer will never be whole."""
         if not self.complete:
             self._error = error
-        self._connection = None
-        self.wake()
+        self._detach()
 
     def wake(self) -> None:
         """Let whoever waits look again."""
@@ -76,7 +77,21 @@ class Exchange:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
+    def _detach(self) -> None:
+        self._connection = None
+        over, self._over = self._over, None
+        if over is not None:
+            over()
+        self.wake()
+
     # What the gateway asks for
+
+    def hold(self, over: Callable[[], None]) -> None:
+        """Have `over` called once the connection carries this exchange no more: now, if so."""
+        if self._connection is None:
+            over()
+        else:
+            self._over = over
 
     async def begun(self) -> "Exchange":
         """Wait for the status; whoever waits no longer hangs up.

@@ -282,6 +282,9 @@ class Residency:
             await asyncio.wait({task})
         if one.phase is not Phase.FAILED:
             one.phase = Phase.DRAINING
+        if one.pool is not None:
+            # Running answers end; who still waits for a turn is told to come again.
+            one.pool.turn_away(EngineDraining)
         if one.supervisor is not None:
             await one.supervisor.drain()
             folder = one.supervisor.spec.runtime_dir

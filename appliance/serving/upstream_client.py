@@ -7,6 +7,7 @@ turns out to be closed before its first byte, and `abort`, which makes the engin
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,8 +15,9 @@ from typing import Final
 import httptools
 from typing_extensions import override
 
-from appliance.serving.errors import EngineBusy, EngineFaulty, EngineGone, EngineSilent
+from appliance.serving.errors import EngineFaulty, EngineGone, EngineSilent
 from appliance.serving.exchange import Exchange
+from appliance.serving.places import Places
 
 _HIGH_WATER: Final = 1_048_576
 
@@ -26,7 +28,7 @@ class Endpoint:
 
     `silence_s` is the longest time without a byte; `limit` the most requests under way and waiting.
     `width` is the most connections: llama-server gives each one a thread for as long as it lives, so
-    a connection beyond its threads would starve; requests beyond the width wait here, in order.
+    a connection beyond its threads would starve; requests beyond the width wait here, fairly.
     """
 
     uds: Path | None
@@ -141,7 +143,8 @@ class UpstreamPool:
         self.endpoint = endpoint
         self.loop = asyncio.get_running_loop()
         self._idle: deque[Connection] = deque()
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._places = Places(endpoint.width, endpoint.limit - endpoint.width)
+        self._over = self._places.vacate
         self._all: set[Connection] = set()
         self._heads: dict[str, bytes] = {}
         self._sweeper = self.loop.call_later(1.0, self._sweep)
@@ -154,39 +157,56 @@ class UpstreamPool:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for a free connection."""
-        return len(self._waiting)
+        """How many requests wait for a place."""
+        return self._places.waiting
 
-    async def ask(self, path: str, body: bytes) -> Exchange:
+    async def ask(
+        self, path: str, body: bytes, asker: str = "", *, patient: bool = False
+    ) -> Exchange:
         """Send a POST and wait for the status of its answer.
+
+        Args:
+            path: The engine's path.
+            body: JSON.
+            asker: Between whom places are shared out while there are too few.
+            patient: Whether nobody waits for the answer: it comes after what is waited for.
 
         Raises:
             EngineGone: the engine does not answer or closed before the first byte (twice).
             EngineSilent: it said nothing for too long.
-            EngineBusy: too many requests are under way.
+            EngineBusy, ShareFull: too many requests wait, of all or of this asker.
         """
-        request = self._head(path) + b"%d\r\n\r\n" % len(body) + body
-        connection = self._reuse()
-        if connection is None and len(self._all) >= self.endpoint.width:
-            connection = await self._turn()
-        if connection is not None:
+        places = self._places
+        if places.free > 0:
+            places.free -= 1
+        else:
+            await places.turn(asker, body, patient=patient)
+        try:
+            request = self._head(path) + b"%d\r\n\r\n" % len(body) + body
             exchange = Exchange(self.loop)
-            connection.send(exchange, request)
-            try:
-                return await exchange.begun()
-            except EngineGone:
-                # An idle connection may have been closed as we wrote: a fresh one decides.
-                pass
-        connection = await self._connect()
-        exchange = Exchange(self.loop)
-        connection.send(exchange, request)
-        return await exchange.begun()
+            connection = self._reuse()
+            if connection is not None:
+                connection.send(exchange, request)
+                try:
+                    await exchange.begun()
+                except EngineGone:
+                    # It may have been closed as we wrote: a fresh one decides.
+                    connection = None
+            if connection is None:
+                exchange = Exchange(self.loop)
+                (await self._connect()).send(exchange, request)
+                await exchange.begun()
+        except BaseException:
+            places.vacate()
+            raise
+        exchange.hold(self._over)
+        return exchange
 
     def release(self, connection: Connection) -> None:
-        """Take a connection back, or pass it on to who waits longest."""
+        """Take a connection back."""
         if self._closed:
             connection.close()
-        elif not self._pass_on(connection):
+        else:
             self._idle.append(connection)
 
     def forget(self, connection: Connection) -> None:
@@ -194,47 +214,18 @@ class UpstreamPool:
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        # Its place is free: who waits longest may connect anew.
-        self._pass_on(None)
+
+    def turn_away(self, why: Callable[[], Exception]) -> None:
+        """Let nobody wait for a place any more; what is under way goes on."""
+        self._places.turn_away(why)
 
     def close(self) -> None:
         """Hang up everywhere; exchanges under way fail with EngineGone."""
         self._closed = True
         self._sweeper.cancel()
+        self.turn_away(lambda: EngineGone(reason="pool closed"))
         for connection in list(self._all):
             connection.close()
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_exception(EngineGone(reason="pool closed"))
-
-    def _pass_on(self, connection: Connection | None) -> bool:
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(connection)
-                return True
-        return False
-
-    async def _turn(self) -> Connection | None:
-        """Wait for a free connection; None means that a new one may be made."""
-        if len(self._waiting) + len(self._all) >= self.endpoint.limit:
-            raise EngineBusy(waiting=len(self._waiting), retry_after_s=2)
-        waiter: asyncio.Future[Connection | None] = self.loop.create_future()
-        self._waiting.append(waiter)
-        try:
-            connection = await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._give_back(waiter.result())
-            raise
-        return connection if connection is not None and connection.alive else None
-
-    def _give_back(self, connection: Connection | None) -> None:
-        if connection is None:
-            self._pass_on(None)
-        elif connection.alive:
-            self.release(connection)
 
     def _reuse(self) -> Connection | None:
         while self._idle:
@@ -244,8 +235,7 @@ class UpstreamPool:
         return None
 
     async def _connect(self) -> Connection:
-        if self._closed:
-            raise EngineGone(reason="pool closed")
+        self._require_open()
         connection = Connection(self)
         self._all.add(connection)
         try:
@@ -255,13 +245,19 @@ class UpstreamPool:
                 await self.loop.create_connection(
                     lambda: connection, self.endpoint.host, self.endpoint.port
                 )
-        except OSError as error:
+            # It may have been closed while the connection was being made.
+            self._require_open()
+        except BaseException as error:
             self._all.discard(connection)
-            raise EngineGone(reason=error.strerror or "connect") from error
-        except BaseException:
-            self._all.discard(connection)
+            connection.close()
+            if isinstance(error, OSError):
+                raise EngineGone(reason=error.strerror or "connect") from error
             raise
         return connection
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise EngineGone(reason="pool closed")
 
     def _head(self, path: str) -> bytes:
         head = self._heads.get(path)

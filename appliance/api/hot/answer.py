@@ -37,7 +37,9 @@ async def answer_whole(
     Raises:
         ApplianceError: the engine gave no answer, or no record could be made.
     """
-    exchange = await turn.upstream.pool.ask(question.asked.path, body)
+    exchange = await turn.upstream.pool.ask(
+        question.asked.path, body, turn.grant.actor, patient=caller.known is not None
+    )
     raw = await exchange.whole()
     turn.upstream.heard()
     if exchange.status != _OK:
@@ -73,7 +75,9 @@ async def answer_stream(
         ApplianceError: the engine gave no answer, or no record could be made, before any byte.
     """
     accepted = turn.accept()
-    exchange = await turn.upstream.pool.ask(question.asked.path, body)
+    exchange = await turn.upstream.pool.ask(
+        question.asked.path, body, turn.grant.actor, patient=caller.known is not None
+    )
     try:
         if exchange.status != _OK:
             raise refusal_of(exchange.status, await exchange.whole(), turn)

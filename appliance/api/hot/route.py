@@ -116,7 +116,8 @@ class HotRoutes:
             job.turn.fail(problem.code)
         job.status = problem.status
         self._observed.refused(job.dialect.path, problem.code)
-        await job.caller.whole(problem.status, told.headers, told.body)
+        limits = () if job.turn is None else job.turn.limits
+        await job.caller.whole(problem.status, (*told.headers, *limits), told.body)
 
     def _count(self, job: "_Job", begun: float) -> None:
         turn = job.turn

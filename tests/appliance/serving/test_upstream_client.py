@@ -203,8 +203,9 @@ async def test_too_many_waiting_is_busy_and_closing_ends_all(tmp_path):
 
     async with Engine(tmp_path / "e", silent) as engine:
         pool = UpstreamPool(endpoint(engine.path, width=1, limit=3))
-        tasks = [asyncio.create_task(pool.ask("/x", b"{}")) for _ in range(3)]
-        await asyncio.sleep(0.05)
+        tasks = [asyncio.create_task(pool.ask("/x", b"{}", who)) for who in "abc"]
+        while pool.waiting < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0)
         with pytest.raises(EngineBusy):
             await pool.ask("/x", b"{}")
         pool.close()

@@ -271,7 +271,7 @@ def test_dimensions_are_an_ability_and_never_cut_here():
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (EngineBusy(waiting=3), "overloaded_error"),
+        (EngineBusy(waiting=3), "rate_limit_error"),
         (EngineRefused(reason="x"), "invalid_request_error"),
         (EngineFaulty(reason="x"), "api_error"),
         (ValueError("/etc/passwd"), "api_error"),
