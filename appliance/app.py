@@ -205,15 +205,19 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(path: str) -> str:
-    """Every method that a path takes (RFC 9110, 10.2.1); the router knows but its first match."""
-    found = {
-        method
+    """Every method that a path takes (RFC 9110, 10.2.1); the router knows but its first match.
+
+    Of several templates the plainest counts: `/users/me` is no `/users/{name}`.
+    """
+    found = [
+        route
         for room in ROUTERS
         for route in room.routes
         if isinstance(route, APIRoute) and route.path_regex.match(path)
-        for method in route.methods or ()
-    }
-    return ", ".join(sorted(found))
+    ]
+    fewest = min((len(route.param_convertors) for route in found), default=0)
+    plainest = (route.methods or () for route in found if len(route.param_convertors) == fewest)
+    return ", ".join(sorted({method for methods in plainest for method in methods}))
 
 
 def _plain(text: str) -> str:

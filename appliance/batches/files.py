@@ -166,15 +166,20 @@ class FileService:
     def content(self, owner: str, file_id: str) -> Iterator[bytes]:
         """Return the content in pieces. Raises FileUnknown before the first."""
         path = self.path(self._store.get(owner, file_id))
-        if not path.is_file():
-            raise FileUnknown(file_id=file_id[:64])
 
         def pieces() -> Iterator[bytes]:
             with path.open("rb") as stream:
+                yield b""
                 while piece := stream.read(_PIECE):
                     yield piece
 
-        return pieces()
+        opened = pieces()
+        try:
+            # Opened now: whoever deletes it meanwhile takes nothing from an answer under way.
+            next(opened)
+        except FileNotFoundError:
+            raise FileUnknown(file_id=file_id[:64]) from None
+        return opened
 
     def delete(self, owner: str, file_id: str) -> StoredFile:
         """Delete a file. Raises FileUnknown or FileInUse."""

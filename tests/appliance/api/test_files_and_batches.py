@@ -43,6 +43,20 @@ async def test_a_file_goes_in_and_comes_out(client):
     assert caught.value.code == "file.unknown"
 
 
+async def test_a_file_that_is_deleted_while_it_is_sent_is_sent_whole(shared_box, client):
+    """Found by the fuzz: it was opened after the head had left, and the answer broke off."""
+    sent = await client.files.create(file=("a.jsonl", lines(2)), purpose="batch")
+    files, grant = shared_box.services.files, shared_box.services.access.authenticate
+    owner = grant(shared_box.bearer["Authorization"]).actor
+    pieces = files.content(owner, sent.id)
+    files.delete(owner, sent.id)
+    assert b"".join(pieces) == lines(2)
+    gone = await client.files.create(file=("a.jsonl", lines(2)), purpose="batch")
+    files.path(files.get(owner, gone.id)).unlink()
+    with pytest.raises(openai.NotFoundError):
+        await client.files.content(gone.id)
+
+
 async def test_a_batch_runs_through_the_boxs_own_gateway(shared_box, client):
     sent = await client.files.create(
         file=("a.jsonl", lines(3)),
