@@ -158,6 +158,14 @@ class SignInDesk:
             self._locked_out()
             raise
 
+    def judged(self, name: str, source: str) -> None:
+        """The attempt under a name was right: its failures are forgotten."""
+        self._people.attempts.succeed(_outside(name, source))
+
+    def unjudged(self, name: str, source: str, address: str | None = None) -> None:
+        """Take an attempt back that was neither right nor wrong: its second factor is missing."""
+        self._people.attempts.forgive(_outside(name, source), address)
+
     def enter(
         self, name: str, role: str, source: str, lasts_s: float | None, code: str | None
     ) -> Session:
@@ -170,7 +178,6 @@ class SignInDesk:
             ground.live.renew(USER + name)
         factor = self._outside_factor(name, source, code)
         opened = self._external.enter(name, role, source, lasts_s)
-        self._people.attempts.succeed(_outside(name, source))
         return self._opened(SignedIn(opened.session, opened.token, opened.user, factor))
 
     def close_sessions_of(self, name: str, reason: str, *, keys: bool) -> None:
@@ -192,7 +199,6 @@ class SignInDesk:
         if source not in _SECOND_FACTOR or not ground.factors.enrolled(name):
             return None
         if not code:
-            self._people.attempts.forgive(_outside(name, source), None)
             raise TotpNeeded
         factor = ground.factors.check(name, code[:64], ground.clock())
         if factor is None:

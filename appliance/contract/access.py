@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from appliance.contract.base import Identifier, Name, Secret, Wire
+from appliance.contract.moment import Moment
 from appliance.contract.system import VaultState
 
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -92,7 +93,7 @@ class KeyWish(KeyLimits):
     name: Name
     scopes: tuple[str, ...] = Field(min_length=1, max_length=32)
     models: tuple[Identifier, ...] | None = Field(default=None, max_length=64)
-    expires: datetime | None = None
+    expires: Moment | None = None
     account: Name | None = None
 
 

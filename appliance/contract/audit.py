@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from appliance.contract.base import Asked, Wire
+from appliance.contract.moment import Moment
 
 
 class EntryQuery(Asked):
@@ -13,8 +14,8 @@ class EntryQuery(Asked):
 
     tag: str | None = Field(default=None, max_length=100)
     actor: str | None = Field(default=None, max_length=200)
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     request_id: str | None = Field(default=None, max_length=64)
     limit: int = Field(default=100, ge=1, le=1000)
     before: int | None = Field(default=None, ge=0, le=2**62)

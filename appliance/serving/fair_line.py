@@ -1,4 +1,4 @@
-"""Who waits for a place at an engine, and whose turn is next: fair between keys, bounded, starving nobody.
+"""Who waits for a place at an engine and whose turn is next: fair between keys, starving nobody.
 
 Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) over the keys that wait, by the tokens
 that their requests may take. It costs nothing as long as nobody waits.

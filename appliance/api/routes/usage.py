@@ -5,16 +5,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from appliance.api.deps import Box, UsageReader
 from appliance.api.people_views import usage_report
+from appliance.contract.moment import Moment
 from appliance.contract.usage import UsageBy, UsageReport
 
 router = APIRouter(prefix="/api/v1/usage", tags=["access"])
 
-Since = Annotated[AwareDatetime | None, Query(alias="from")]
-Until = Annotated[AwareDatetime | None, Query(alias="to")]
+Since = Annotated[Moment | None, Query(alias="from")]
+Until = Annotated[Moment | None, Query(alias="to")]
 
 
 @router.get("")

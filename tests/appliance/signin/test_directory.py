@@ -4,7 +4,7 @@ import pytest
 
 from appliance.access.errors import AccessRefused, LockedOut, TotpNeeded, UserExists
 from appliance.settings.signin import LdapSettings
-from appliance.signin.directory import DirectorySignIn
+from appliance.signin.directory import DirectorySignIn, as_counted
 from appliance.signin.errors import DirectoryUnreachable, NameTaken, NoRole, SignInOff
 from appliance.signin.outside import open_directory
 from appliance.signin.store import SignInStore
@@ -18,6 +18,8 @@ from tests.appliance.signin.slapd import (
     ROLES,
     person,
 )
+
+PASSWORD = "li's password"
 
 
 @pytest.fixture
@@ -172,6 +174,71 @@ def test_a_code_of_the_box_is_asked_of_those_who_have_set_one_up(desk, access, c
         one.sign_in("li.wei", "li's password", "000000")
     clock.now += 60
     assert alive(access, one.sign_in("li.wei", "li's password", code_at(begun.uri, clock.now)))
+
+
+def with_a_code(one, access, clock):
+    """Sign in and set up one-time codes; returns where they come from."""
+    grant = access.authenticate(f"Bearer {one.sign_in('li.wei', PASSWORD).token}")
+    begun = access.sign_ins.totp_begin(grant)
+    access.sign_ins.totp_confirm(grant, code_at(begun.uri, clock.now))
+    return begun.uri
+
+
+def test_wrong_codes_are_counted_like_wrong_passwords(desk, access, audit, clock):
+    one = desk()
+    uri = with_a_code(one, access, clock)
+    for _ in range(5):
+        with pytest.raises(AccessRefused):
+            one.sign_in("li.wei", PASSWORD, "000000", "10.0.0.7")
+    clock.now += 60
+    with pytest.raises(LockedOut):
+        one.sign_in("li.wei", PASSWORD, code_at(uri, clock.now), "10.0.0.7")
+
+
+def test_asking_for_the_code_costs_no_attempt_and_is_on_record(desk, access, audit, clock):
+    one = desk()
+    uri = with_a_code(one, access, clock)
+    for _ in range(60):
+        # More than one name or one address may be wrong.
+        with pytest.raises(TotpNeeded):
+            one.sign_in("li.wei", PASSWORD, None, "10.0.0.7")
+    assert audit.tags().count("access:session:refuse") == 60
+    clock.now += 60
+    assert alive(access, one.sign_in("li.wei", PASSWORD, code_at(uri, clock.now), "10.0.0.7"))
+
+
+def test_an_address_that_guesses_under_many_names_is_locked(desk):
+    one = desk()
+    for number in range(30):
+        with pytest.raises(AccessRefused):
+            one.sign_in(f"nobody{number}", "wrong", None, "10.0.0.8")
+    with pytest.raises(LockedOut):
+        one.sign_in("li.wei", PASSWORD, None, "10.0.0.8")
+    one.sign_in("li.wei", PASSWORD, None, "10.0.0.9")
+
+
+def test_spellings_that_a_directory_takes_for_one_name_are_counted_as_one(desk):
+    one = desk()
+    for name in ("li.wei", " li.wei", "li.wei ", "LI.WEI  ", "  Li.Wei"):
+        with pytest.raises(AccessRefused):
+            one.sign_in(name, "wrong")
+    with pytest.raises(LockedOut):
+        one.sign_in("li.wei   ", PASSWORD)
+
+
+def test_who_signs_in_by_another_name_is_not_locked_out_by_being_right(desk, directory, access):
+    one = desk(user_filter="(|(uid={name})(mail={name}))")
+    directory.modify(f"uid=li.wei,{PEOPLE}", mail=["li.wei@hospital.test"])
+    for _ in range(8):
+        assert alive(access, one.sign_in("li.wei@hospital.test", PASSWORD))
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    ["li wei", "li\u00a0wei", "l\u00adi\u200bwei", "li\ufe0fwei", "\uff4ciwei", "li\twei\n"],
+)
+def test_what_nobody_sees_is_not_counted(spelt):
+    assert as_counted(spelt) == "liwei"
 
 
 def test_without_servers_it_is_off(desk):
