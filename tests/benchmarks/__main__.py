@@ -1,7 +1,8 @@
 """Every benchmark, one after the other: `python -m tests.benchmarks [NAME ...] [--OPTION ...]`.
 
 Each prints ratios measured in one run against a peer or the machine's limit. Run them on a quiet machine;
-options go to the one benchmark that is named (`gateway --peers`); `box` needs a box that is up and unlocked ($WARDBOX_STATE).
+options go to the one benchmark that is named before them, as in `gateway --peers`. `box` needs a box that
+is up and unlocked ($WARDBOX_STATE).
 """
 
 import os

@@ -1,6 +1,6 @@
 """The gateway against nginx: the same stub engine and the same load behind both, in one run.
 
-    python -m tests.benchmarks.gateway [--seconds 4] [--rounds 3] [--engine unix|loopback]
+    python -m tests.benchmarks.gateway [--seconds 4] [--rounds 3] [--engine unix|loopback] [--peers]
 
 Both fronts run one worker. The gateway checks the key, its scope and its quota, judges the body,
 meters, and makes a durable record before each answer; nginx only forwards. Rounds alternate, so that
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engine", choices=("unix", "loopback"), default="unix")
+    parser.add_argument("--peers", action="store_true", help="LiteLLM and GPUStack as well")
     options = parser.parse_args()
     if shutil.which(NGINX) is None:
         raise SystemExit(f"{NGINX} is missing: apt-get install nginx-light")
@@ -181,6 +182,10 @@ def main() -> None:
     print(f"gateway requests/s         {rate:.0f}   (goal >= {GOAL_RATE} on 4 quiet cores)")
     print(f"first token, nginx adds    {added['nginx']:.1f} ms")
     print(f"first token, gateway adds  {added['gateway']:.1f} ms   (goal <= {GOAL_TTFT_MS})")
+    if options.peers:
+        from tests.benchmarks.peers.table import compare
+
+        compare(options.seconds)
 
 
 if __name__ == "__main__":
