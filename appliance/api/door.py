@@ -10,6 +10,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from appliance.api.crowd import HALVES
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.errors import BodyTooLarge, BodyTooSlow, HostRefused, MethodRefused
 from appliance.api.hosts import Hosts
@@ -104,7 +105,7 @@ class Door:
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         ident = scope["wardbox.request_id"] = request_id(self._clock)
         REQUEST.set(ident)
-        begun, status = time.perf_counter(), 0
+        begun, status, held = time.perf_counter(), 0, _Held(scope)
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -120,13 +121,14 @@ class Door:
         try:
             limit, beyond = self._limits.of(scope)
             _judge(scope, limit, beyond)
-            await self._app(scope, _bounded(receive, limit, beyond), answer)
+            await self._app(scope, _bounded(receive, limit, beyond, held), answer)
         except Exception as error:  # noqa: BLE001  # the API's wall
             if not status:
                 status = await self._send(send, scope, error, ident)
             elif not hasattr(error, "code"):
                 _LOG.error("fault", exc_info=error, extra={"request_id": ident})
         finally:
+            HALVES.give_back(held.size)
             route = getattr(scope.get("route"), "path", OTHER)
             seconds = time.perf_counter() - begun
             self._observed.answered(route, "", status, seconds, None, 0, 0)
@@ -153,11 +155,28 @@ def _judge(scope: Scope, limit: int, beyond: ApplianceError) -> None:
         raise beyond from None
 
 
-def _bounded(receive: Receive, limit: int, beyond: ApplianceError) -> Receive:
+class _Held:
+    """What a request holds of the room for bodies: a file goes to the disk, and holds none."""
+
+    __slots__ = ("_counts", "size")
+
+    def __init__(self, scope: Scope) -> None:
+        self._counts = scope["path"] != _UPLOAD
+        self.size = 0
+
+    def take(self, size: int) -> None:
+        """Hold more. Raises BoxCrowded."""
+        if self._counts:
+            self.size += size
+            HALVES.take(size)
+
+
+def _bounded(receive: Receive, limit: int, beyond: ApplianceError, held: _Held) -> Receive:
     """A receive that bounds a body in length and time.
 
-    It raises `beyond` once more than `limit` bytes came, and BodyTooSlow once the body is late: it
-    has `BODY_SECONDS`, and more by what came of it at `_SLOWEST` bytes a second.
+    It raises `beyond` once more than `limit` bytes came, BoxCrowded once all bodies together are
+    too much to hold, and BodyTooSlow once the body is late: it has `BODY_SECONDS`, and more by what
+    came of it at `_SLOWEST` bytes a second.
     """
     loop = asyncio.get_running_loop()
     taken, whole, begun = 0, False, loop.time()
@@ -171,7 +190,9 @@ def _bounded(receive: Receive, limit: int, beyond: ApplianceError) -> Receive:
                 message = await receive()
         except TimeoutError:
             raise BodyTooSlow(seconds=round(loop.time() - begun)) from None
-        taken += len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        taken += size
+        held.take(size)
         if taken > limit:
             raise beyond
         whole = not message.get("more_body")

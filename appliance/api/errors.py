@@ -93,6 +93,22 @@ class HeadTooSlow(ApplianceError):
     way_out_en = "Check the network and try again."
 
 
+class BoxCrowded(ApplianceError):
+    """There are more connections, or more unfinished requests, than the box holds at once."""
+
+    code = "request.crowded"
+    zh = "此刻连接或未收完的请求过多。"
+    en = "There are too many connections or unfinished requests at this moment."
+    way_out_zh = (
+        "请稍后重试并重复使用连接；上限由 server.max_connections 和 "
+        "server.max_connections_per_address 设定。"
+    )
+    way_out_en = (
+        "Try again soon and reuse connections; server.max_connections and "
+        "server.max_connections_per_address set the limits."
+    )
+
+
 class RouteUnknown(ApplianceError):
     """There is no such path."""
 

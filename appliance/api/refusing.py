@@ -46,3 +46,13 @@ def refused(error: Exception, request_id: str, path: str) -> Refused:
     problem = problem_of(error, request_id, openai=speech == "openai")
     body = body_of(problem) if speech is None else error_body(problem, speech)
     return Refused(problem, headers_of(problem, len(body), error), body)
+
+
+def refusal(error: Exception) -> bytes:
+    """The whole answer to what was no request, after which the connection is closed."""
+    problem = problem_of(error, "")
+    body = body_of(problem)
+    lines = [f"HTTP/1.1 {problem.status} {problem.title}".encode(), b"connection: close"]
+    # What was no request has no number.
+    lines += [b"%b: %b" % field for field in headers_of(problem, len(body)) if field[1]]
+    return b"\r\n".join([*lines, b"", body])

@@ -10,12 +10,16 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from appliance.access.errors import AccessRefused
-from appliance.api.errors import HeadersTooLarge, HeadMalformed, HeadTooSlow
+from appliance.api.crowd import Crowd
+from appliance.api.errors import BoxCrowded, HeadersTooLarge, HeadMalformed, HeadTooSlow
 from appliance.api.hot.line import Line, ShortWay
-from appliance.api.problems import body_of, headers_of, problem_of
+from appliance.api.refusing import refusal
+from appliance.api.slow_reader import SlowReader
 from appliance.errors import ApplianceError
 
 HEAD_SECONDS: Final = 15.0
+REST_SECONDS: Final = 30.0
+"""How long the rest of a body that was refused may take."""
 LONGEST_HEAD: Final = 2 * 1_048_576
 # All heads under way together: many slow senders may not fill the memory.
 _ALL_HEADS: Final = 64 * 1_048_576
@@ -26,7 +30,7 @@ _LINGER_S: Final = 2.0
 
 
 class BoxProtocol(HttpToolsProtocol):
-    """One connection: a head of bounded length and time, and problems instead of plain text.
+    """One connection: bounded in what it may hold and how long, with problems instead of plain text.
 
     A head that comes in one piece, as nearly all do, costs nothing here; a plain model request goes
     the short way, and the full parser does not see it.
@@ -34,9 +38,13 @@ class BoxProtocol(HttpToolsProtocol):
 
     heads_under_way: ClassVar[int] = 0
 
-    def __init__(self, *args: Any, way: ShortWay | None = None, **named: Any) -> None:
+    def __init__(
+        self, *args: Any, way: ShortWay | None = None, crowd: Crowd | None = None, **named: Any
+    ) -> None:
         super().__init__(*args, **named)
         self._way = way
+        self._crowd = crowd
+        self._address = ""
         self._line: Line | None = None
         self._peer: bytes | None = None
         self._head = 0
@@ -45,12 +53,23 @@ class BoxProtocol(HttpToolsProtocol):
         self._refused = False
         self._last = b""
         self._used = 0.0
-        self._timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+        self._unheard: bytes | None = None
+        self._reader: SlowReader | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Remember whose certificate the client showed."""
+        """Count the client in, and remember whose certificate it showed."""
         super().connection_made(transport)
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+        if self._crowd is not None:
+            self._address = self.client[0] if self.client else ""
+            entry = self._crowd.come(self._address)
+            if entry == "full":
+                self._refuse(BoxCrowded())
+            elif entry == "flood":
+                self._refused = True
+                transport.abort()
         tls = transport.get_extra_info("ssl_object")
         certificate = None if tls is None else tls.getpeercert(binary_form=True)
         self._peer = None if certificate is None else sha256(certificate).digest()
@@ -72,6 +91,9 @@ class BoxProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head:
             self._count(len(data))
+        elif self._timer is None and self._between and self._is_idle():
+            # Line ends between requests, which a parser skips: they are no request either.
+            self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
     @override
     def on_message_begin(self) -> None:
@@ -91,12 +113,18 @@ class BoxProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is whole: another may begin."""
         self._between = True
+        if self._timer is not None:
+            self._forget_head()
         super().on_message_complete()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
         self._forget_head()
+        self._read_on()
+        if self._crowd is not None:
+            self._crowd.go(self._address)
+            self._crowd = None
         line, self._line = self._line, None
         if line is not None:
             line.lost()
@@ -106,6 +134,7 @@ class BoxProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads slowly."""
         super().pause_writing()
+        self._watch_reader()
         if self._line is not None:
             self._line.pause()
 
@@ -113,8 +142,13 @@ class BoxProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         super().resume_writing()
+        if not self.transport.is_closing():
+            self._read_on()
         if self._line is not None:
             self._line.resume()
+        elif self._unheard is not None:
+            data, self._unheard = self._unheard, None
+            self._hear(data)
 
     @override
     def shutdown(self) -> None:
@@ -135,6 +169,16 @@ class BoxProtocol(HttpToolsProtocol):
             )
         else:
             super().timeout_keep_alive_handler()
+            self._watch_reader()
+
+    @override
+    def on_response_complete(self) -> None:
+        """An answer is written; the client may be far behind with reading it, or with its body."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_reader()
+        elif not self._between and self._is_idle() and self._timer is None:
+            self._timer = self.loop.call_later(REST_SECONDS, self._never_whole)
 
     @override
     def send_400_response(self, msg: str) -> None:
@@ -173,9 +217,18 @@ class BoxProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
-        if rest:
-            self.flow.resume_reading()
-            self.data_received(rest)
+        if self.flow.write_paused:
+            # Who reads no answers is asked for no more requests.
+            self._unheard = rest
+            self.transport.pause_reading()
+        else:
+            self._hear(rest)
+
+    def _hear(self, data: bytes) -> None:
+        # The line may have stopped the reading; to go on twice does nothing.
+        self.transport.resume_reading()
+        if data:
+            self.data_received(data)
 
     def _count(self, size: int) -> None:
         self._head += size
@@ -198,25 +251,46 @@ class BoxProtocol(HttpToolsProtocol):
         if self._in_head or (self._line is None and self._is_idle()):
             self._refuse(HeadTooSlow())
 
+    def _never_whole(self) -> None:
+        self._timer = None
+        if not self._between and self._is_idle():
+            self._hang_up()
+
+    def _watch_reader(self) -> None:
+        """Let nobody be written to for ever; does nothing where all is written."""
+        if self._reader is None and self.transport.get_write_buffer_size():
+            self._reader = SlowReader(self.loop, self.transport)
+
+    def _read_on(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.stop()
+
     def _refuse(self, error: ApplianceError) -> None:
         self._forget_head()
         if self.transport.is_closing():
             return
-        problem = problem_of(error, "")
-        body = body_of(problem)
-        lines = [f"HTTP/1.1 {problem.status} {problem.title}".encode(), b"connection: close"]
-        # What was no request has no number.
-        lines += [b"%b: %b" % field for field in headers_of(problem, len(body)) if field[1]]
-        self.transport.write(b"\r\n".join([*lines, b"", body]))
+        self.transport.write(refusal(error))
         self._hang_up()
 
     def _hang_up(self) -> None:
         """Hear no more, and close once a client that still sends has had time to read."""
         self._refused = True
         # Closing at once would reset the connection under what was just written.
-        self.loop.call_later(_LINGER_S, self.transport.close)
+        self.loop.call_later(_LINGER_S, self._close)
+
+    def _close(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.close()
+        self._watch_reader()
 
 
-def protocol_with(way: ShortWay) -> "partial[BoxProtocol]":
-    """The protocol for a server whose plain model requests go the short way."""
-    return partial(BoxProtocol, way=way)
+def protocol_with(way: ShortWay, crowd: Crowd | None = None) -> "partial[BoxProtocol]":
+    """The protocol for a server whose plain model requests go the short way.
+
+    Args:
+        way: the short way.
+        crowd: how many connections it takes; None for any number.
+    """
+    return partial(BoxProtocol, way=way, crowd=crowd)

@@ -45,6 +45,19 @@ class CertificateMissing(ApplianceError):
     way_out_en = "Run ./install.sh again; it issues one from the box's own CA."
 
 
+class DescriptorsFew(ApplianceError):
+    """The operating system allows fewer open files than the settings allow connections."""
+
+    code = "serve.few-descriptors"
+    zh = "系统只允许打开 {allowed} 个文件:同时最多接受 {most} 个连接,而不是 {wanted} 个。"
+    en = (
+        "Only {allowed} files may be open: at most {most} connections are taken at once, "
+        "not {wanted}."
+    )
+    way_out_zh = "请提高 LimitNOFILE(ulimit -n),或调低 server.max_connections。"
+    way_out_en = "Raise LimitNOFILE (ulimit -n), or lower server.max_connections."
+
+
 class SupervisorRunning(ApplianceError):
     """A supervisor holds this state directory."""
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
-from appliance.commands.errors import AlreadyRunning, CertificateMissing, PortTaken, SocketRefused
+from appliance.commands.errors import (
+    AlreadyRunning,
+    CertificateMissing,
+    DescriptorsFew,
+    PortTaken,
+    SocketRefused,
+)
 from appliance.errors import ApplianceError
 from appliance.settings.layout import StateLayout, state_directory
 
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
     import uvicorn
 
     from appliance.api.front import Front
-    from appliance.api.hot.line import ShortWay
     from appliance.services.open_box import Services
     from appliance.settings.model import Settings
     from appliance.vault.opened import Opened
@@ -39,6 +44,8 @@ _DRAIN_S: Final = 20
 _RENEW_S: Final = 1.0
 _BACKLOG: Final = 2048
 _FILES: Final = 65_536
+_LOCAL: Final = 1024
+"""Connections at once on the local socket: people and programs of this machine."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -97,8 +104,10 @@ async def _live(
     listeners: tuple[socket.socket, socket.socket],
     tls: "TlsKeeper",
 ) -> None:
-    from appliance.api.door import local_door  # noqa: PLC0415  # keeps --help light
+    from appliance.api.crowd import Crowd  # noqa: PLC0415  # keeps --help light
+    from appliance.api.door import local_door  # noqa: PLC0415
     from appliance.api.front import Front  # noqa: PLC0415
+    from appliance.api.wire import protocol_with  # noqa: PLC0415
     from appliance.app import create_app  # noqa: PLC0415
     from appliance.services.build import build  # noqa: PLC0415
     from appliance.vault.assembly import build_vault  # noqa: PLC0415
@@ -117,9 +126,12 @@ async def _live(
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 50, 1000)
+    many = _connections(settings.server.max_connections)
+    crowds = Crowd(many, settings.server.max_connections_per_address), Crowd(_LOCAL, _LOCAL)
+    ways = [protocol_with(app.short_way(local=n == 1), crowd) for n, crowd in enumerate(crowds)]
     servers = [
-        _server(app, app.short_way(local=False), settings, tls.context),
-        _server(local_door(app), app.short_way(local=True), settings, None),
+        _server(app, ways[0], settings, tls.context),
+        _server(local_door(app), ways[1], settings, None),
     ]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -148,11 +160,9 @@ def _stop(front: "Front", servers: "list[uvicorn.Server]") -> None:
 
 
 def _server(
-    app: object, way: "ShortWay", settings: "Settings", tls: ssl.SSLContext | None
+    app: object, protocol: "Callable[..., object]", settings: "Settings", tls: ssl.SSLContext | None
 ) -> "uvicorn.Server":
     import uvicorn  # noqa: PLC0415  # keeps --help light
-
-    from appliance.api.wire import protocol_with  # noqa: PLC0415
 
     class Server(uvicorn.Server):
         """Two of them share a process, so neither takes the signals."""
@@ -165,7 +175,7 @@ def _server(
 
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application by construction
-        http=protocol_with(way),  # type: ignore[arg-type]  # called as a class is
+        http=protocol,  # type: ignore[arg-type]  # called as a class is
         ws="none",
         lifespan="off",
         log_config=None,
@@ -255,3 +265,14 @@ def _more_files() -> None:
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _connections(wanted: int) -> int:
+    """How many of the wanted connections there are descriptors for; tells when not all."""
+    from appliance.api.crowd import fitting  # noqa: PLC0415  # keeps --help light
+
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = fitting(wanted, allowed)
+    if most < wanted:
+        _tell(DescriptorsFew(allowed=allowed, most=most, wanted=wanted), 0)
+    return most

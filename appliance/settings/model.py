@@ -50,6 +50,20 @@ class ServerSettings(Section):
     idle_timeout_s: int = _told(
         75, "空闲连接保留的时间。", "How long an idle connection is kept.", "s", ge=1, le=3600
     )
+    max_connections: int = _told(
+        16_384,
+        "同时存在的连接数上限。",
+        "Most connections at once.",
+        ge=16,
+        le=1_000_000,
+    )
+    max_connections_per_address: int = _told(
+        4096,
+        "同一地址的连接数上限;经反向代理时所有客户端共用代理的地址。",
+        "Most connections from one address; behind a proxy all clients share its address.",
+        ge=8,
+        le=1_000_000,
+    )
 
 
 class AuditSettings(Section):

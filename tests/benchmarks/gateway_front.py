@@ -14,6 +14,7 @@ import uvloop
 from appliance.access.grants import KeyWish
 from appliance.access.migrations import MIGRATIONS
 from appliance.access.service import AccessService
+from appliance.api.crowd import Crowd
 from appliance.api.front import Front
 from appliance.api.wire import protocol_with
 from appliance.app import create_app
@@ -38,7 +39,7 @@ class HotServicesOnly:
         self.notary = notary
 
 
-async def _main(engine: Endpoint, port: int, state: Path) -> None:
+async def _main(engine: Endpoint, port: int, state: Path, crowd: Crowd) -> None:
     log = AuditLog.open_apart(
         state / "audit.db",
         secrets.token_bytes(32),
@@ -61,7 +62,7 @@ async def _main(engine: Endpoint, port: int, state: Path) -> None:
         app,
         host="127.0.0.1",
         port=port,
-        http=protocol_with(app.short_way(local=False)),
+        http=protocol_with(app.short_way(local=False), crowd),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -87,10 +88,14 @@ def main() -> None:
     where.add_argument("--uds", type=Path)
     where.add_argument("--engine-port", type=int)
     parser.add_argument("--port", type=int, required=True)
+    # As the settings have it.
+    parser.add_argument("--connections", type=int, default=16_384)
+    parser.add_argument("--of-one", type=int, default=4096)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wardbox-bench-") as state:
         engine = Endpoint(options.uds, "127.0.0.1", options.engine_port or 0, "stub")
-        uvloop.run(_main(engine, options.port, Path(state)))
+        crowd = Crowd(options.connections, options.of_one)
+        uvloop.run(_main(engine, options.port, Path(state), crowd))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.types import Receive, Scope
 
 from appliance.access.errors import AccessRefused
+from appliance.api.crowd import HALVES
 from appliance.api.errors import BodyTooLarge, BodyTooSlow, EncodingRefused
 
 BODY_SECONDS: Final = 30
@@ -60,6 +61,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     Raises:
         BodyTooLarge: it is longer than `limit` bytes.
         BodyTooSlow: it was not whole in `BODY_SECONDS`.
+        BoxCrowded: all bodies that are not whole are too much to hold.
         CancelledError: the client hung up.
     """
     message = await receive()
@@ -77,15 +79,19 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
 
 async def _read_rest(receive: Receive, first: bytes, limit: int) -> bytes:
-    body = bytearray(first)
-    while True:
-        if len(body) > limit:
-            raise BodyTooLarge(limit=limit)
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise asyncio.CancelledError
-        body += message.get("body", b"")
-        if not message.get("more_body"):
+    body, piece, whole, held = bytearray(), first, False, 0
+    try:
+        while True:
+            body += piece
             if len(body) > limit:
                 raise BodyTooLarge(limit=limit)
-            return bytes(body)
+            if whole:
+                return bytes(body)
+            held += len(piece)
+            HALVES.take(len(piece))
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise asyncio.CancelledError
+            piece, whole = message.get("body", b""), not message.get("more_body")
+    finally:
+        HALVES.give_back(held)

@@ -14,8 +14,9 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from appliance.access.grants import Grant  # noqa: TC001  # annotates an attribute
+from appliance.api.crowd import HALVES
 from appliance.api.dialects.table import DIALECTS
-from appliance.api.errors import BodyTooSlow
+from appliance.api.errors import BodyTooSlow, BoxCrowded
 from appliance.api.hosts import Hosts
 from appliance.api.hot.body import BODY_SECONDS, authorization_of
 from appliance.api.hot.caller import Caller, Headers
@@ -66,8 +67,9 @@ class Line(Caller):
     """
 
     __slots__ = (
-        "_data", "_dates", "_drained", "_gone", "_head", "_over", "_paused", "_task", "_transport",
-        "_waiter", "_way", "keep_alive", "known", "local", "path", "peer",
+        "_came", "_data", "_dates", "_drained", "_gone", "_half", "_head", "_over", "_paused",
+        "_pieces", "_task", "_transport", "_waiter", "_way", "keep_alive", "known", "local", "path",
+        "peer",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +89,9 @@ class Line(Caller):
         self._way = way
         self._head = head
         self._data = data
+        self._pieces: list[bytes] = []
+        self._came = len(data)
+        self._half = 0
         self._transport = transport
         self._dates: Headers = ()
         self._over = over
@@ -106,10 +111,16 @@ class Line(Caller):
 
     def feed(self, data: bytes) -> None:
         """Take what came next: the rest of the body, or what a hasty client sent after it."""
-        self._data += data
-        if self._waiter is not None and self._missing <= 0 and not self._waiter.done():
-            self._waiter.set_result(None)
-        if -self._missing > AHEAD:
+        # Joined once, when the body is whole: a client may send it byte by byte.
+        self._pieces.append(data)
+        self._came += len(data)
+        waiter, missing = self._waiter, self._missing
+        if waiter is not None and not waiter.done():
+            if missing > 0:
+                self._hold(len(data))
+            else:
+                waiter.set_result(None)
+        if -missing > AHEAD:
             self._transport.pause_reading()
 
     def lost(self) -> None:
@@ -139,7 +150,23 @@ class Line(Caller):
     def _missing(self) -> int:
         """Bytes of the body that have not come; negative when more came."""
         head = self._head
-        return head.start + head.length - len(self._data)
+        return head.start + head.length - self._came
+
+    def _all(self) -> bytes:
+        """All that came."""
+        if self._pieces:
+            self._data = b"".join((self._data, *self._pieces))
+            self._pieces.clear()
+        return self._data
+
+    def _hold(self, size: int) -> None:
+        """Count what came of a body that is not whole; too much in all ends the waiting for it."""
+        self._half += size
+        try:
+            HALVES.take(size)
+        except BoxCrowded as error:
+            if self._waiter is not None:
+                self._waiter.set_exception(error)
 
     @override
     def authorization(self, limit: int) -> str | None:
@@ -150,10 +177,11 @@ class Line(Caller):
         if self._missing > 0:
             await self._rest_of_body()
         head = self._head
-        return self._data[head.start : head.start + head.length]
+        return self._all()[head.start : head.start + head.length]
 
     async def _rest_of_body(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
+        self._hold(self._came)
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 await self._waiter
@@ -188,7 +216,8 @@ class Line(Caller):
         task, self._task = self._task, None
         if task is not None:
             head = self._head
-            self._over(self, task, self._data[head.start + head.length :])
+            HALVES.give_back(self._half)
+            self._over(self, task, self._all()[head.start + head.length :])
 
     def _answer_head(self, status: int, headers: Headers) -> list[bytes]:
         pieces = [b"%b: %b\r\n" % field for field in (*self._dates, *headers)]

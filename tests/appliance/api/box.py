@@ -16,6 +16,7 @@ import uvicorn
 
 from appliance.access.grants import KeyWish
 from appliance.access.service import AccessService
+from appliance.api.crowd import Crowd
 from appliance.api.door import local_door
 from appliance.api.front import Front
 from appliance.api.hot.line import ShortWay
@@ -276,6 +277,7 @@ async def live_box(
     token_ms: float = 0.0,
     tokens: int = 8,
     sections: dict[str, Any] | None = None,
+    crowd: Crowd | None = None,
     **server: Any,
 ) -> AsyncIterator[LiveBox]:
     """A box on loopback and on a Unix socket, unlocked, with a key for everything."""
@@ -313,7 +315,7 @@ async def live_box(
     path = tmp / "box.sock"
     uds.bind(str(path))
     servers = [
-        _server(app, app.short_way(local=False), tcp),
+        _server(app, app.short_way(local=False), tcp, crowd),
         _server(local_door(app), app.short_way(local=True), uds),
     ]
     tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]
@@ -341,14 +343,16 @@ async def live_box(
                 engine.close()
 
 
-def _server(app: Any, way: ShortWay, sock: socket.socket) -> tuple[uvicorn.Server, socket.socket]:
+def _server(
+    app: Any, way: ShortWay, sock: socket.socket, crowd: Crowd | None = None
+) -> tuple[uvicorn.Server, socket.socket]:
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self):
             yield
 
     config = uvicorn.Config(
-        app, http=protocol_with(way), loop="asyncio", lifespan="off", log_config=None, ws="none",
+        app, http=protocol_with(way, crowd), loop="asyncio", lifespan="off", log_config=None, ws="none",
         access_log=False, server_header=False,
     )  # fmt: skip
     return Server(config), sock

@@ -1,0 +1,70 @@
+"""Cuts connections whose clients do not read what is written to them.
+
+What nobody reads stays in memory: 64 KiB and an answer under way for each, up to 1 MiB. A reader has
+`READ_SECONDS` for `PROGRESS` bytes, over and over; where many are late at once, only `HASTY_SECONDS`.
+"""
+
+import asyncio
+import struct
+import termios
+from contextlib import suppress
+from fcntl import ioctl
+from typing import ClassVar, Final
+
+READ_SECONDS: Final = 30.0
+HASTY_SECONDS: Final = 4.0
+PROGRESS: Final = 32_768
+MANY: Final = 256
+_LOOK_S: Final = 2.0
+_COUNT: Final = struct.Struct("i")
+
+
+def unread(transport: asyncio.WriteTransport) -> int:
+    """Bytes that were written and have not reached the client's machine."""
+    size = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        # The kernel tells what it still holds (SIOCOUTQ, the same number as TIOCOUTQ).
+        with suppress(OSError, ValueError):
+            size += _COUNT.unpack(ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * _COUNT.size))[0]
+    return size
+
+
+class SlowReader:
+    """Watches one connection from when it is late until it has caught up or is gone.
+
+    Args:
+        loop: the event loop.
+        transport: the connection.
+    """
+
+    __slots__ = ("_left", "_loop", "_since", "_timer", "_transport")
+
+    late: ClassVar[int] = 0
+    cut: ClassVar[int] = 0
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.WriteTransport) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._left = unread(transport)
+        self._since = loop.time()
+        self._timer = loop.call_later(_LOOK_S, self._look)
+        SlowReader.late += 1
+
+    def stop(self) -> None:
+        """It has caught up, or is gone; called once."""
+        self._timer.cancel()
+        SlowReader.late -= 1
+
+    def _look(self) -> None:
+        now, left = self._loop.time(), unread(self._transport)
+        if left <= self._left - PROGRESS:
+            self._left, self._since = left, now
+        # What was written meanwhile is no lack of progress, and no progress either.
+        self._left = max(self._left, left)
+        patience = HASTY_SECONDS if SlowReader.late > MANY else READ_SECONDS
+        if now - self._since >= patience:
+            SlowReader.cut += 1
+            self._transport.abort()
+            return
+        self._timer = self._loop.call_later(_LOOK_S, self._look)
