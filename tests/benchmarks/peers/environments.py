@@ -37,19 +37,28 @@ def ready(name: str) -> Path:
     folder = environment(name)
     if not (folder / "complete").exists():
         print(f"  {name} {version(name)}: its environment is made (some hundred MB)", flush=True)
-        _run(name, [sys.executable, "-m", "venv", str(folder)])
+        run(
+            f"installing {name} from a package registry",
+            [sys.executable, "-m", "venv", str(folder)],
+        )
         words = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--retries=1", "--quiet"]
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", *words]
-        _run(name, [*pip, "-r", str(PINS / f"{name}.txt")])
+        run(f"installing {name} from a package registry", [*pip, "-r", str(PINS / f"{name}.txt")])
         (folder / "complete").write_text("complete\n")
     return folder
 
 
-def _run(name: str, argv: list[str]) -> None:
+def run(what: str, argv: list[str]) -> None:
+    """Runs a program to its end.
+
+    Raises:
+        Unavailable: It could not be started, failed, or took longer than 20 minutes.
+    """
     try:
         ended = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"{name} was not installed within {_LIMIT_S} s") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{what} failed: {error}") from None
     if ended.returncode:
-        said = [line for line in (ended.stderr + ended.stdout).splitlines() if "ERROR" in line]
-        raise Unavailable(f"{name} could not be installed: {(said or ['no reason given'])[-1]}")
+        said = (ended.stdout + ended.stderr).strip().splitlines()
+        told = [line for line in said if "error" in line.lower()] or said
+        raise Unavailable(f"{what} failed: {told[-1] if told else 'it gave no reason'}")

@@ -11,7 +11,6 @@ import base64
 import json
 import os
 import secrets
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ import psutil
 
 from tests.benchmarks.gateway import free_port
 from tests.benchmarks.peers.asking import MODEL, answers, ask
-from tests.benchmarks.peers.environments import Unavailable
+from tests.benchmarks.peers.environments import Unavailable, run
 from tests.benchmarks.peers.processes import Front, group, wait_until
 
 NAME = "gpustack"
@@ -142,10 +141,7 @@ def _database(binaries: Path, folder: Path) -> Iterator[str]:
     secret.write_text(password)
     prefix = list(_NOBODY) if os.geteuid() == 0 else []
     words = ["-D", str(data), "-U", "bench", "--auth=scram-sha-256", f"--pwfile={secret}"]
-    argv = [*prefix, str(binaries / "initdb"), *words]
-    made = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120)
-    if made.returncode:
-        raise Unavailable(f"{NAME} needs PostgreSQL, which does not start: {made.stderr[-300:]}")
+    run("making GPUStack's PostgreSQL", [*prefix, str(binaries / "initdb"), *words])
     where = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-p", str(port)]
     argv = [*prefix, str(binaries / "postgres"), "-D", str(data), *where]
     log = folder / "postgres.log"

@@ -63,10 +63,15 @@ def compare(seconds: float) -> None:
         "\npeers: the same stub engine on loopback behind all, 64 clients, one worker process each"
     )
     for peer in PEERS:
-        try:
-            _show(peer, _beside(peer, ready(peer.name), seconds))
-        except Unavailable as sentence:
-            print(f"  not measured: {sentence}", flush=True)
+        attempt(peer, seconds)
+
+
+def attempt(peer: Peer, seconds: float) -> None:
+    """Measures one peer, or says in a sentence why it was not measured."""
+    try:
+        _show(peer, _beside(peer, ready(peer.name), seconds))
+    except (Unavailable, OSError) as sentence:
+        print(f"  not measured: {sentence}", flush=True)
 
 
 def _beside(peer: Peer, environment: Path, seconds: float) -> dict[str, Row]:
