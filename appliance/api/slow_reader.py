@@ -5,6 +5,7 @@ What nobody reads stays in memory: 64 KiB and an answer under way for each, up t
 """
 
 import asyncio
+import socket
 import struct
 import termios
 from contextlib import suppress
@@ -28,6 +29,15 @@ def unread(transport: asyncio.WriteTransport) -> int:
         with suppress(OSError, ValueError):
             size += _COUNT.unpack(ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * _COUNT.size))[0]
     return size
+
+
+def _cut(transport: asyncio.WriteTransport) -> None:
+    """Reset the connection: one that is only closed keeps its unread bytes in the kernel for minutes."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class SlowReader:
@@ -65,6 +75,6 @@ class SlowReader:
         patience = HASTY_SECONDS if SlowReader.late > MANY else READ_SECONDS
         if now - self._since >= patience:
             SlowReader.cut += 1
-            self._transport.abort()
+            _cut(self._transport)
             return
         self._timer = self._loop.call_later(_LOOK_S, self._look)

@@ -114,6 +114,9 @@ class Exchange:
             if self.buffered > _MAX_ANSWER:
                 self.abort()
                 raise EngineFaulty(reason=f"> {_MAX_ANSWER} B")
+            if self._connection is not None:
+                # Nobody takes pieces of it away: the connection must not wait for that.
+                self._connection.resume()
             await self._wait()
         chunks = self._chunks
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

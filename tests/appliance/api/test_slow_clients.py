@@ -13,6 +13,7 @@ from appliance.api.errors import BoxCrowded
 from appliance.api.hot import line as hot_line
 from appliance.api.slow_reader import SlowReader, unread
 from tests.appliance.api.box import MODEL, LiveBox, live_box
+from tests.fakes import stub_engine
 
 CHAT = "/v1/chat/completions"
 GOOD = {"model": MODEL, "messages": [{"role": "user", "content": "请拟入院记录"}]}
@@ -127,6 +128,15 @@ async def test_bytes_that_came_ahead_stop_nothing_for_ever(tmp_path, monkeypatch
             for _ in range(6):
                 assert (await heard(reader))[0] == 200
         writer.close()
+
+
+async def test_a_whole_answer_may_be_longer_than_what_is_read_ahead(tmp_path, monkeypatch):
+    monkeypatch.setattr(stub_engine, "_WORDS", ("字" * 1000,))
+    async with live_box(tmp_path, tokens=1000) as box:
+        answer = await box.http.post(box.url + CHAT, json=GOOD, headers=box.bearer)
+        assert answer.status == 200
+        said = (await answer.json())["choices"][0]["message"]["content"]
+        assert said == "字" * 1_000_000
 
 
 async def test_line_ends_between_requests_are_no_request(box, monkeypatch):
