@@ -48,7 +48,12 @@ class ConsoleApp(App[None]):
     """
 
     TITLE: str | None = "WardBox"
-    CSS_PATH: ClassVar[CSSPathType | None] = "console.tcss"
+    # All of them at once: a sheet that comes with its screen makes Textual parse every other again.
+    CSS_PATH: ClassVar[CSSPathType | None] = [
+        "console.tcss",
+        "dialogs/dialogs.tcss",
+        *(f"screens/{name}.tcss" for name in SCREENS),
+    ]
     DEFAULT_MODE: ClassVar[str] = "door"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,1", "go('overview')", "总览", key_display="F1", priority=False),

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -18,9 +20,26 @@ from tui.line import Line
 Until = Callable[[Pilot[Any], Callable[[], object]], Any]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """Every app parses the same sheets again, several times; here each is parsed once for all tests."""
+    parse = Stylesheet._parse_rules
+    known: dict[tuple[object, ...], list[RuleSet]] = {}
+
+    def remembered(sheet: Stylesheet, *words: Any, **named: Any) -> list[RuleSet]:
+        asked = (words, *named.items(), *sorted(sheet._variables.items()))
+        if asked not in known:
+            known[asked] = parse(sheet, *words, **named)
+        return known[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", remembered)
+        yield
+
+
 def console_on(box: FakeBox, *, local: bool = True) -> ConsoleApp:
     return ConsoleApp(
-        Line(lambda: Session.local(box.socket), local=local, clock=lambda: 0.0), beat_s=0.1
+        Line(lambda: Session.local(box.socket), local=local, clock=lambda: 0.0), beat_s=0.5
     )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual import events
 from textual.widgets import Input
 
@@ -10,6 +11,7 @@ from tests.fakes.fake_box import PASSPHRASE, RECOVERY, FakeBox
 from tests.tui.conftest import console_on, enter, text, until
 from tui.__main__ import dial
 from tui.app import ConsoleApp
+from tui.widgets.keyline import KeyLine
 
 
 async def test_the_local_administrator_goes_straight_in(box: FakeBox) -> None:
@@ -135,6 +137,16 @@ async def test_a_session_that_ended_sends_to_the_door(box: FakeBox) -> None:
         await until(pilot, lambda: "未登录" in text(app, "#whom"))
         await pilot.press("f4")
         await until(pilot, lambda: app.current_mode == "door")
+
+
+async def test_a_click_on_the_last_line_does_what_the_key_does(box: FakeBox) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await enter(pilot)
+        line = str(app.screen.query_one(KeyLine).render())
+        before = line[: line.index("审计")]
+        await pilot.click(KeyLine, offset=(cell_len(before), 0))
+        await until(pilot, lambda: app.current_mode == "audit")
 
 
 async def test_an_answer_nested_beyond_reason_is_a_sentence(box: FakeBox) -> None:

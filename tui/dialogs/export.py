@@ -6,7 +6,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.types import CSSPathType
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
@@ -16,7 +15,6 @@ from appliance.contract.audit import ExportWish
 class ExportDialog(ModalScreen[ExportWish | None]):
     """Answers with a wish, or None."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     def __init__(self, *, local: bool) -> None:

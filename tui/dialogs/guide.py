@@ -7,7 +7,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.types import CSSPathType
 from textual.widgets import Static
 from typing_extensions import override
 
@@ -42,7 +41,6 @@ ROWS = (
 class GuideDialog(ModalScreen[None]):
     """One page of keys."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "关闭 close"),
     ]

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen, Screen
-from textual.types import CSSPathType
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
@@ -57,7 +56,6 @@ def _foot(word: str) -> ComposeResult:
 class NewKeyDialog(ModalScreen[KeyWish | None]):
     """Answers with a wish, or None."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     @override
@@ -121,7 +119,6 @@ class NewKeyDialog(ModalScreen[KeyWish | None]):
 class LimitsDialog(ModalScreen[KeyLimits | None]):
     """Answers with the new limits of a key, or None."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     def __init__(self, key: KeyView) -> None:
@@ -159,7 +156,6 @@ class LimitsDialog(ModalScreen[KeyLimits | None]):
 class SecretDialog(ModalScreen[None]):
     """The secret of a new key; it is in the box's answer and nowhere else."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "关闭 close")]
 
     def __init__(self, made: CreatedKey) -> None:
@@ -186,7 +182,6 @@ class SecretDialog(ModalScreen[None]):
 class UsageFileDialog(ModalScreen[Path | None]):
     """Where on this machine the rows of use shall lie."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     @override

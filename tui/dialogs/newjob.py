@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.types import CSSPathType
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
@@ -32,7 +31,6 @@ class Unclear(ValueError):
 class NewTrainingDialog(ModalScreen[Wish | None]):
     """The reference recipe by default; a small demonstration takes a minute on two cores."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     @override
@@ -90,7 +88,6 @@ class NewTrainingDialog(ModalScreen[Wish | None]):
 class NewEvaluationDialog(ModalScreen[Wish | None]):
     """All abilities by default, few cases of each."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     @override

@@ -6,7 +6,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.types import CSSPathType
 from textual.widgets import Button, Static
 from typing_extensions import override
 
@@ -14,7 +13,6 @@ from typing_extensions import override
 class QuestionDialog(ModalScreen[bool]):
     """Answers True for yes."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "否 no")]
 
     def __init__(self, question: str, yes: str) -> None:

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, Static
 from typing_extensions import override
@@ -42,7 +41,6 @@ class AuditScreen(BoxScreen):
     """Tail, filters and light."""
 
     TITLE_ZH, TITLE_EN = "审计", "Audit"
-    CSS_PATH: ClassVar[CSSPathType | None] = "audit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "verify", "核验", show=False),
         Binding("x", "export", "导出", show=False),

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 from textual.worker import Worker, WorkerState
 from typing_extensions import override
 
@@ -18,6 +17,7 @@ from appliance.client.session import Session
 from tui.line import Fault, Line
 from tui.messages import Failed, LineChanged
 from tui.widgets.banner import Banner
+from tui.widgets.keyline import KeyLine
 from tui.widgets.topbar import TopBar
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class BoxScreen(Screen[None]):
         yield TopBar(self.TITLE_ZH, self.TITLE_EN)
         yield Banner()
         yield from self.compose_body()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def compose_body(self) -> Iterator[Widget]:
         """Yield what stands between banner and footer."""

@@ -1,11 +1,9 @@
 """The door: how the box is, unlocking its vault, signing in and out."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from textual.containers import Center, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
@@ -32,7 +30,6 @@ class DoorScreen(BoxScreen):
     """Who wants to come in, and is the vault open."""
 
     TITLE_ZH, TITLE_EN = "门禁", "Door"
-    CSS_PATH: ClassVar[CSSPathType | None] = "door.tcss"
 
     def __init__(self, line: Line) -> None:
         super().__init__(line)

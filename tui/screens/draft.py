@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import Button, Static
 from typing_extensions import override
@@ -37,7 +37,6 @@ class DraftScreen(BoxScreen):
     """Form left, note right; on a narrow terminal one at a time."""
 
     TITLE_ZH, TITLE_EN = "入院病历", "Admission note"
-    CSS_PATH: ClassVar[CSSPathType | None] = "draft.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f6", "example", "示例", show=False),
         Binding("f7", "draft", "起草", show=False),
@@ -92,9 +91,11 @@ class DraftScreen(BoxScreen):
         """Build the form."""
         message.stop()
         if not self._built:
-            self._built = True
-            await self.query_one(FactForm).build(message.schema)
-            next(iter(self.query_one(FactForm).rows)).focus_entry()
+            form = self.query_one(FactForm)
+            await form.build(message.schema)
+            self._built = True  # only now may a key fill or read it
+            for row in islice(form.rows, 1):
+                row.focus_entry()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Do what was asked for."""
@@ -153,7 +154,7 @@ class DraftScreen(BoxScreen):
         self.query_one("#receipt", Static).update("")
         self.add_class("-writing")
         self._since = self.line.clock()
-        self._count()
+        self._status(self._writing())
         self.start(partial(self._listen, dict(self._facts)), group="draft", exclusive=True)
 
     async def _listen(self, facts: dict[str, Any]) -> None:
@@ -238,9 +239,12 @@ class DraftScreen(BoxScreen):
 
     def _count(self) -> None:
         if self._since is not None:
-            self._status(
-                f"✎ 正在书写 writing… {self.line.clock() - self._since:.1f} s  Esc 停止 stop"
-            )
+            # Ten times a second: the form beside it need not be laid out again for that.
+            self.query_one("#status", Static).update(self._writing(), layout=False)
+
+    def _writing(self) -> str:
+        seconds = self.line.clock() - (self._since or 0.0)
+        return f"✎ 正在书写 writing… {seconds:.1f} s  Esc 停止 stop"
 
     def _status(self, words: str) -> None:
         self.query_one("#status", Static).update(Content(words))

@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from typing_extensions import override
@@ -43,7 +42,6 @@ class JobsScreen(BoxScreen):
     """Table above or left, the chosen job beside it."""
 
     TITLE_ZH, TITLE_EN = "任务", "Jobs"
-    CSS_PATH: ClassVar[CSSPathType | None] = "jobs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "train", "训练", show=False),
         Binding("e", "evaluate", "评测", show=False),

@@ -8,7 +8,6 @@ from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from typing_extensions import override
@@ -47,7 +46,6 @@ class KeysScreen(BoxScreen):
     """Keys above, use below."""
 
     TITLE_ZH, TITLE_EN = "密钥与用量", "Keys and use"
-    CSS_PATH: ClassVar[CSSPathType | None] = "keys.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "create", "新建", show=False),
         Binding("l", "limit", "限额", show=False),

@@ -1,11 +1,10 @@
 """The overview: posture, engine, machine, traffic, jobs and proof, every two seconds."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.containers import Grid
 from textual.content import Content
-from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import Sparkline, Static
 from typing_extensions import override
@@ -28,7 +27,6 @@ class OverviewScreen(BoxScreen):
     """Everything about the box at a glance."""
 
     TITLE_ZH, TITLE_EN = "总览", "Overview"
-    CSS_PATH: ClassVar[CSSPathType | None] = "overview.tcss"
 
     def __init__(self, line: Line) -> None:
         super().__init__(line)

@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from typing_extensions import override
@@ -45,7 +44,6 @@ class ServingScreen(BoxScreen):
     """Models above, the chosen one and all requests below."""
 
     TITLE_ZH, TITLE_EN = "服务", "Serving"
-    CSS_PATH: ClassVar[CSSPathType | None] = "serving.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "load", "加载", show=False),
         Binding("u", "unload", "卸载", show=False),

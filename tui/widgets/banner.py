@@ -19,6 +19,7 @@ class Banner(Static):
     def __init__(self) -> None:
         super().__init__(markup=False)
         self.display = False
+        self._said: tuple[Fault, str] | None = None
 
     def show(self, line: Line) -> None:
         """Say what stands between the person and the box."""
@@ -31,8 +32,11 @@ class Banner(Static):
             self.say(fault, RETRY if fault.unreachable else "")
 
     def say(self, fault: Fault, more: str = "") -> None:
-        """Show one fault."""
+        """Show one fault; said again with every heartbeat, it is drawn once."""
         self.display = True
+        if self._said == (fault, more):
+            return
+        self._said = (fault, more)
         self.update(
             Content.assemble(
                 ("✖ ", "bold"),

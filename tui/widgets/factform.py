@@ -40,7 +40,6 @@ class FactRow(Horizontal):
             yield Select(pairs, prompt="–", allow_blank=True, compact=True)
         else:
             yield Input(compact=True, max_length=LONGEST)
-        yield Static(classes="issue", markup=False)
 
     @property
     def text(self) -> str:
@@ -63,15 +62,15 @@ class FactRow(Horizontal):
 
     def complain(self, sentence: str) -> None:
         """Show an issue beside the field; an empty one clears it."""
-        issue = self.query_one(".issue", Static)
-        issue.update(f"✖ {sentence}" if sentence else "")
-        issue.display = bool(sentence)
+        _ = self.query(".issue").remove()
+        if sentence:
+            _ = self.mount(Static(f"✖ {sentence}", classes="issue", markup=False))
         self.set_class(bool(sentence), "-wrong")
 
     def focus_entry(self) -> None:
-        """Put the cursor there."""
-        entry: Widget = self.query_one(Select if self.shape.kind == "choice" else Input)
-        entry.focus()
+        """Put the cursor there; a console that is being closed has no entries any more."""
+        for entry in self.query(Select if self.shape.kind == "choice" else Input):
+            _ = entry.focus()
 
 
 class FactForm(VerticalScroll):

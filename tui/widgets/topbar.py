@@ -36,5 +36,5 @@ class TopBar(Horizontal):
             sign = theme.HEALTH[line.health.status]
         person = inert(line.person, 40) if line.person else "未登录 not signed in"
         self.query_one("#whom", Static).update(
-            Content.assemble(sign.content(), ("  " + person + " ", "$text-muted"))
+            Content.assemble(sign.content(), ("  " + person + " ", "$text-muted")), layout=False
         )
