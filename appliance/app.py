@@ -33,6 +33,7 @@ from appliance.api.routes import (
     docs,
     events,
     files,
+    finetuning,
     imports,
     jobs,
     leases,
@@ -94,6 +95,7 @@ ROUTERS: Final = tuple(
         alerts,
         files,
         batches,
+        finetuning,
         signin,
         docs,
     )

@@ -88,6 +88,10 @@ class JobService:
         """Return jobs, newest first."""
         return self._store.newest(max(1, min(limit, 1000)), kind)
 
+    def told(self, job_id: str, before: int | None, limit: int) -> tuple[JobEvent, ...]:
+        """Return the latest events of a job, or those before one, newest first."""
+        return tuple(self._store.events_before(job_id, before, limit))
+
     def counts(self) -> dict[str, int]:
         """Return how many jobs stand in each state."""
         return self._store.counts()

@@ -122,6 +122,18 @@ class JobStore:
             )
         return [JobEvent(**{**row, "data": json.loads(row["data"])}) for row in rows]
 
+    def events_before(self, job_id: str, before: int | None, limit: int) -> list[JobEvent]:
+        """Return the events of a job whose id is below `before`, the newest first."""
+        with self._db.read() as db:
+            rows = list(
+                db.query(
+                    "SELECT * FROM job_events WHERE job_id = ? AND (? IS NULL OR id < ?)"
+                    " ORDER BY id DESC LIMIT ?",
+                    [job_id, before, before, limit],
+                )
+            )
+        return [JobEvent(**{**row, "data": json.loads(row["data"])}) for row in rows]
+
     def prune(self, before: float) -> list[str]:
         """Delete jobs that came to rest before `before`; return their ids."""
         with self._db.write() as tx:

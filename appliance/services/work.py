@@ -39,7 +39,7 @@ def make_work(
     rules = DeskRules(layout.caller_files, limits, settings.files.batch_width)
     desk = make_desk(db, log, ground.access, rules, time.time)
     kinds = {
-        TRAINING: Workshop(catalogue, log, threads, serving.adapters).kind(),
+        TRAINING: Workshop(catalogue, log, threads, serving.adapters, desk.files).kind(),
         EVALUATION: ExaminationService(db, log, catalogue, layout.socket, time.time).kind(),
         BATCH: desk.work.kind(),
         IMPORT: importer.kind(),

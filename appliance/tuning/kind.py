@@ -1,6 +1,7 @@
 """Training as a kind of job: the spec is judged, a worker trains, the result goes on the shelf."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -20,6 +21,7 @@ from models.registry.shelf import ShelvedModel
 TRAINING: Final = "training"
 _SILENCE_S: Final = 1800.0  # inventing the records and the tokenizer says nothing for minutes
 _AUDIT_TIMEOUT_S: Final = 30.0
+_CHATS: Final = "chats.jsonl"
 
 
 class Catalogue(Protocol):
@@ -65,6 +67,18 @@ class Registry(Protocol):
         ...
 
 
+class Files(Protocol):
+    """The files of callers; `appliance.batches.files.FileService`."""
+
+    def get(self, owner: str, file_id: str) -> Any:
+        """A file; raises FileUnknown."""
+        ...
+
+    def path(self, file: Any) -> Path:
+        """Where its content lies."""
+        ...
+
+
 class Audit(Protocol):
     """The part of the audit log that tuning needs."""
 
@@ -81,6 +95,7 @@ class Workshop:
         audit: The audit log.
         threads: Threads of a worker.
         registry: Where adapters go; None: no adapters are trained.
+        files: Files that adapters learn from; None: they learn from invented records alone.
     """
 
     def __init__(
@@ -89,8 +104,10 @@ class Workshop:
         audit: Audit,
         threads: int = 1,
         registry: Registry | None = None,
+        files: Files | None = None,
     ) -> None:
         self._registry = registry
+        self._files = files
         self._catalogue = catalogue
         self._audit = audit
         self._threads = threads
@@ -102,6 +119,7 @@ class Workshop:
             argv=self._command,
             resumable=True,
             check=self._check,
+            spec=self._given,
             finish=self._finish,
             resource="accelerator",
             priority=60,
@@ -118,7 +136,18 @@ class Workshop:
         words = _argv(job, directory)
         if job.spec.get("recipe") != ADAPTER:
             return words
-        return (*words, str(self._catalogue.get(str(job.spec["base"])).path))
+        words = (*words, str(self._catalogue.get(str(job.spec["base"])).path))
+        return words if job.spec.get("dataset") is None else (*words, str(directory / _CHATS))
+
+    def _given(self, job: Job, directory: Path) -> Json:
+        """What the worker reads; the submitter's file is copied once, and may be deleted then."""
+        kept = directory / _CHATS
+        file_id = job.spec.get("dataset")
+        if file_id is not None and self._files is not None and not kept.exists():
+            coming = kept.with_suffix(".part")
+            shutil.copyfile(self._files.path(self._files.get(job.actor, str(file_id))), coming)
+            coming.rename(kept)
+        return {**job.spec, "directory": str(directory)}
 
     def _named(self, adapter: str) -> bool:
         return self._registry is not None and any(one.id == adapter for one in self._registry.all())

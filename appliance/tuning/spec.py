@@ -33,6 +33,11 @@ class TuningSpec:
         base: Model on the shelf that an adapter is for; None for the other recipes.
         rank: Rank of an adapter.
         alpha: Its scale: what it adds is multiplied by alpha / rank.
+        dataset: The submitter's own file of chats that an adapter learns instead of invented
+            records; by id, so that no path stands here.
+        epochs: Passes over that file, which decide the steps.
+        rate: Multiplies the learning rate of an adapter.
+        notes: Whatever the submitter wants to find again.
     """
 
     name: str
@@ -46,6 +51,10 @@ class TuningSpec:
     base: str | None = None
     rank: int = 16
     alpha: int = 32
+    dataset: str | None = None
+    epochs: int | None = None
+    rate: float = 1.0
+    notes: dict[str, str] | None = None
 
     def to_json(self) -> Json:
         """Return it as plain JSON values."""
@@ -60,7 +69,13 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "threads": (1, 256),
     "rank": (1, 256),
     "alpha": (1, 4096),
+    "rate": (0.01, 100.0),
 }
+_EPOCHS: Final = (1, 100)
+_FRACTIONS: Final = frozenset({"minutes", "rate"})
+_FILE_ID: Final = re.compile(r"file-[0-9a-f]{24}")
+_MOST_NOTES: Final = 16
+_LONGEST_NOTE: Final = 512
 
 
 def read_spec(
@@ -84,6 +99,8 @@ def read_spec(
         raise _invalid("recipe", f"可用 {', '.join(RECIPES)}", f"one of {', '.join(RECIPES)}")
     _text(value, "name", _MODEL_ID)
     _base(value, base)
+    _dataset(value)
+    _notes(value.get("notes"))
     if "version" in value:
         _text(value, "version", _VERSION)
     for field, (low, high) in _BOUNDS.items():
@@ -108,6 +125,31 @@ def _base(value: Json, base: Callable[[str], str | None]) -> None:
         raise _invalid("base", "该模型不能作为训练基础", why)
 
 
+def _dataset(value: Json) -> None:
+    """A file is for an adapter, and is gone over so many times."""
+    given, epochs = value.get("dataset"), value.get("epochs")
+    if given is None:
+        if epochs is not None:
+            raise _invalid("epochs", "仅用于 dataset", "is for a dataset")
+        return
+    if value.get("recipe") != ADAPTER:
+        raise _invalid("dataset", "仅用于 adapter", "is for the recipe adapter")
+    if not isinstance(given, str) or not _FILE_ID.fullmatch(given):
+        raise _invalid("dataset", "须为文件编号", "must be the id of a file")
+    _number(epochs, "epochs", *_EPOCHS)
+
+
+def _notes(given: Any) -> None:
+    """A few short words under short names."""
+    if given is None:
+        return
+    if not isinstance(given, dict) or len(given) > _MOST_NOTES:
+        raise _invalid("notes", f"最多 {_MOST_NOTES} 项", f"at most {_MOST_NOTES} of them")
+    for one in (*given.keys(), *given.values()):
+        if not isinstance(one, str) or len(one) > _LONGEST_NOTE:
+            raise _invalid("notes", "须为短文本", "must be short texts")
+
+
 def _text(value: Json, field: str, pattern: re.Pattern[str]) -> None:
     given = value.get(field)
     if not isinstance(given, str) or not pattern.fullmatch(given):
@@ -115,7 +157,7 @@ def _text(value: Json, field: str, pattern: re.Pattern[str]) -> None:
 
 
 def _number(given: Any, field: str, low: float, high: float) -> None:
-    kinds = (int, float) if field == "minutes" else (int,)
+    kinds = (int, float) if field in _FRACTIONS else (int,)
     if isinstance(given, bool) or not isinstance(given, kinds) or not low <= given <= high:
         raise _invalid(field, f"须在 {low:g} 至 {high:g} 之间", f"must lie in {low:g}..{high:g}")
 

@@ -87,26 +87,31 @@ def _tune(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str,
 
     folder, base = Path(spec["directory"]), Path(sys.argv[1])
     chosen = adapter_run.recipe(spec)
+    source = adapter_run.Source(spec["records"])
+    if spec.get("dataset") is not None:
+        source = adapter_run.Source(chats=Path(sys.argv[2]), epochs=spec["epochs"])
     say(stream, "progress", {"phase": "prepare", "fraction": 0.0})
     outside = Surroundings(folder / "checkpoints", report, lambda: bool(asked))
-    made = adapter_run.tune(base, folder, chosen, outside, records=spec["records"])
+    made = adapter_run.tune(base, folder, chosen, outside, source)
     if not isinstance(made, adapter_run.Tuned):
         return None
-    return _told(spec, folder, chosen.as_dict(), made.outcome) | {"gguf": made.gguf.name}
+    return _told(spec, folder, made.recipe.as_dict(), made.outcome) | {"gguf": made.gguf.name}
 
 
 def _told(
     spec: dict[str, Any], folder: Path, recipe: dict[str, Any], outcome: "Outcome"
 ) -> dict[str, Any]:
     """What every training tells of itself."""
+    dataset = {
+        "generator": "models.reference.corpus",
+        "seed": spec["seed"],
+        "records": spec["records"],
+    }
+    if spec.get("dataset") is not None:
+        dataset = {"file": spec["dataset"], "epochs": spec["epochs"]}
     return {
         "recipe": recipe,
-        "dataset": {
-            "generator": "models.reference.corpus",
-            "seed": spec["seed"],
-            "records": spec["records"],
-            "digest": digest_of_folder(folder / "corpus"),
-        },
+        "dataset": {**dataset, "digest": digest_of_folder(folder / "corpus")},
         "steps": outcome.step,
         "loss": outcome.loss,
         "tokens": outcome.tokens,

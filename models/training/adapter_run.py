@@ -1,13 +1,14 @@
 """Trains an adapter on a model of the shelf, as lessons of the generator teach it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.training import adapter as adapters
 from models.training import model as decoders
 from models.training import tokenizer as cutting
 from models.training.adapter_export import write_gguf_adapter
-from models.training.corpus import write
+from models.training.corpus import Corpus, Example, plan_batches, read_chats, write
 from models.training.gguf_base import open_gguf
 from models.training.lessons import lessons
 from models.training.loop import Outcome, Surroundings, train
@@ -15,18 +16,47 @@ from models.training.recipe import Adapter, Recipe, Schedule
 
 GGUF_NAME = "adapter.gguf"
 _MOST_CONTEXT = 2048
+_WARMUP = 20
+_RATE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a finished training left: how it ended, and the adapter's file."""
+    """What a finished training left: how it ended, the adapter's file, and the recipe as it ran."""
 
     outcome: Outcome
     gguf: Path
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is learnt: `records` lessons of the generator, or `chats` of a file, `epochs` times."""
+
+    records: int = 0
+    chats: Path | None = None
+    epochs: int = 1
+
+    def examples(self, seed: int) -> Iterator[Example]:
+        """The examples. Raises CorpusMalformed."""
+        if self.chats is not None:
+            return read_chats(self.chats)
+        return lessons(seed, self.records)
+
+    def fit(self, chosen: Recipe, corpus: Corpus) -> Recipe:
+        """The recipe with as many steps as the passes over a file take."""
+        if self.chats is None:
+            return chosen
+        schedule = chosen.schedule
+        each = len(
+            plan_batches(corpus.lengths, schedule.tokens_per_batch, seed=chosen.seed, epoch=0)
+        )
+        steps = each * self.epochs
+        return replace(chosen, schedule=replace(schedule, steps=steps, warmup=min(_WARMUP, steps)))
 
 
 def recipe(spec: dict[str, int | float]) -> Recipe:
-    """The recipe of a job's numbers: seed, threads, minutes, steps, rank, alpha.
+    """The recipe of a job's numbers: seed, threads, minutes, steps, rank, alpha, rate.
 
     Raises:
         RecipeMalformed: A value is out of range.
@@ -39,17 +69,22 @@ def recipe(spec: dict[str, int | float]) -> Recipe:
             steps=steps,
             minutes=float(spec["minutes"]),
             tokens_per_batch=2048,
-            warmup=min(20, steps),
+            warmup=min(_WARMUP, steps),
         ),
         # Trained token rows cannot be said in a GGUF adapter, so there are none.
-        adapter=Adapter(rank=int(spec["rank"]), alpha=int(spec["alpha"]), token_rows=False),
+        adapter=Adapter(
+            rank=int(spec["rank"]),
+            alpha=int(spec["alpha"]),
+            rate=_RATE * float(spec.get("rate", 1.0)),
+            token_rows=False,
+        ),
         threads=int(spec["threads"]),
         checkpoint_every=50,
     )
 
 
 def tune(
-    base: Path, folder: Path, chosen: Recipe, surroundings: Surroundings, *, records: int
+    base: Path, folder: Path, chosen: Recipe, surroundings: Surroundings, source: Source
 ) -> Tuned | Outcome:
     """Train an adapter on a GGUF base and write it for that base; the bare outcome when stopped.
 
@@ -58,7 +93,7 @@ def tune(
         folder: Of the job; everything is written below it.
         chosen: The recipe, with an adapter part.
         surroundings: What the run needs from outside.
-        records: Lessons to draw from the generator.
+        source: What is learnt.
 
     Raises:
         ModelsError: The base cannot be trained on, or the training failed.
@@ -68,10 +103,12 @@ def tune(
     # Without the tokens that end a turn there is no chat to teach.
     _, padding = cutting.end_and_padding(cutter)
     longest = min(_MOST_CONTEXT, int(model.config.max_position_embeddings))
-    corpus = write(folder / "corpus", lessons(chosen.seed, records), cutter, longest=longest)
+    corpus = write(folder / "corpus", source.examples(chosen.seed), cutter, longest=longest)
+    chosen = source.fit(chosen, corpus)
     wrapped = adapters.attach(model, chosen.adapter or Adapter(token_rows=False))
     outcome = train(wrapped, corpus, chosen, surroundings, padding=padding)
     if not outcome.finished:
         return outcome
     adapters.save(wrapped, folder / "peft")
-    return Tuned(outcome, write_gguf_adapter(folder / "peft", base, folder / GGUF_NAME))
+    written = write_gguf_adapter(folder / "peft", base, folder / GGUF_NAME)
+    return Tuned(outcome, written, chosen)

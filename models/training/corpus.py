@@ -16,6 +16,7 @@ from models.training.tokenizer import TURN_END, render_prompt, without_control
 _ENCODE_AT_ONCE = 2000
 _WINDOW_BATCHES = 64
 _MAX_LINE_BYTES = 4 << 20
+_ROLES = ("system", "user", "assistant")
 Ids = npt.NDArray[np.int64]
 
 
@@ -58,15 +59,19 @@ def read_chats(path: Path) -> Iterator[Example]:
 def _read(line: bytes, where: str) -> Example:
     try:
         document = orjson.loads(line)
-        turns = [
-            {"role": str(turn["role"]), "content": str(turn["content"])}
-            for turn in document["messages"]
-        ]
+        turns = [_turn(turn["role"], turn["content"]) for turn in document["messages"]]
     except (ValueError, KeyError, TypeError) as fault:
         raise CorpusMalformed(reason=f"{where}: {fault!r}") from fault
     if len(turns) < 2 or turns[-1]["role"] != "assistant" or not turns[-1]["content"]:  # noqa: PLR2004
         raise CorpusMalformed(reason=f"{where}: the last of several turns must be an answer")
     return chat(turns[:-1], turns[-1]["content"])
+
+
+def _turn(role: object, content: object) -> dict[str, str]:
+    """A turn; a role of one's own could hold the tokens that end a turn."""
+    if role not in _ROLES or not isinstance(content, str):
+        raise ValueError(role)
+    return {"role": str(role), "content": content}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """An adapter from its training to its first answer: a job, the registry, approval, the real engine."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,7 +34,11 @@ async def jobs(rooms, tmp_path):
     shutil.copyfile(REFERENCE, tmp_path / "a.gguf")
     audit = RememberingAudit()
     catalogue = SimpleNamespace(get=rooms.shelf.get, audit=audit)
-    workshop = Workshop(catalogue, audit, 1, rooms.serving.adapters)
+    chats = tmp_path / "callers-chats"
+    turns = [{"role": "user", "content": "患者"}, {"role": "assistant", "content": "右眼白内障。"}]
+    chats.write_text("".join(json.dumps({"messages": turns}) + "\n" for _ in range(40)))
+    files = SimpleNamespace(get=lambda owner, file_id: (owner, file_id), path=lambda _: chats)
+    workshop = Workshop(catalogue, audit, 1, rooms.serving.adapters, files)
     db = open_db(tmp_path / "jobs.db", JOBS)
     service = JobService(db, audit, {TRAINING: workshop.kind()}, tmp_path / "jobs", HandClock())
     await service.start()
@@ -77,6 +82,24 @@ async def test_a_trained_adapter_is_registered_approved_loaded_and_answers(rooms
     tuned, plain = serving.ready("notes"), serving.ready("a")
     assert (tuned.adapter_digest, plain.adapter_digest) == (one.digest, None)
     assert await likely(tuned) != await likely(plain)
+
+
+@pytest.mark.slow
+async def test_an_adapter_learns_what_stands_in_a_file(rooms, jobs):
+    serving, adapters = rooms.serving, rooms.serving.adapters
+    wish = {"name": "ft-eye-1", "recipe": "adapter", "base": "a", "rank": 4, "minutes": 0.0,
+            "dataset": "file-0123456789abcdef01234567", "epochs": 3, "notes": {"ward": "3"}}  # fmt: skip
+    done = await rest(jobs, (await jobs.submit(TRAINING, wish, WHO)).id)
+    assert done.state is JobState.DONE, done
+    assert done.result["adapter"] == "ft-eye-1"
+    # Forty short chats are one batch: three passes are three steps.
+    assert done.result["steps"] == done.result["recipe"]["schedule"]["steps"] == 3
+    assert done.result["dataset"]["file"] == wish["dataset"]
+    await adapters.approve("ft-eye-1", BOSS)
+    # The name that the training gave is a name that a deployment may have.
+    await adapters.load("ft-eye-1", WHO, serving.residency)
+    await adapters.promote("ft-eye-1", "ft-eye-1", WHO, serving.deployments)
+    assert serving.deployments.get("ft-eye-1").targets[0].adapter == "ft-eye-1"
 
 
 async def test_what_cannot_be_trained_on_is_refused(rooms, jobs):

@@ -22,6 +22,9 @@ from tests.appliance.jobs.conftest import rest
 from tests.models.formats.build import gguf_bytes
 from tests.models.registry.test_shelf import make_card
 
+FILE = "file-0123456789abcdef01234567"
+TUNED = {"name": "x", "recipe": "adapter", "base": "m"}
+
 
 @pytest.fixture
 def audit():
@@ -43,7 +46,8 @@ def free(_):
 def test_a_whole_spec_and_its_defaults():
     assert read_spec({"name": "mine"}, free) == TuningSpec("mine")
     given = {"name": "mine", "steps": 10, "seed": 3, "minutes": 0.5, "records": 64, "threads": 2}
-    rest = {"base": None, "rank": 16, "alpha": 32}
+    rest = {"base": None, "rank": 16, "alpha": 32, "rate": 1.0}
+    rest |= dict.fromkeys(("dataset", "epochs", "notes"))
     whole = {"recipe": "reference", "version": "1", **given, **rest}
     assert read_spec(given, free).to_json() == whole
     tuned = {"name": "mine", "recipe": "adapter", "base": "m", "rank": 4}
@@ -81,6 +85,19 @@ def test_a_whole_spec_and_its_defaults():
         {"name": "x", "recipe": "adapter", "base": "../up"},
         {"name": "x", "recipe": "adapter", "base": "m", "rank": 0},
         {"name": "x", "recipe": "reference", "base": "m"},
+        {"name": "x", "dataset": FILE, "epochs": 1},
+        {**TUNED, "epochs": 1},
+        {**TUNED, "dataset": FILE},
+        {**TUNED, "dataset": FILE, "epochs": 0},
+        {**TUNED, "dataset": FILE, "epochs": 101},
+        {**TUNED, "dataset": "../../etc/passwd", "epochs": 1},
+        {**TUNED, "dataset": 5, "epochs": 1},
+        {**TUNED, "rate": 0},
+        {**TUNED, "rate": float("nan")},
+        {**TUNED, "notes": ["a"]},
+        {**TUNED, "notes": {"a": 1}},
+        {**TUNED, "notes": {"a": "x" * 513}},
+        {**TUNED, "notes": {str(n): "x" for n in range(17)}},
     ],
 )
 def test_impossible_specs_are_refused(spec):
