@@ -37,6 +37,11 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "EvaluationWish": {"abilities": ["admission-note"], "limit": 20, "seed": 1},
     "Execution": {"secret": _PASSWORD},
     "ExportWish": {"first": 0, "last": 999},
+    "FineTuningRequest": {
+        "model": _MODEL,
+        "training_file": "file-0123456789abcdef01234567",
+        "suffix": "cataract",
+    },
     "ImportWish": {"path": "/media/stick/qwen3-32b", "id": "qwen3-32b"},
     "JobWish": {"kind": "evaluation", "spec": {"abilities": ["admission-note"], "limit": 20}},
     "Keeping": {"pinned": False, "idle_unload_s": 1800},
