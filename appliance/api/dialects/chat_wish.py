@@ -20,10 +20,18 @@ from appliance.api.dialects.tooling import (
     Told,
     ToolName,
 )
-from appliance.api.dialects.wish import ImagePart, Sampling, Short, Strict, TextPart, Tokens
+from appliance.api.dialects.wish import (
+    ImagePart,
+    LoneText,
+    Sampling,
+    Short,
+    Strict,
+    TextPart,
+    Tokens,
+)
 
 Name = Annotated[str, Meta(max_length=64)]
-Texts = str | Annotated[list[TextPart], Meta(min_length=1, max_length=64)]
+Texts = str | Annotated[list[LoneText], Meta(min_length=1, max_length=64)]
 Parts = str | Annotated[list[TextPart | ImagePart], Meta(min_length=1, max_length=64)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 Bias = Annotated[
@@ -60,9 +68,10 @@ class MadeFunction(Strict, frozen=True):
     arguments: Annotated[str, Meta(max_length=1_048_576)]
 
 
-class MadeCall(Strict, tag_field="type", tag="function", frozen=True):
+class MadeCall(Strict, frozen=True):
     """A call that the model made earlier."""
 
+    type: Literal["function"]
     id: CallId
     function: MadeFunction
     # Clients send back what a stream gave them.

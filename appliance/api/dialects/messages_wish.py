@@ -25,6 +25,15 @@ class TextBlock(Strict, tag_field="type", tag="text", frozen=True):
     citations: Annotated[list[Json], Meta(max_length=0)] | None = None
 
 
+class LoneText(Strict, frozen=True):
+    """Text where no other kind may stand."""
+
+    type: Literal["text"]
+    text: str
+    cache_control: CacheControl | None = None
+    citations: Annotated[list[Json], Meta(max_length=0)] | None = None
+
+
 class ImageSource(Strict, frozen=True):
     """An image that came with the request; the box fetches nothing."""
 
@@ -54,7 +63,7 @@ class ToolResultBlock(Strict, tag_field="type", tag="tool_result", frozen=True):
     """What a called tool returned."""
 
     tool_use_id: CallId
-    content: str | Annotated[list[TextBlock], Meta(max_length=64)] = ""
+    content: str | Annotated[list[LoneText], Meta(max_length=64)] = ""
     is_error: bool = False
     cache_control: CacheControl | None = None
 
@@ -75,7 +84,7 @@ class HiddenThinkingBlock(Strict, tag_field="type", tag="redacted_thinking", fro
 Block = (
     TextBlock | ImageBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock | HiddenThinkingBlock
 )
-Texts = str | Annotated[list[TextBlock], Meta(max_length=64)]
+Texts = str | Annotated[list[LoneText], Meta(max_length=64)]
 
 
 class MessageTurn(Strict, frozen=True):

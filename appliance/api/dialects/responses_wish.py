@@ -19,6 +19,13 @@ class InputText(Strict, tag_field="type", tag="input_text", frozen=True):
     text: str
 
 
+class LoneInput(Strict, frozen=True):
+    """Text that goes in where no other kind may stand."""
+
+    type: Literal["input_text"]
+    text: str
+
+
 class InputImage(Strict, tag_field="type", tag="input_image", frozen=True):
     """An image that came with the request; the box fetches nothing."""
 
@@ -41,9 +48,10 @@ class Refusal(Strict, tag_field="type", tag="refusal", frozen=True):
     refusal: str
 
 
-class Summary(Strict, tag_field="type", tag="summary_text", frozen=True):
+class Summary(Strict, frozen=True):
     """A summary of earlier thinking."""
 
+    type: Literal["summary_text"]
     text: str
 
 
@@ -68,23 +76,25 @@ class Item(Strict, kw_only=True, frozen=True):
     call_id: CallId | None = None
     name: ToolName | None = None
     arguments: Annotated[str, Meta(max_length=1_048_576)] | None = None
-    output: str | Annotated[list[InputText], Meta(max_length=64)] | None = None
+    output: str | Annotated[list[LoneInput], Meta(max_length=64)] | None = None
     summary: list[Summary] | None = None
     encrypted_content: None = None
 
 
-class FunctionTool(Strict, tag_field="type", tag="function", frozen=True):
+class FunctionTool(Strict, frozen=True):
     """A function that the model may call."""
 
+    type: Literal["function"]
     name: ToolName
     parameters: Json | None = None
     strict: bool | None = None
     description: Told | None = None
 
 
-class NamedChoice(Strict, tag_field="type", tag="function", frozen=True):
+class NamedChoice(Strict, frozen=True):
     """The one function that must be called."""
 
+    type: Literal["function"]
     name: ToolName
 
 

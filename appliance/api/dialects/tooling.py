@@ -38,9 +38,10 @@ class Function(Strict, frozen=True):
     strict: bool | None = None
 
 
-class FunctionTool(Strict, tag_field="type", tag="function", frozen=True):
+class FunctionTool(Strict, frozen=True):
     """A tool, in the form that engines take."""
 
+    type: Literal["function"]
     function: Function
 
 
@@ -50,9 +51,10 @@ class ChosenName(Strict, frozen=True):
     name: ToolName
 
 
-class ChosenFunction(Strict, tag_field="type", tag="function", frozen=True):
+class ChosenFunction(Strict, frozen=True):
     """The one function that must be called."""
 
+    type: Literal["function"]
     function: ChosenName
 
 

@@ -33,6 +33,16 @@ class TextPart(Strict, tag_field="type", tag="text", frozen=True):
     text: str
 
 
+class LoneText(Strict, frozen=True):
+    """A piece of text where no other kind may stand.
+
+    msgspec asks for the tag of a tagged type only where it has to choose between several.
+    """
+
+    type: Literal["text"]
+    text: str
+
+
 class ImageUrl(Strict, frozen=True):
     """An image that came with the request; the box fetches nothing."""
 
