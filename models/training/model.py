@@ -68,7 +68,7 @@ def load(folder: Path) -> PreTrainedModel:
         BaseUnusable: The folder holds no such model, or its shape is not one we can export.
     """
     # Its bar on the terminal is no line of a log.
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             str(folder),
