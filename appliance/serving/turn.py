@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,6 +63,25 @@ class Notary:
         except AuditUnavailable as error:
             settle(error)
         return done
+
+    def insist(self, event: Event) -> None:
+        """Record what nobody waits for.
+
+        A log that lost its writer refuses what was on its way and begins again: such an event is
+        put once more, so that no request stays without an end on record.
+        """
+
+        def settle(outcome: Leaf | Exception) -> None:
+            if not isinstance(outcome, Leaf):
+                with suppress(AuditUnavailable):
+                    self.log.submit_nowait(event, _heard)
+
+        with suppress(AuditUnavailable):
+            self.log.submit_nowait(event, settle)
+
+
+def _heard(_: Leaf | Exception) -> None:
+    """Whether it was recorded the second time changes nothing any more."""
 
 
 def _always() -> bool:
@@ -167,7 +187,7 @@ class Turn:
         """Record that no answer came; nobody waits for this record, it holds nothing back."""
         self.closed = True
         model = self.upstream.model
-        _ = self.notary.commit(
+        self.notary.insist(
             events.completion_fail(
                 self.grant.actor, self.request_id, route=self.route, model=model, code=code
             )

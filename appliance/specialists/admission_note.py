@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from appliance.audit import events
 from appliance.audit.event import Event
 from appliance.audit.identifiers import receipt_id, receipt_salt
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, AuditUnavailable
 from appliance.specialists.author import Ask, Author, Message, Written
 from appliance.specialists.draft import Draft, Flag, Repair, flags_of, repairs_of, sections_of
 from appliance.specialists.errors import DraftCut, DraftEmpty
@@ -199,11 +199,14 @@ class AdmissionNoteWriter:
         yield Done(draft)
 
     async def _fail(self, caller: Caller, model: str, code: str) -> None:
-        await self._audit.record(
-            events.completion_fail(
-                caller.actor, caller.request_id, route=ROUTE, model=model, code=code
-            )
+        event = events.completion_fail(
+            caller.actor, caller.request_id, route=ROUTE, model=model, code=code
         )
+        try:
+            await self._audit.record(event)
+        except AuditUnavailable:
+            # A log that lost its writer refuses what was on its way, and begins again.
+            await self._audit.record(event)
 
     @staticmethod
     def _order(facts: Mapping[str, Any], tongue: str) -> _Order:

@@ -89,12 +89,12 @@ def unrecorded(ended, entries, rows):
 
 
 def still_open(ended, entries, rows):
-    entries += [accept("3a"), accept("3b")]
-    ended += [Ended("leaves early", "left"), Ended("leaves early", "left")]
+    entries.append(accept("3a"))
+    ended.append(Ended("leaves early", "left"))
 
 
 def twice(ended, entries, rows):
-    entries.append(fail("5", "engine.gone"))
+    entries.append(answer("1"))
 
 
 def stranger(ended, entries, rows):

@@ -13,6 +13,7 @@ from appliance.api.hot.caller import Caller
 from appliance.api.hot.pump import Pump
 from appliance.api.hot.reply import plain, read_fault, read_reply
 from appliance.api.problems import problem_of
+from appliance.audit.event import Leaf
 from appliance.serving.errors import EngineFaulty, EngineRefused, ModelLoading
 from appliance.serving.turn import Headers, Turn
 
@@ -101,13 +102,20 @@ async def _run(turn: Turn, access: Gate, pump: Pump, question: Question, caller:
     except asyncio.CancelledError:
         # What was written until the client hung up was used, and is on record.
         if status == GONE:
-            _ = turn.answer(pump.answer_hash, GONE, partial(meter, turn, access))
+            left = turn.answer(pump.answer_hash, GONE, partial(meter, turn, access))
+            left.add_done_callback(partial(_insist, turn))
         raise
     except Exception as error:  # noqa: BLE001  # the API's wall, on the far side of the headers
         problem = problem_of(error, turn.request_id, openai=question.speech == "openai")
         turn.fail(problem.code)
         last = pump.failure(problem)
     return last
+
+
+def _insist(turn: Turn, left: asyncio.Future[Leaf]) -> None:
+    """Nobody waits for the record of an answer that was left; where there is none, it failed."""
+    if left.exception() is not None:
+        turn.fail(GONE)
 
 
 def mark_of(turn: Turn) -> Mark:

@@ -31,7 +31,7 @@ def on_record(box: LiveBox) -> tuple[int, int, int]:
 async def test_a_client_that_leaves_before_its_stream_begins_is_on_record(box, monkeypatch):
     asked = asyncio.Event()
 
-    async def never(*_):
+    async def never(*_, **__):
         asked.set()
         await asyncio.Event().wait()
 
@@ -65,6 +65,27 @@ async def test_whole_answers_streams_and_left_ones_are_metered_as_recorded(slow_
         await asyncio.sleep(0.05)
     assert on_record(box)[0] == 2
     assert metered(box) == on_record(box)
+
+
+async def test_an_end_that_a_dying_writer_refused_is_put_once_more(slow_box, monkeypatch):
+    """The writer dies as the client leaves: the request has its end on record all the same."""
+    box = slow_box
+    real = type(box.log).submit_nowait
+    refused = []
+
+    def once(log, event, callback):
+        if event.tag == "model:completion:accept" or event.tag in refused:
+            real(log, event, callback)
+        else:
+            refused.append(event.tag)
+            asyncio.get_running_loop().call_soon(callback, AuditUnavailable(reason="writer"))
+
+    monkeypatch.setattr(type(box.log), "submit_nowait", once)
+    async with box.http.post(box.url + CHAT, json=STREAM, headers=box.bearer) as answer:
+        await asyncio.wait_for(answer.content.readuntil(b"\n\n"), 60)
+    assert (await recorded(box, "model:completion:fail"))["code"] == "client-gone"
+    assert refused == ["model:completion:answer", "model:completion:fail"]
+    assert metered(box) == (0, 0, 0)
 
 
 async def test_what_is_not_on_record_is_not_metered(box, monkeypatch):
