@@ -19,6 +19,7 @@ WORKER_PORTS: Final = 128
 """How many ports workers may take, from the sixteenth above the base."""
 _INTERFACE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,15}", re.ASCII)
 _WORKERS_AT: Final = 16
+_DOOR_AT: Final = 7
 # NodeDeathInfo.Reason of gcs.proto: drained by preemption, drained when idle. A node that was told to
 # end (1) is a box that stops or starts anew, and comes back.
 _LEFT: Final = frozenset({3, 4})
@@ -203,6 +204,17 @@ def _state(told: dict[str, object]) -> NodeState:
 def port_range(node: RayNode) -> tuple[int, int]:
     """First and last port that the node listens on."""
     return node.base_port, node.base_port + _WORKERS_AT + WORKER_PORTS - 1
+
+
+def door_port(base_port: int) -> int:
+    """Where a box's peer door listens: the first port of its node's range that Ray leaves free."""
+    return base_port + _DOOR_AT
+
+
+def head_door(head: str) -> tuple[str, int]:
+    """Address and port of the first box's peer door, from "address:port" of its store."""
+    address, _, port = head.rpartition(":")
+    return address.strip("[]"), door_port(int(port))
 
 
 def firewall(node: RayNode, interface: str) -> str:

@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
     SECP256R1,
     EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
     generate_private_key,
 )
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -106,6 +109,49 @@ def belongs(certificate_pem: bytes, key_pem: bytes) -> bool:
         return certificate.public_key().public_bytes(*form) == own
     except (ValueError, TypeError):
         return False
+
+
+def sign_as_peer(own: Credential, message: bytes) -> bytes:
+    """Sign a message with a machine's own key: ECDSA over SHA-256, DER.
+
+    Raises:
+        CertificateRefused: The key is not an ECDSA one.
+    """
+    key = load_pem_private_key(own.key_pem, None)
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise CertificateRefused(reason="the key is not ECDSA")
+    return key.sign(message, ECDSA(SHA256()))
+
+
+def check_peer_signature(certificate_der: bytes, signature: bytes, message: bytes) -> None:
+    """Pass a message that the holder of a certificate signed; the certificate is judged elsewhere.
+
+    Args:
+        certificate_der: As the TLS handshake has accepted it.
+        signature: ECDSA over SHA-256, DER.
+        message: What was signed.
+
+    Raises:
+        CertificateRefused: Another key signed it, or nobody.
+    """
+    try:
+        key = x509.load_der_x509_certificate(certificate_der).public_key()
+        if not isinstance(key, EllipticCurvePublicKey):
+            raise CertificateRefused(reason="the key is not ECDSA")
+        key.verify(signature, message, ECDSA(SHA256()))
+    except (ValueError, InvalidSignature) as error:
+        raise CertificateRefused(reason="the signature is not its holder's") from error
+
+
+def peer_address(certificate_der: bytes) -> str:
+    """The one address that a peer's certificate is for. Raises CertificateRefused."""
+    try:
+        certificate = x509.load_der_x509_certificate(certificate_der)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        (address,) = names.value.get_values_for_type(x509.IPAddress)
+    except (ValueError, x509.ExtensionNotFound) as error:
+        raise CertificateRefused(reason="it is for no address") from error
+    return str(address)
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -31,6 +31,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "ClusterJoin": {"token": "the token that the head showed", "head": _HEAD, "address": _ADDRESS},
     "ClusterLeave": {"drain_s": 120},
     "ClusterMessage": {"message": "eyJ2IjoxfQ=="},
+    "ClusterShare": {"name": "qwen3-32b"},
     "DeploymentWish": {"targets": [{"model": _MODEL}]},
     "DirectorySignIn": {"name": _PERSON, "password": _PASSWORD, "totp": "123456"},
     "DraftWish": {"facts": {"主诉": "右眼视物模糊半年"}, "stream": False},

@@ -48,6 +48,7 @@ _DEPLOYED: Final = ("revision", "targets")
 _ADAPTER: Final = ("base", "digest")
 _LEASE: Final = ("holder", "purpose")
 _CLUSTER: Final = ("authority",)
+_PEER: Final = ("digest", "model")
 
 KINDS: Final = (
     Kind("box:audit:start", "日志已打开。", "The log was opened.", ("size", "version")),
@@ -196,6 +197,11 @@ KINDS: Final = (
     Kind("cluster:member:lose", "成员失联。", "A box of the cluster vanished.", _CLUSTER),
     Kind("cluster:member:return", "成员恢复。", "A vanished box came back.", _CLUSTER),
     Kind("cluster:member:strike", "成员除名。", "A vanished box was struck.", _CLUSTER),
+    Kind("cluster:model:share", "向其他机器开放模型。", "A model was shared.", ("address",)),
+    Kind("cluster:model:withhold", "不再开放模型。", "A model is shared no more.", ("address",)),
+    Kind("cluster:peer:ask", "请求交给另一台机器。", "Another box was asked.", _PEER),
+    Kind("cluster:peer:serve", "替另一台机器作答。", "Another box was served.", _PEER),
+    Kind("cluster:peer:refuse", "拒绝另一台机器。", "Another box was refused.", ("reason",)),
     Kind("alert:rule:raise", "告警触发。", "An alert was raised.", _ALERT),
     Kind("alert:rule:clear", "告警解除。", "An alert was cleared.", _ALERT),
     Kind("alert:rule:acknowledge", "告警已由人确认。", "A person took note of an alert.", _ALERT),

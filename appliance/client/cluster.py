@@ -9,6 +9,7 @@ from appliance.contract.cluster import (
     ClusterJoin,
     ClusterLeave,
     ClusterLeft,
+    ClusterShare,
     ClusterToken,
     ClusterView,
 )
@@ -45,3 +46,11 @@ class Cluster:
     async def forget(self, address: str) -> None:
         """Strike a box that is gone for good."""
         await self._wire.json("DELETE", f"{_PATH}/boxes/{quote(address, safe='')}")
+
+    async def share(self, wish: ClusterShare) -> None:
+        """Let the other boxes ask for a model or served name."""
+        await self._wire.json("POST", f"{_PATH}/shared", wish)
+
+    async def withhold(self, name: str) -> None:
+        """Let them no longer."""
+        await self._wire.json("DELETE", f"{_PATH}/shared/{quote(name, safe='')}")

@@ -4,8 +4,10 @@ import os
 import time
 from typing import Final
 
+from appliance.cluster.hearing import Audit
 from appliance.cluster.node import Lent, RayKeeper
-from appliance.cluster.service import Audit, ClusterService
+from appliance.cluster.peering import Peering
+from appliance.cluster.service import ClusterService
 from appliance.cluster.store import ClusterStore
 from appliance.db.database import Db
 from appliance.settings.layout import StateLayout
@@ -30,4 +32,7 @@ def make_cluster(
     lent = Lent(os.cpu_count() or 1, cards, _OBJECTS)
     python = layout.root / "cluster-env" / "bin" / "python"
     ray = RayKeeper(ProcessKeeper(), python, layout.files_mount / "cluster", lent)
-    return ClusterService(ClusterStore(db), log, ray, name, time.time)
+    store = ClusterStore(db)
+    service = ClusterService(store, log, ray, name, time.time)
+    service.accompany(Peering(store, log, time.monotonic, time.time))
+    return service

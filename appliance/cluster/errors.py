@@ -135,3 +135,33 @@ class ReplicasGone(ClusterError):
     en = "No replica of model {model} answers at present."
     way_out_zh = "请稍后重试,或用 wardbox cluster status 查看各机状态。"
     way_out_en = "Try again a little later, or see the boxes with wardbox cluster status."
+
+
+class AnnouncementRefused(ClusterError):
+    """Another box said something about itself that is not believed."""
+
+    code = "cluster.announcement-refused"
+    zh = "不采信 {sender} 的公告:{reason_zh}。"
+    en = "What {sender} says about itself is not believed: {reason_en}."
+    way_out_zh = "请用 wardbox cluster status 核对成员,并检查该机的时间与证书。"
+    way_out_en = "Check the members with wardbox cluster status, and that box's certificate."
+
+
+class AnnouncementStale(ClusterError):
+    """What another box says was meant for this one before it started anew."""
+
+    code = "cluster.announcement-stale"
+    zh = "公告是说给重启之前的本机的。"
+    en = "The announcement was meant for this box before it started anew."
+    way_out_zh = "对方会自动重发。"
+    way_out_en = "The other box sends it again by itself."
+
+
+class PeerRefused(ClusterError):
+    """A peer asks for what it may not have, or cannot have here now."""
+
+    code = "cluster.peer-refused"
+    zh = "本机现在不向 {peer} 提供模型 {model}。"
+    en = "This box does not answer for model {model} to {peer} now."
+    way_out_zh = "在模型所在的机器上运行 wardbox cluster share 模型。"
+    way_out_en = "Share it with wardbox cluster share MODEL on the box that has it."

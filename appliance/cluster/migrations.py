@@ -24,4 +24,16 @@ def _first(db: "Database") -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration("cluster.1-tables", _first),)
+def _doors(db: "Database") -> None:
+    # What this box lends to its neighbours, and where their peer doors were last seen.
+    db.execute(
+        "CREATE TABLE cluster_shared (name TEXT PRIMARY KEY, actor TEXT NOT NULL,"
+        " since REAL NOT NULL)"
+    )
+    db.execute("CREATE TABLE cluster_doors (address TEXT PRIMARY KEY, port INTEGER NOT NULL)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("cluster.1-tables", _first),
+    Migration("cluster.2-doors", _doors),
+)

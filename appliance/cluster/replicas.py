@@ -1,198 +1,198 @@
-"""Replicas of a model on several boxes: which of them answers next, and which are left in peace."""
+"""Who serves what on the other boxes: what they announced, which fell silent, which are left in peace."""
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
-import aiohttp
+from appliance.cluster.announcement import Announcement, Offer, Share, refused
 
-from appliance.cluster.errors import ReplicasGone
+SILENT_S: Final = 8.0
+"""A box that has said nothing for so long gets nothing, and what it has not begun to answer moves on."""
 
-CHECK_S: Final = 5.0
-REST_S: Final = 10.0
-"""How long a replica that failed is left in peace, unless a check finds it well before."""
-_CHECK_PATIENCE_S: Final = 3.0
+_REST_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
+
+
+@dataclass(slots=True)
+class Peer:
+    """One other box, as far as it has told about itself; the book alone changes it.
+
+    Attributes:
+        address: On the interconnect.
+        port: Of its peer door.
+        seq: Of its newest announcement.
+        heard: When that came; seconds of the book's clock.
+        leaving: Whether it takes nothing new.
+        offers: By model and adapter.
+        names: Served names that it shares.
+        failures: Requests that it failed in a row.
+        rests_until: It gets nothing before this time,
+        failed: nor before it is heard of again after this one, when it last failed a request.
+        outstanding: Requests of this box that are with it, by model.
+    """
+
+    address: str
+    port: int = 0
+    seq: int = 0
+    heard: float = float("-inf")
+    leaving: bool = False
+    offers: dict[tuple[str, str | None], Offer] = field(default_factory=dict)
+    names: dict[str, tuple[Share, ...]] = field(default_factory=dict)
+    failures: int = 0
+    rests_until: float = float("-inf")
+    failed: float = float("-inf")
+    outstanding: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One box that serves one model.
+    """One model on one other box.
 
     Attributes:
-        box: The box's address on the interconnect; names the replica.
-        model: The model's id.
-        url: Root of its peer door, "https://address:port", without a path.
-        capacity: Requests that it takes at once.
-        outstanding: Requests that are with it now.
-        rests_until: It gets nothing before this time (seconds of the service's clock).
+        address: The box.
+        port: Its peer door.
+        offer: What it said about the model.
+        busy: Requests with it, of this box and of others, as a share of its slots.
+        resting: Whether it gets nothing at the moment.
     """
 
-    box: str
-    model: str
-    url: str
-    capacity: int = 16
-    outstanding: int = 0
-    rests_until: float = 0.0
-
-
-def choose(replicas: Iterable[Replica], now: float, tried: frozenset[str]) -> Replica | None:
-    """The healthy replica with the smallest part of its capacity in use; by address when equal.
-
-    Args:
-        replicas: those of one model.
-        now: the service's clock.
-        tried: boxes that this request was at already.
-    """
-    fit = [
-        one
-        for one in replicas
-        if one.rests_until <= now and one.outstanding < one.capacity and one.box not in tried
-    ]
-    return min(fit, key=lambda one: (one.outstanding / one.capacity, one.box), default=None)
+    address: str
+    port: int
+    offer: Offer
+    busy: float
+    resting: bool = False
 
 
 class ReplicaBook:
-    """Who serves what on the boxes of the cluster; one event loop.
+    """What the other boxes offer; one event loop.
 
     Args:
-        clock: seconds that never run backwards.
-        context: TLS with the cluster's authority and this box's own certificate; see
-            `peer_client_context`. None is for plain replicas in tests.
+        clock: Seconds that never run backwards.
     """
 
-    def __init__(self, clock: Callable[[], float], context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._context = context
-        self._replicas: dict[tuple[str, str], Replica] = {}
-        self._session: aiohttp.ClientSession | None = None
-        self._checking: asyncio.Task[None] | None = None
+        self._peers: dict[str, Peer] = {}
 
-    async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._context or False, limit=0)
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
-        self._checking = asyncio.create_task(self._check_on(), name="replicas")
-        return self
+    def peers(self) -> tuple[Peer, ...]:
+        """Every box that was heard of, by address."""
+        return tuple(self._peers[address] for address in sorted(self._peers))
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._checking is not None:
-            self._checking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._checking
-        if self._session is not None:
-            await self._session.close()
-
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """The connections to the peers, over TLS with both certificates."""
-        if self._session is None:
-            raise RuntimeError("the book is closed")
-        return self._session
-
-    def declare(self, box: str, urls: Mapping[str, str], capacity: int = 16) -> None:
-        """Say what a box serves: model id to peer door; what it served before and not now is gone."""
-        for key in [key for key in self._replicas if key[1] == box and key[0] not in urls]:
-            del self._replicas[key]
-        for model, url in urls.items():
-            held = self._replicas.get((model, box), Replica(box, model, url))
-            self._replicas[model, box] = replace(held, url=url, capacity=capacity)
-
-    def withdraw(self, box: str) -> None:
-        """Take a box out; what is with it may still end."""
-        self.declare(box, {})
-
-    def replicas(self, model: str) -> tuple[Replica, ...]:
-        """All replicas of a model, by address."""
-        return tuple(one for key, one in sorted(self._replicas.items()) if key[0] == model)
-
-    @asynccontextmanager
-    async def borrow(
-        self, model: str, tried: frozenset[str] = frozenset()
-    ) -> AsyncIterator[Replica]:
-        """A replica for one request; a connection that fails inside lets it rest.
-
-        Args:
-            model: the model's id.
-            tried: boxes that this request failed at; a request whose first byte has come back
-                must not be tried again.
+    def hear(self, told: Announcement) -> None:
+        """Take an announcement down that was judged.
 
         Raises:
-            ReplicasGone: none is left.
+            AnnouncementRefused: It is no newer than one that came before.
         """
-        chosen = choose(self.replicas(model), self._clock(), tried)
-        if chosen is None:
-            raise ReplicasGone(model=model)
-        key = (model, chosen.box)
-        self._change(key, 1)
-        try:
-            yield chosen
-        except (aiohttp.ClientConnectionError, TimeoutError):
-            self.rest(chosen.box)
-            raise
-        finally:
-            self._change(key, -1)
+        peer = self._peers.setdefault(told.sender, Peer(told.sender))
+        if told.seq <= peer.seq:
+            raise refused(told.sender, "replayed")
+        peer.port, peer.seq, peer.heard = told.port, told.seq, self._clock()
+        peer.leaving = told.leaving
+        peer.offers = {(one.model, one.adapter): one for one in told.offers}
+        peer.names = told.names
 
-    def rest(self, box: str) -> None:
-        """Give a box nothing for `REST_S` seconds."""
-        for key, one in self._replicas.items():
-            if key[1] == box:
-                self._replicas[key] = replace(one, rests_until=self._clock() + REST_S)
+    def forget(self, keep: Iterable[str]) -> tuple[str, ...]:
+        """Strike every box but those; return whom."""
+        gone = tuple(sorted(set(self._peers) - set(keep)))
+        for address in gone:
+            del self._peers[address]
+        return gone
 
-    async def check(self) -> None:
-        """Ask every peer door for its health once; who does not answer rests, who does is back."""
-        doors = {one.box: one.url for one in self._replicas.values()}
-        well = await asyncio.gather(*(self._well(url) for url in doors.values()))
-        for box, good in zip(doors, well, strict=True):
-            if not good:
-                self.rest(box)
-                continue
-            for key, one in self._replicas.items():
-                if key[1] == box:
-                    self._replicas[key] = replace(one, rests_until=0.0)
+    def silent(self) -> tuple[str, ...]:
+        """Boxes that have just fallen silent, each told once; what they offered is gone."""
+        limit = self._clock() - SILENT_S
+        found = [one for one in self._peers.values() if one.offers and one.heard < limit]
+        for peer in found:
+            peer.offers, peer.names = {}, {}
+        return tuple(one.address for one in found)
 
-    async def _well(self, url: str) -> bool:
-        patience = aiohttp.ClientTimeout(total=_CHECK_PATIENCE_S)
-        try:
-            async with self.session.get(f"{url}/health", timeout=patience) as answer:
-                return answer.status == 200  # noqa: PLR2004
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+    def any(self) -> bool:
+        """Whether another box offers anything."""
+        return any(one.offers and not one.leaving for one in self._peers.values())
 
-    async def _check_on(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_S)
-            await self.check()
+    def fit(self, model: str, adapter: str | None) -> tuple[Replica, ...]:
+        """The boxes that can be asked now, the least busy first; by address when equal."""
+        fit = (one for one in self._replicas((model, adapter)) if not one.resting)
+        return tuple(sorted(fit, key=lambda one: (one.busy, one.address)))
 
-    def _change(self, key: tuple[str, str], by: int) -> None:
-        held = self._replicas.get(key)
-        if held is not None:
-            self._replicas[key] = replace(held, outstanding=max(0, held.outstanding + by))
+    def all(self) -> tuple[Replica, ...]:
+        """Everything that is offered, whether it rests or not; by address and model."""
+        every = {key for peer in self._peers.values() for key in peer.offers}
+        found = (one for key in every for one in self._replicas(key))
+        return tuple(
+            sorted(found, key=lambda one: (one.address, one.offer.model, one.offer.adapter or ""))
+        )
+
+    def known(self, model: str, adapter: str | None) -> bool:
+        """Whether a box offers it, though it may rest at the moment."""
+        return next(self._offering((model, adapter)), None) is not None
+
+    def targets(self, name: str) -> tuple[Share, ...]:
+        """The targets of a served name that another box shares; none when nobody does."""
+        for peer in self.peers():
+            if name in peer.names and not peer.leaving:
+                return peer.names[name]
+        return ()
+
+    def take(self, address: str, model: str, by: int) -> None:
+        """Count a request to a box in (1) or out (-1)."""
+        peer = self._peers.get(address)
+        if peer is not None:
+            peer.outstanding[model] = max(0, peer.outstanding.get(model, 0) + by)
+
+    def failed(self, address: str) -> None:
+        """A box did not answer: it rests, longer each time, and comes back once it is heard of again."""
+        peer = self._peers.get(address)
+        if peer is not None:
+            rest = _REST_S[min(peer.failures, len(_REST_S) - 1)]
+            peer.failures += 1
+            peer.failed = self._clock()
+            peer.rests_until = peer.failed + rest
+
+    def well(self, address: str) -> None:
+        """A box answered."""
+        peer = self._peers.get(address)
+        if peer is not None:
+            peer.failures = 0
+
+    def elsewhere(self, address: str, model: str, adapter: str | None) -> None:
+        """A box said that it does not serve this now; its next announcement says what it does."""
+        peer = self._peers.get(address)
+        if peer is not None:
+            peer.offers.pop((model, adapter), None)
+
+    def _offering(self, key: tuple[str, str | None]) -> Iterator[tuple[Peer, Offer]]:
+        return ((one, one.offers[key]) for one in self._peers.values() if key in one.offers)
+
+    def _replicas(self, key: tuple[str, str | None]) -> Iterator[Replica]:
+        now = self._clock()
+        for one, offer in self._offering(key):
+            rests = (
+                one.leaving or one.rests_until > now or one.heard < max(one.failed, now - SILENT_S)
+            )
+            yield Replica(one.address, one.port, offer, self._busy(one, offer), rests)
+
+    @staticmethod
+    def _busy(peer: Peer, offer: Offer) -> float:
+        return (peer.outstanding.get(offer.model, 0) + offer.load) / offer.slots
 
 
-def peer_client_context(secrets: Path) -> ssl.SSLContext:
-    """TLS towards a peer: it must have a certificate of the cluster for its address."""
+def peer_client_context(authority: str, certificate: str, key: str) -> ssl.SSLContext:
+    """TLS towards a peer, from files: it must have a certificate of the cluster for its address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return _own(context, secrets)
+    return _own(context, authority, certificate, key)
 
 
-def peer_server_context(secrets: Path) -> ssl.SSLContext:
+def peer_server_context(authority: str, certificate: str, key: str) -> ssl.SSLContext:
     """TLS of this box's peer door: who has no certificate of the cluster is not heard."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
-    return _own(context, secrets)
+    return _own(context, authority, certificate, key)
 
 
-def _own(context: ssl.SSLContext, secrets: Path) -> ssl.SSLContext:
+def _own(context: ssl.SSLContext, authority: str, certificate: str, key: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(secrets / "ca.pem")
-    context.load_cert_chain(secrets / "cert.pem", secrets / "key.pem")
+    context.load_verify_locations(authority)
+    context.load_cert_chain(certificate, key)
     return context

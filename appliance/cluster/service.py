@@ -1,14 +1,12 @@
 """The cluster as this box sees it: found it, invite, admit, join, watch, leave."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from appliance.audit.event import Event
 from appliance.audit.events import BOX
 from appliance.audit.events_cluster import cluster_member
 from appliance.cluster.errors import (
@@ -19,9 +17,11 @@ from appliance.cluster.errors import (
     NotMember,
     TokenRefused,
 )
+from appliance.cluster.hearing import Audit
 from appliance.cluster.line import ask_head
 from appliance.cluster.node import RayKeeper
-from appliance.cluster.state import ClusterState, boxes_of, changes, judged
+from appliance.cluster.peering import Peering
+from appliance.cluster.state import ClusterState, boxes_of, changes, founded, judged
 from appliance.cluster.store import ClusterStore, Member, Membership
 from appliance.cluster.token import (
     Answer,
@@ -35,21 +35,13 @@ from appliance.cluster.token import (
     sealed_for,
 )
 from models.cluster import join_host
-from secure_compute.certificates import Credential, fingerprint, make_authority
+from secure_compute.certificates import Credential, fingerprint
 from secure_compute.errors import CertificateRefused
 from secure_compute.peers import issue_peer, request_peer
 
 BASE_PORT: Final = 6400
 WATCH_S: Final = 60.0
 AskHead = Callable[[str, int, bytes], Awaitable[bytes]]
-
-
-class Audit(Protocol):
-    """The part of the audit log that the cluster needs."""
-
-    async def record(self, event: Event) -> Any:
-        """Record an event and wait until it is durable."""
-        ...
 
 
 class ClusterService:
@@ -77,6 +69,16 @@ class ClusterService:
         self._name, self._clock, self._ask = name, clock, ask
         self._one = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
+        self._peering: Peering | None = None
+
+    def accompany(self, peering: Peering) -> None:
+        """Say who speaks with the other boxes while this one is a member."""
+        self._peering = peering
+
+    @property
+    def peering(self) -> Peering | None:
+        """Who speaks with the other boxes."""
+        return self._peering
 
     async def start(self) -> None:
         """Go on where the box was: a member starts its node again."""
@@ -92,6 +94,8 @@ class ClusterService:
             with suppress(asyncio.CancelledError):
                 await self._watch
             self._watch = None
+        if self._peering is not None:
+            await self._peering.stop()
         await self._ray.stop()
 
     def env(self) -> dict[str, str]:
@@ -113,13 +117,8 @@ class ClusterService:
         """
         async with self._one:
             place = self._fresh(address)
-            authority = make_authority("WardBox cluster", self._now())
-            own = request_peer(place)
-            signed = issue_peer(authority, place, own.certificate_pem, self._now())
-            own = Credential(signed, own.key_pem)
-            token = secrets.token_hex(32)
-            await self._tell("found", actor, place, authority)
-            membership = Membership(place, None, base_port, token, authority, own)
+            membership = founded(place, base_port, self._now())
+            await self._tell("found", actor, place, membership.authority)
             self._store.enter(membership)
             self._store.add_member(Member(place, self._name, self._clock(), None))
             await self._begin(membership)
@@ -160,6 +159,7 @@ class ClusterService:
         await self._tell("admit", BOX, address, membership.authority)
         if not self._store.admit(token_id, Member(address, ask.name, self._clock(), None)):
             raise TokenRefused
+        self._refresh()
         answer = Answer(
             authority=membership.authority.certificate_pem.decode(),
             certificate=certificate.decode(),
@@ -216,10 +216,11 @@ class ClusterService:
             if membership.head is None and others:
                 raise HeadHasMembers(names=", ".join(f"{one.name} {one.address}" for one in others))
             await self._tell("leave", actor, membership.address, membership.authority)
-            idle = False
+            idle = still = self._peering is None or await self._peering.leave(drain_s)
             with suppress(ClusterError):
                 # The last box has nobody to hand its work to.
                 idle = membership.head is None or await self._ray.drain(drain_s)
+            idle = idle and still
             await self.close()
             self._store.leave()
         return idle
@@ -230,6 +231,7 @@ class ClusterService:
         await self._tell("strike", actor, interconnect(address), membership.authority)
         if address == membership.address or not self._store.forget(interconnect(address)):
             raise NotMember
+        self._refresh()
 
     async def state(self) -> ClusterState:
         """The cluster now; what vanished is told, and put on record by the first box."""
@@ -245,10 +247,13 @@ class ClusterService:
             for action, place in changes(self._store.members(), nodes, membership.address):
                 await self._tell(action, BOX, place, membership.authority)
                 self._store.mark(place, action, self._clock())
+                self._refresh()
         boxes = boxes_of(self._store.members(), nodes)
         return replace(plain, running=True, boxes=boxes)
 
     async def _begin(self, membership: Membership) -> None:
+        if self._peering is not None:
+            await self._peering.start(membership)
         await self._ray.start(membership)
         if self._watch is None and membership.head is None:
             self._watch = asyncio.create_task(self._look(), name="cluster-watch")
@@ -258,6 +263,10 @@ class ClusterService:
             await asyncio.sleep(WATCH_S)
             with suppress(ClusterError):
                 await self.state()
+
+    def _refresh(self) -> None:
+        if self._peering is not None:
+            self._peering.hearing.refresh()
 
     def _fresh(self, address: str) -> str:
         place, present = interconnect(address), self._store.membership()

@@ -1,17 +1,19 @@
 """What a cluster looks like, who vanished or went, and whether an answer to a join is genuine."""
 
 import re
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from appliance.cluster.errors import HeadUntrusted
 from appliance.cluster.store import Change, Member, Membership
 from appliance.cluster.token import Answer, JoinToken
 from models.cluster import NodeState
-from secure_compute.certificates import Credential, fingerprint
+from secure_compute.certificates import Credential, fingerprint, make_authority
 from secure_compute.errors import CertificateRefused
-from secure_compute.peers import belongs
+from secure_compute.peers import belongs, issue_peer, request_peer
 
 _STORE: Final = re.compile(r"([0-9.]{7,15}|\[[0-9a-f:]{2,39}\]):[0-9]{2,5}", re.ASCII)
 State = Literal["alive", "lost", "unknown"]
@@ -84,6 +86,15 @@ def _box(address: str, member: Member | None, node: NodeState | None) -> BoxStat
     if node is not None:
         state = "alive" if node.alive else "lost"
     return BoxState(address, member.name if member else "", state, node, lost)
+
+
+def founded(place: str, base_port: int, now: datetime) -> Membership:
+    """What the first box of a new cluster is: with a new authority, and a token that none knows."""
+    authority = make_authority("WardBox cluster", now)
+    own = request_peer(place)
+    signed = issue_peer(authority, place, own.certificate_pem, now)
+    own = Credential(signed, own.key_pem)
+    return Membership(place, None, base_port, secrets.token_hex(32), authority, own)
 
 
 def judged(

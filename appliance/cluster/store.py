@@ -1,5 +1,6 @@
 """The SQL of the cluster room: what this box is, open join tokens, and who is a member."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -86,6 +87,7 @@ class ClusterStore:
             tx.execute("DELETE FROM cluster_self")
             tx.execute("DELETE FROM cluster_tokens")
             tx.execute("DELETE FROM cluster_members")
+            tx.execute("DELETE FROM cluster_doors")
 
     def add_token(self, token_id: str, secret: bytes, expires: float, now: float) -> None:
         """Keep a join token, and forget those that are too old."""
@@ -149,3 +151,50 @@ class ClusterStore:
         with self._db.write() as tx:
             sql = "DELETE FROM cluster_members WHERE address = ?"
             return bool(tx.execute(sql, [address]).rowcount)
+
+    def set_members(self, members: Mapping[str, str], now: float) -> None:
+        """Remember who belongs to the cluster, as the first box says: address to name."""
+        held = {one.address: one for one in self.members()}
+        with self._db.write() as tx:
+            tx.execute("DELETE FROM cluster_members")
+            for address, name in members.items():
+                before = held.get(address, Member(address, name, now, None))
+                tx.execute(
+                    "INSERT INTO cluster_members (address, name, joined, lost) VALUES (?, ?, ?, ?)",
+                    [address, name, before.joined, before.lost],
+                )
+
+    # Peer doors and what is shared through this box's own ---------------------------------------
+
+    def doors(self) -> dict[str, int]:
+        """Where the peer doors of other boxes were last seen: address to port."""
+        with self._db.read() as db:
+            rows = list(db.query("SELECT * FROM cluster_doors"))
+        return {str(row["address"]): int(row["port"]) for row in rows}
+
+    def set_door(self, address: str, port: int) -> None:
+        """Remember where a box's peer door is."""
+        with self._db.write() as tx:
+            tx.execute(
+                "INSERT OR REPLACE INTO cluster_doors (address, port) VALUES (?, ?)",
+                [address, port],
+            )
+
+    def shared(self) -> frozenset[str]:
+        """Models and served names that the other boxes may ask this one for."""
+        with self._db.read() as db:
+            rows = list(db.query("SELECT name FROM cluster_shared"))
+        return frozenset(str(row["name"]) for row in rows)
+
+    def share(self, name: str, actor: str, now: float) -> None:
+        """Let the other boxes ask for a model or served name."""
+        with self._db.write() as tx:
+            tx.execute(
+                "INSERT OR REPLACE INTO cluster_shared (name, actor, since) VALUES (?, ?, ?)",
+                [name, actor, now],
+            )
+
+    def withhold(self, name: str) -> bool:
+        """Let them no longer; False when they could not."""
+        with self._db.write() as tx:
+            return bool(tx.execute("DELETE FROM cluster_shared WHERE name = ?", [name]).rowcount)

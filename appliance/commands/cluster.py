@@ -30,6 +30,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     leave.add_argument("--drain", type=int, default=120, metavar="S", help="最多等待秒数")
     forget = what.add_parser("forget", help="首机:除名失联的机器 strike a box that is gone")
     forget.add_argument("address")
+    share = what.add_parser("share", help="向其他机器开放模型 lend a model or served name")
+    share.add_argument("name", help="模型或服务名 model or served name")
+    share.add_argument("--off", action="store_true", help="不再开放 lend it no more")
     status = what.add_parser("status", help="各机状态 how the boxes stand")
     status.add_argument("--json", action="store_true", help="JSON")
 
@@ -46,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         "join": _join,
         "leave": _leave,
         "forget": _forget,
+        "share": _share,
         "status": _status,
     }
     return converse(args, lambda session: jobs[args.what](session, args))
@@ -94,6 +98,18 @@ async def _forget(session: "Session", args: argparse.Namespace) -> int:
     return 0
 
 
+async def _share(session: "Session", args: argparse.Namespace) -> int:
+    from appliance.contract.cluster import ClusterShare  # noqa: PLC0415
+
+    if args.off:
+        await session.cluster.withhold(args.name)
+        print(f"不再开放 no longer shared: {args.name}")
+        return 0
+    await session.cluster.share(ClusterShare(name=args.name))
+    print(f"已向其他机器开放 shared with the other boxes: {args.name}")
+    return 0
+
+
 async def _status(session: "Session", args: argparse.Namespace) -> int:
     view = await session.cluster.state()
     if args.json:
@@ -116,5 +132,16 @@ def _show(view: "ClusterView") -> int:
         since = f"since {box.lost:%Y-%m-%d %H:%M}" if box.lost else ""
         state = f"{_STATES[box.state]} {box.state}"
         line = f"{box.address:<15}  {state:<12}  {box.name}  {lent}  {since}".rstrip()
-        print("".join(sign if sign.isprintable() else "?" for sign in line))
+        print(_plain(line))
+    print(f"对等入口 door     {'已打开 open' if view.door else '未打开 closed'}")
+    print(_plain(f"开放 shared      {', '.join(view.shared) or '-'}"))
+    for one in view.replicas:
+        name = one.model if one.adapter is None else f"{one.model}+{one.adapter}"
+        rests = "  暂停 resting" if one.resting else ""
+        line = f"副本 replica     {name}  {one.address}  {one.busy}/{one.slots}  {one.digest[:12]}"
+        print(_plain(line + rests))
     return int(any(box.state == "lost" for box in view.boxes))
+
+
+def _plain(line: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in line)

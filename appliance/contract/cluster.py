@@ -66,6 +66,25 @@ class ClusterBox(Wire):
     lost: datetime | None
 
 
+class ClusterShare(Wire):
+    """A model or served name of this box that the other boxes may ask for."""
+
+    name: str = Field(min_length=1, max_length=128, examples=["qwen3-32b"])
+
+
+class ClusterReplica(Wire):
+    """A model that another box offers to this one; `busy` requests are with it, of `slots` at once."""
+
+    address: str
+    model: str
+    adapter: str | None
+    digest: str
+    engine: str
+    slots: int
+    busy: int
+    resting: bool
+
+
 class ClusterView(Wire):
     """The cluster as this box sees it."""
 
@@ -75,3 +94,6 @@ class ClusterView(Wire):
     authority: str
     running: bool
     boxes: tuple[ClusterBox, ...]
+    door: bool = False
+    shared: tuple[str, ...] = ()
+    replicas: tuple[ClusterReplica, ...] = ()

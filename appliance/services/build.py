@@ -16,7 +16,7 @@ from appliance.services.open_box import Services
 from appliance.services.version import POLICY
 from appliance.services.work import make_work
 from appliance.serving.assembly import Ground as ServingGround
-from appliance.serving.assembly import make_serving
+from appliance.serving.assembly import go_beyond, make_serving
 from appliance.serving.turn import Notary
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
@@ -63,6 +63,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
         cluster=cluster.env,
     )
     serving = make_serving(settings, layout, serving_ground, salt)
+    go_beyond(serving, cluster.peering, serving_ground, salt)
     work = make_work(site, ground, catalogue, serving)
     trust = Trust(layout, site.opened.ca, site.clock)
     provenance = Provenance(salt, posture.digest, POLICY, site.clock)

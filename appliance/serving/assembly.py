@@ -5,14 +5,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from appliance.cluster.peering import Peering
 from appliance.db.database import Db
+from appliance.serving.beyond import Beyond
+from appliance.serving.books import Books
 from appliance.serving.engine_maker import EngineMaker
+from appliance.serving.guests import Guests
 from appliance.serving.job_desk import JobDesk, Need
 from appliance.serving.lease import Audit, LeaseOffice
+from appliance.serving.peer_pool import PeerPools
+from appliance.serving.resident import Resident
 from appliance.serving.room import ModelSource
-from appliance.serving.service import Books, ServingService
+from appliance.serving.service import ServingService
 from appliance.serving.site_engines import SiteEngines
 from appliance.serving.store import ServingStore
+from appliance.serving.upstream import Upstream
 from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
@@ -80,6 +87,35 @@ def make_serving(
         ),
         default=settings.model.default,
     )
+
+
+def go_beyond(
+    serving: ServingService, peering: Peering | None, ground: Ground, salt: bytes
+) -> None:
+    """Let a box ask its neighbours, and answer them, while it is a member of a cluster.
+
+    Args:
+        serving: Its serving room.
+        peering: Speaks with the other boxes; None in a box that cannot.
+        ground: What the room stands on.
+        salt: Key under which callers' cached prefixes are kept apart.
+    """
+    if peering is None:
+        return
+    log, shelf = ground.log, ground.shelf
+    pools = PeerPools(lambda: peering.context, log)
+    beyond = Beyond(peering.hearing.book, pools, serving.traffic, salt)
+
+    def reach(*, anybody: bool) -> None:
+        serving.beyond = beyond if anybody else None
+
+    beyond.watched(reach)
+
+    def upstream(one: Resident, adapter: str | None) -> Upstream | None:
+        return one.offer(adapter, serving.traffic, salt)
+
+    guests = Guests(serving.residency, serving.deployments, shelf, upstream, log)
+    peering.attach(guests, beyond)
 
 
 def make_job_desk(leases: LeaseOffice, cores: int, *, training: str, evaluation: str) -> JobDesk:

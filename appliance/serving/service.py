@@ -4,46 +4,33 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from appliance.errors import ApplianceError
 from appliance.serving.adapter import Adapters
+from appliance.serving.books import Books
 from appliance.serving.deployment import Aim, Deployments
 from appliance.serving.errors import AdapterRefused, ModelLoading, ModelNotLoaded
 from appliance.serving.keeping import Keeper
-from appliance.serving.lease import Audit, LeaseOffice
+from appliance.serving.lease import LeaseOffice
 from appliance.serving.picture import ModelPicture, picture_of_failure, picture_of_resident
 from appliance.serving.residency import Residency
 from appliance.serving.resident import Habits, Phase, Resident
 from appliance.serving.room import Maker, ModelSource
-from appliance.serving.store import Keeping, ServingStore
+from appliance.serving.store import Keeping
 from appliance.serving.traffic import Traffic
 from appliance.serving.upstream import Upstream
 from appliance.serving.writing import Written, write
 from models.engines.lifecycle_table import EngineStatus, Health
 from models.errors import ModelsError
 
+if TYPE_CHECKING:
+    from appliance.serving.beyond import Beyond
+
 # A small model is up in this time: its first caller need not come twice.
 _PATIENCE_S: Final = 2.0
 _SWEEP_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What the room writes in: its tables, the audit log, and the adapters' folder.
-
-    `clock` is Unix seconds; `idle_unload_s` the idle time after which a model is let go, 0: never;
-    `salt` the key under which callers' cached prefixes are kept apart.
-    """
-
-    store: ServingStore
-    audit: Audit
-    adapters: Path
-    clock: Callable[[], float]
-    idle_unload_s: float = 0
-    salt: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +78,7 @@ class ServingService:
         self.keeper = Keeper(store, audit, books.idle_unload_s, self._standing)
         habits = Habits(self.keeper.kept, self.adapters.live, self.keeper.happened)
         self.residency = Residency(shelf, maker, leases, habits, clock)
+        self.beyond: Beyond | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -141,6 +129,8 @@ class ServingService:
         split = self.deployments.split(name)
         aim = Aim(name) if split is None else split.pick()
         self.keeper.resting.discard(aim.model)
+        if self.beyond is not None:
+            await self.beyond.require(aim.model, self._shelf)
         one = await self.residency.ready(aim.model, _PATIENCE_S)
         upstream = self._offer(aim.model, aim.adapter)
         if upstream is not None:
@@ -158,6 +148,7 @@ class ServingService:
         *,
         max_tokens: int,
         seed: int = 0,
+        asker: str = "box",
     ) -> AsyncGenerator[str | Written, None]:
         """Have a model write greedily for a service of the box itself.
 
@@ -166,6 +157,7 @@ class ServingService:
             messages: Turns with `role` and `content`.
             max_tokens: The longest answer.
             seed: Sampling seed, recorded with the answer.
+            asker: For whom: between askers a full engine is shared out.
 
         Yields:
             Text as it is written, then one `Written`.
@@ -176,7 +168,7 @@ class ServingService:
         upstream = self.ready(model) or await self.upstream(model)
         upstream.enter()
         try:
-            async with aclosing(write(upstream, messages, max_tokens, seed)) as writing:
+            async with aclosing(write(upstream, messages, max_tokens, seed, asker)) as writing:
                 async for piece in writing:
                     if isinstance(piece, Written):
                         self.traffic.answered(piece.prompt_tokens + piece.completion_tokens)
@@ -185,12 +177,13 @@ class ServingService:
             upstream.leave()
 
     def _offer(self, model: str, adapter: str | None) -> Upstream | None:
-        one = self.residency.residents.get(model)
-        if one is None:
-            return None
-        upstream = one.offer(adapter, self.traffic, self._salt)
-        if upstream is not None:
-            one.used = self._clock()
+        upstream, one = None, self.residency.residents.get(model)
+        if one is not None:
+            upstream = one.offer(adapter, self.traffic, self._salt)
+            if upstream is not None:
+                one.used = self._clock()
+        if self.beyond is not None:
+            return self.beyond.offer(model, adapter, upstream, one)
         return upstream
 
     # Telling ------------------------------------------------------------------------------------

@@ -2,8 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from appliance.serving.upstream_client import UpstreamPool
+from appliance.serving.exchange import Exchange
+
+
+class Pool(Protocol):
+    """Whom a request is put to: an engine of this box, or whichever box is least busy."""
+
+    async def ask(
+        self, path: str, body: bytes, asker: str = "", *, patient: bool = False
+    ) -> Exchange:
+        """Send a POST and wait for the status of its answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ class Upstream:
     digest: str
     adapter_digest: str | None
     abilities: frozenset[str]
-    pool: UpstreamPool
+    pool: Pool
     tail: bytes = b""
     enter: Callable[[], object] = lambda: None
     leave: Callable[[], object] = lambda: None

@@ -6,6 +6,7 @@ turns out to be closed before its first byte, and `abort`, which makes the engin
 """
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from appliance.serving.errors import EngineFaulty, EngineGone, EngineSilent
 from appliance.serving.exchange import Exchange
 from appliance.serving.places import Places
 
-_HIGH_WATER: Final = 1_048_576
+_HIGH_WATER: Final = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Endpoint:
     silence_s: float = 300.0
     limit: int = 1024
     width: int = 1024
+    tls: ssl.SSLContext | None = None
 
 
 class Connection(asyncio.Protocol):
@@ -242,8 +244,9 @@ class UpstreamPool:
             if self.endpoint.uds is not None:
                 await self.loop.create_unix_connection(lambda: connection, str(self.endpoint.uds))
             else:
+                end = self.endpoint
                 await self.loop.create_connection(
-                    lambda: connection, self.endpoint.host, self.endpoint.port
+                    lambda: connection, end.host, end.port, ssl=end.tls
                 )
             # It may have been closed while the connection was being made.
             self._require_open()

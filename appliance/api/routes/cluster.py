@@ -1,21 +1,20 @@
 """Routes of the cluster: found it, invite, join, leave, and how it stands."""
 
 from base64 import b64encode
-from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
+from appliance.api.cluster_views import cluster_view, neighbours
 from appliance.api.deps import Box, ClusterWriter, SystemReader
-from appliance.cluster.state import ClusterState
 from appliance.cluster.token import unpack
 from appliance.contract.cluster import (
-    ClusterBox,
     ClusterFound,
     ClusterInvitation,
     ClusterJoin,
     ClusterLeave,
     ClusterLeft,
     ClusterMessage,
+    ClusterShare,
     ClusterToken,
     ClusterView,
 )
@@ -26,13 +25,15 @@ router = APIRouter(prefix="/api/v1/cluster", tags=["cluster"])
 @router.get("")
 async def cluster(box: Box, _: SystemReader) -> ClusterView:
     """The boxes of the cluster, their resources, and who vanished."""
-    return _view(await box.cluster.state())
+    return cluster_view(await box.cluster.state(), box.cluster.peering)
 
 
 @router.post("/found")
 async def found(wish: ClusterFound, box: Box, who: ClusterWriter) -> ClusterView:
     """Make a cluster with this box as its first."""
-    return _view(await box.cluster.found(wish.address, who.actor, wish.base_port))
+    return cluster_view(
+        await box.cluster.found(wish.address, who.actor, wish.base_port), box.cluster.peering
+    )
 
 
 @router.post("/tokens")
@@ -53,7 +54,7 @@ async def enter(wish: ClusterJoin, box: Box, who: ClusterWriter) -> ClusterView:
     """Have this box join the cluster that made the token."""
     head = (wish.head, wish.head_port)
     state = await box.cluster.join(wish.token, head, wish.address, who.actor, wish.base_port)
-    return _view(state)
+    return cluster_view(state, box.cluster.peering)
 
 
 @router.post("/leave")
@@ -62,29 +63,19 @@ async def leave(wish: ClusterLeave, box: Box, who: ClusterWriter) -> ClusterLeft
     return ClusterLeft(idle=await box.cluster.leave(who.actor, wish.drain_s))
 
 
+@router.post("/shared", status_code=204)
+async def share(wish: ClusterShare, box: Box, who: ClusterWriter) -> None:
+    """Let the other boxes ask this one for a model or served name."""
+    await neighbours(box.cluster).share(wish.name, who.actor)
+
+
+@router.delete("/shared/{name}", status_code=204)
+async def withhold(name: str, box: Box, who: ClusterWriter) -> None:
+    """Let them no longer; what is under way ends."""
+    await neighbours(box.cluster).withhold(name, who.actor)
+
+
 @router.delete("/boxes/{address}", status_code=204)
 async def forget(address: str, box: Box, who: ClusterWriter) -> None:
     """Strike a box that is gone for good."""
     await box.cluster.forget(address, who.actor)
-
-
-def _view(state: ClusterState) -> ClusterView:
-    boxes = tuple(
-        ClusterBox(
-            address=one.address,
-            name=one.name,
-            state=one.state,
-            cpus=one.node.cpus if one.node else None,
-            gpus=one.node.gpus if one.node else None,
-            lost=None if one.lost is None else datetime.fromtimestamp(one.lost, UTC),
-        )
-        for one in state.boxes
-    )
-    return ClusterView(
-        role=state.role,
-        address=state.address,
-        head=state.head,
-        authority=state.authority,
-        running=state.running,
-        boxes=boxes,
-    )

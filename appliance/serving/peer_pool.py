@@ -1,0 +1,97 @@
+"""Connections to models on other boxes of the cluster, over mutual TLS."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from typing_extensions import override
+
+from appliance.audit.events_cluster import cluster_peer_ask
+from appliance.cluster.door import ADAPTER, MODEL, REQUEST
+from appliance.cluster.replicas import Replica
+from appliance.serving.errors import EngineGone
+from appliance.serving.exchange import Exchange
+from appliance.serving.lease import Audit
+from appliance.serving.upstream_client import Connection, Endpoint, UpstreamPool
+from appliance.settings.log import REQUEST as NOW
+
+_CONNECT_S: Final = 3.0
+_WIDTH: Final = 256
+
+
+class PeerPool(UpstreamPool):
+    """Connections for one model on one other box.
+
+    Args:
+        replica: The model and the box.
+        context: TLS with the cluster's authority and this box's own certificate.
+    """
+
+    def __init__(self, replica: Replica, context: ssl.SSLContext) -> None:
+        super().__init__(
+            Endpoint(None, replica.address, replica.port, "", width=_WIDTH, tls=context)
+        )
+        offer = replica.offer
+        adapter = f"{ADAPTER}: {offer.adapter}\r\n" if offer.adapter else ""
+        self._fixed = f"{MODEL}: {offer.model}\r\n{adapter}Content-Type: application/json\r\n"
+
+    @override
+    async def _connect(self) -> Connection:
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                return await super()._connect()
+        except TimeoutError as error:
+            raise EngineGone(reason="connect") from error
+
+    @override
+    def _head(self, path: str) -> bytes:
+        # Every request is found again in both boxes' records by the number of the first.
+        return (
+            f"POST {path} HTTP/1.1\r\nHost: peer\r\n{self._fixed}"
+            f"{REQUEST}: {NOW.get()}\r\nContent-Length: "
+        ).encode("ascii")
+
+
+class PeerPools:
+    """Pools by box and model; one event loop.
+
+    Args:
+        context: TLS towards other boxes; None while this one is in no cluster.
+        log: What goes to another box is on record.
+    """
+
+    def __init__(self, context: Callable[[], ssl.SSLContext | None], log: Audit) -> None:
+        self._context = context
+        self._log = log
+        self._pools: dict[tuple[str, int, str, str | None], PeerPool] = {}
+
+    async def ask(
+        self, replica: Replica, path: str, body: bytes, asker: str, *, patient: bool
+    ) -> Exchange:
+        """Send a request to a box.
+
+        Raises:
+            EngineGone: It does not answer.
+            EngineBusy, EngineSilent: as an engine.
+            AuditUnavailable: That cannot be put on record.
+        """
+        offer = replica.offer
+        context = self._context()
+        if context is None:
+            raise EngineGone(reason="no cluster")
+        key = (replica.address, replica.port, offer.model, offer.adapter)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = PeerPool(replica, context)
+        event = cluster_peer_ask(
+            NOW.get(), peer=replica.address, model=offer.model, digest=offer.digest
+        )
+        # Records are made in order: the one of the answer, which is waited for, comes after it.
+        self._log.append(event)
+        return await pool.ask(path, body, asker, patient=patient)
+
+    def drop(self, address: str) -> None:
+        """Hang up on a box: what it has not begun to answer fails, and moves on."""
+        for key in [key for key in self._pools if key[0] == address]:
+            self._pools.pop(key).close()
