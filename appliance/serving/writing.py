@@ -55,14 +55,18 @@ class _Parts:
 
 
 async def write(
-    upstream: Upstream, messages: Sequence[Mapping[str, str]], max_tokens: int, seed: int
+    upstream: Upstream,
+    messages: Sequence[Mapping[str, str]],
+    max_tokens: int,
+    seed: int,
+    asker: str = "box",
 ) -> AsyncGenerator[str | Written, None]:
     """Ask for one greedy answer: yield its text as it is written, then the account of it.
 
     Closing the generator early makes the engine stop.
 
     Raises:
-        EngineGone, EngineSilent, EngineBusy, EngineRefused, EngineFaulty, ModelLoading.
+        EngineGone, EngineSilent, EngineBusy, ShareFull, EngineRefused, EngineFaulty, ModelLoading.
     """
     began = time.perf_counter()
     wish = {
@@ -76,7 +80,7 @@ async def write(
     }
     salt = b"" if upstream.salt is None else upstream.salt("box")
     body = msgspec.json.encode(wish)[:-1] + upstream.tail + salt + b"}"
-    exchange = await upstream.pool.ask(_PATH, body)
+    exchange = await upstream.pool.ask(_PATH, body, asker)
     parts = _Parts()
     try:
         if exchange.status != HTTPStatus.OK:

@@ -172,7 +172,9 @@ class AdmissionNoteWriter:
             restorer = StreamRestorer(order.restoration)
             pieces: list[str] = []
             written: Written | None = None
-            async with aclosing(self._author.write(Ask(order.prompt, model))) as writing:
+            async with aclosing(
+                self._author.write(Ask(order.prompt, model, asker=caller.actor))
+            ) as writing:
                 async for piece in writing:
                     if isinstance(piece, Written):
                         written = piece

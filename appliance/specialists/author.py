@@ -16,12 +16,14 @@ class Ask:
         model: Model id, or None for the box's default.
         max_tokens: The longest answer, in tokens.
         seed: Sampling seed; the temperature is 0.
+        asker: For whom: between askers a full engine is shared out.
     """
 
     messages: Sequence[Message]
     model: str | None = None
     max_tokens: int = 1600
     seed: int = 0
+    asker: str = "box"
 
 
 @dataclass(frozen=True, slots=True)
