@@ -26,6 +26,7 @@ ANNOUNCE: Final = "/announce"
 GONE: Final = HTTPStatus.BAD_GATEWAY
 ELSEWHERE: Final = HTTPStatus.MISDIRECTED_REQUEST
 BUSY: Final = HTTPStatus.TOO_MANY_REQUESTS
+_FULL: Final = frozenset({"engine.busy", "engine.share-full"})
 _MAX_BODY: Final = 64 << 20
 _GRACE_S: Final = 1.0
 
@@ -202,7 +203,7 @@ async def _answered(visit: AbstractAsyncContextManager[Answer]) -> AsyncIterator
     except (PeerRefused, EngineDraining, CertificateRefused):
         raise _Refusal(ELSEWHERE) from None
     except ApplianceError as error:
-        raise _Refusal(BUSY if error.code == "engine.busy" else GONE) from error
+        raise _Refusal(BUSY if error.code in _FULL else GONE) from error
     try:
         yield answer
     finally:

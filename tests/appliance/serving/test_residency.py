@@ -9,7 +9,7 @@ from appliance.serving.eviction import Candidate, choose
 from appliance.serving.store import Keeping
 from models.card import Bilingual
 from models.engines.lifecycle_table import State
-from models.errors import DoesNotFit, EngineFailed, ModelDamaged
+from models.errors import DoesNotFit, EngineDraining, EngineFailed, ModelDamaged
 from models.planning.reservations import HOST
 from tests.appliance.serving.fakes import until
 
@@ -62,6 +62,17 @@ async def test_a_model_with_running_answers_or_just_asked_is_not_put_out(rooms):
     rooms.later(6)
     await rooms.serving.upstream("large")
     assert rooms.loaded() == {"large"}
+
+
+async def test_unloading_wakes_who_waits_for_a_place(rooms):
+    upstream = await rooms.serving.upstream("m")
+    places = upstream.pool._places
+    places.free = 0
+    waiting = [asyncio.create_task(upstream.pool.ask("/x", b"{}", who)) for who in "ab"]
+    await until(lambda: upstream.pool.waiting == 2)
+    await asyncio.wait_for(rooms.serving.unload("m", "user:it"), 60)
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in told] == [EngineDraining, EngineDraining]
 
 
 async def test_nobody_is_put_out_in_vain(rooms):
