@@ -63,13 +63,19 @@ class Exchange:
     def finish(self) -> None:
         """The answer is whole."""
         self.complete = True
-        self._detach()
+        self._connection = None
+        if self._over is not None:
+            self._leave(self._over)
+        self.wake()
 
     def fail(self, error: Exception) -> None:
         """The answer will never be whole."""
         if not self.complete:
             self._error = error
-        self._detach()
+        self._connection = None
+        if self._over is not None:
+            self._leave(self._over)
+        self.wake()
 
     def wake(self) -> None:
         """Let whoever waits look again."""
@@ -77,12 +83,9 @@ class Exchange:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _detach(self) -> None:
-        self._connection = None
-        over, self._over = self._over, None
-        if over is not None:
-            over()
-        self.wake()
+    def _leave(self, over: Callable[[], None]) -> None:
+        self._over = None
+        over()
 
     # What the gateway asks for
 

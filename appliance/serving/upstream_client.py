@@ -201,7 +201,10 @@ class UpstreamPool:
         except BaseException:
             places.vacate()
             raise
-        exchange.hold(self._over)
+        if exchange.complete:
+            places.vacate()
+        else:
+            exchange.hold(self._over)
         return exchange
 
     def release(self, connection: Connection) -> None:
