@@ -29,6 +29,7 @@ class Offer(Struct, frozen=True, forbid_unknown_fields=True):
         adapter: Id of the adapter, or None for the base alone.
         digest: Digest of the model's signed manifest.
         adapter_digest: Digest of the adapter's manifest.
+        content: Digest of the weights alone, which two boxes with the same ones have in common.
         engine: Name of the engine that runs it.
         called: What that engine calls it; "" where that is `model`.
         context: Longest context in tokens; 0 when it is not known.
@@ -41,6 +42,7 @@ class Offer(Struct, frozen=True, forbid_unknown_fields=True):
     adapter: _Name | None
     digest: _Digest
     adapter_digest: _Digest | None
+    content: _Digest
     engine: _Name
     called: Annotated[str, Meta(max_length=128)]
     context: _Count

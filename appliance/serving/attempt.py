@@ -232,8 +232,7 @@ def same(replica: Replica, upstream: Upstream) -> bool:
     """Whether a box would answer with the same weights, asked in the same way."""
     offer = replica.offer
     return (
-        offer.digest == upstream.digest
-        and offer.adapter_digest == upstream.adapter_digest
+        offer.content == upstream.content
         and offer.engine == upstream.engine
         and offer.called == upstream.called
     )

@@ -70,7 +70,7 @@ class Beyond:
     ) -> Upstream | None:
         """The upstream of a model that may be on several boxes; None when it is on none now.
 
-        Boxes that have another model under the same name are not asked: a receipt names one digest.
+        Boxes that have other weights under the same name are not asked: a receipt names one model.
 
         Args:
             model: Model id; or a name that another box shares, where this one has no such model.
@@ -133,6 +133,7 @@ class Beyond:
             context=offer.context,
             salt=salt_of(offer.engine, self._secret),
             called=offer.called,
+            content=offer.content,
         )
 
     def _spread(self, like: Upstream, home: Home | None, adapter: str | None) -> Upstream:
@@ -150,6 +151,7 @@ class Beyond:
             engine=like.engine,
             context=like.context,
             called=like.called,
+            content=like.content,
         )
 
 

@@ -118,6 +118,7 @@ class Guests:
                 adapter=adapter,
                 digest=upstream.digest,
                 adapter_digest=upstream.adapter_digest,
+                content=upstream.content,
                 engine=upstream.engine,
                 called=upstream.called,
                 context=upstream.context,

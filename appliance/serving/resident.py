@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -227,4 +228,13 @@ class Resident:
                 context=supervisor.spec.placement.context,
                 salt=salt,
                 called=supervisor.spec.called,
+                content=_content(model, one),
             )
+
+
+def _content(model: ShelvedModel, adapter: LoadedAdapter | None) -> str:
+    """What two boxes must have in common to answer alike: each signs manifests of its own."""
+    content = model.manifest.content
+    if adapter is None:
+        return content
+    return sha256(f"{content}+{adapter.sha256}".encode()).hexdigest()

@@ -37,6 +37,7 @@ class Upstream:
         context: longest context in tokens; 0 when it is not known.
         salt: members, with a leading comma, that keep one caller's cached prefixes from another's.
         called: what its engine calls the model in a request; never shown to a caller.
+        content: digest of its weights and those of its adapter alone, whoever signed for them.
     """
 
     model: str
@@ -53,6 +54,7 @@ class Upstream:
     context: int = 0
     salt: Callable[[str], bytes] | None = None
     called: str = ""
+    content: str = ""
 
     @property
     def asked_for(self) -> str:

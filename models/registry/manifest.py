@@ -100,6 +100,11 @@ class Manifest:
         return sha256(self.signed_bytes).hexdigest()
 
     @property
+    def content(self) -> str:
+        """SHA-256 over the digests of its files: equal wherever the bytes are, whoever signed."""
+        return sha256(canonical_bytes(sorted(row.sha256 for row in self.files))).hexdigest()
+
+    @property
     def signed_bytes(self) -> bytes:
         """The canonical JSON of everything but the signature."""
         return canonical_bytes(self._payload())

@@ -17,6 +17,7 @@ def offer(model: str = M, *, slots: int = 4, load: int = 0, adapter: str | None 
         adapter=adapter,
         digest="ab" * 32,
         adapter_digest=None if adapter is None else "cd" * 32,
+        content="ef" * 32,
         engine="vllm",
         called="",
         context=4096,

@@ -72,7 +72,9 @@ class Shelf:
         digest = self.digests.get(model_id, secrets_of(model_id))
         return SimpleNamespace(
             card=SimpleNamespace(id=model_id),
-            manifest=SimpleNamespace(digest=digest, created="2026-01-01T00:00:00+00:00"),
+            manifest=SimpleNamespace(
+                digest=digest, content=digest, created="2026-01-01T00:00:00+00:00"
+            ),
             path=self.folder / f"{model_id}.gguf",
         )
 
