@@ -1,7 +1,8 @@
 """Cuts connections whose clients do not read what is written to them.
 
-What nobody reads stays in memory: 64 KiB and an answer under way for each, up to 1 MiB. A reader has
-`READ_SECONDS` for `PROGRESS` bytes, over and over; where many are late at once, only `HASTY_SECONDS`.
+What nobody reads stays in memory, some hundred KiB of an answer for each. A reader has `READ_SECONDS`
+for `PROGRESS` bytes, over and over; where `MANY` are late at once, only `HASTY_SECONDS`; of more than
+`MOST` the one that has been late for longest is cut.
 """
 
 import asyncio
@@ -15,7 +16,10 @@ from typing import ClassVar, Final
 READ_SECONDS: Final = 30.0
 HASTY_SECONDS: Final = 4.0
 PROGRESS: Final = 32_768
-MANY: Final = 256
+MANY: Final = 64
+MOST: Final = 256
+KERNEL: Final = 65_536
+"""Bytes that the kernel takes ahead of what the client's machine has room for."""
 _LOOK_S: Final = 2.0
 _COUNT: Final = struct.Struct("i")
 
@@ -31,13 +35,12 @@ def unread(transport: asyncio.WriteTransport) -> int:
     return size
 
 
-def _cut(transport: asyncio.WriteTransport) -> None:
-    """Reset the connection: one that is only closed keeps its unread bytes in the kernel for minutes."""
+def keep_short(transport: asyncio.BaseTransport) -> None:
+    """Have the kernel take little ahead, so that it is seen here who does not read."""
     sock = transport.get_extra_info("socket")
-    if sock is not None:
+    if sock is not None and sock.family != socket.AF_UNIX:
         with suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL)
 
 
 class SlowReader:
@@ -50,7 +53,7 @@ class SlowReader:
 
     __slots__ = ("_left", "_loop", "_since", "_timer", "_transport")
 
-    late: ClassVar[int] = 0
+    late: ClassVar["dict[SlowReader, None]"] = {}
     cut: ClassVar[int] = 0
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.WriteTransport) -> None:
@@ -59,12 +62,14 @@ class SlowReader:
         self._left = unread(transport)
         self._since = loop.time()
         self._timer = loop.call_later(_LOOK_S, self._look)
-        SlowReader.late += 1
+        self.late[self] = None
+        if len(self.late) > MOST:
+            next(iter(self.late)).hang_up()
 
     def stop(self) -> None:
-        """It has caught up, or is gone; called once."""
+        """It has caught up, or is gone."""
         self._timer.cancel()
-        SlowReader.late -= 1
+        self.late.pop(self, None)
 
     def _look(self) -> None:
         now, left = self._loop.time(), unread(self._transport)
@@ -72,9 +77,18 @@ class SlowReader:
             self._left, self._since = left, now
         # What was written meanwhile is no lack of progress, and no progress either.
         self._left = max(self._left, left)
-        patience = HASTY_SECONDS if SlowReader.late > MANY else READ_SECONDS
+        patience = HASTY_SECONDS if len(self.late) > MANY else READ_SECONDS
         if now - self._since >= patience:
-            SlowReader.cut += 1
-            _cut(self._transport)
-            return
-        self._timer = self._loop.call_later(_LOOK_S, self._look)
+            self.hang_up()
+        else:
+            self._timer = self._loop.call_later(_LOOK_S, self._look)
+
+    def hang_up(self) -> None:
+        """Reset the connection: one that is only closed keeps its bytes in the kernel for minutes."""
+        self.stop()
+        SlowReader.cut += 1
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None:
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()

@@ -14,7 +14,7 @@ from appliance.api.crowd import Crowd
 from appliance.api.errors import BoxCrowded, HeadersTooLarge, HeadMalformed, HeadTooSlow
 from appliance.api.hot.line import Line, ShortWay
 from appliance.api.refusing import refusal
-from appliance.api.slow_reader import SlowReader
+from appliance.api.slow_reader import SlowReader, keep_short
 from appliance.errors import ApplianceError
 
 HEAD_SECONDS: Final = 15.0
@@ -61,6 +61,7 @@ class BoxProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the client in, and remember whose certificate it showed."""
         super().connection_made(transport)
+        keep_short(transport)
         self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
         if self._crowd is not None:
             self._address = self.client[0] if self.client else ""

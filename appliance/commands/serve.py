@@ -43,6 +43,8 @@ BAD_CONFIGURATION: Final = 78
 _DRAIN_S: Final = 20
 _RENEW_S: Final = 1.0
 _BACKLOG: Final = 2048
+_ACCEPTS: Final = 8
+"""Connections taken in one turn of the loop: it takes one of each socket that it listens on."""
 _FILES: Final = 65_536
 _LOCAL: Final = 1024
 """Connections at once on the local socket: people and programs of this machine."""
@@ -140,8 +142,9 @@ async def _live(
         loop.add_signal_handler(number, _stop, front, servers)
     renewing = asyncio.create_task(_renew(tls), name="tls")
     tcp, uds = listeners
+    again = [tcp.dup() for _ in range(_ACCEPTS - 1)]
     try:
-        await asyncio.gather(servers[0].serve([tcp]), servers[1].serve([uds]))
+        await asyncio.gather(servers[0].serve([tcp, *again]), servers[1].serve([uds]))
     finally:
         renewing.cancel()
         await front.close()

@@ -9,7 +9,16 @@ import os
 import subprocess
 import sys
 
-NAMES = ("audit", "gateway", "streaming", "end_to_end", "homomorphic", "training", "box")
+NAMES = (
+    "audit",
+    "gateway",
+    "streaming",
+    "slow_clients",
+    "end_to_end",
+    "homomorphic",
+    "training",
+    "box",
+)
 LONG = ("soak",)
 """Run only when named: an hour, unless told otherwise."""
 

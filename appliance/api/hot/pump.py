@@ -59,7 +59,10 @@ class Pump:
                 raise AccessRefused
             passing = self._take(data)
             if passing:
-                await caller.pass_on(passing)
+                going = caller.pass_on(passing)
+                # Where a slow reader is waited for, what it was sent lies in its connection already.
+                del data, passing
+                await going
 
     def ending(self) -> bytes:
         """The last events of the answer."""

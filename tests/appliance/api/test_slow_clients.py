@@ -77,7 +77,7 @@ async def test_who_does_not_read_a_stream_is_cut_and_its_engine_stops(long_box, 
     assert details["status"] == "client-gone"
     # What was handed to the connection is counted, the rest of the 20,000 never came.
     assert 0 < details["completion_tokens"] < 20_000
-    await until(lambda: SlowReader.late == 0)
+    await until(lambda: not SlowReader.late)
     async with box.http.post(box.url + CHAT, json=GOOD, headers=box.bearer) as answer:
         assert answer.status == 200
 
@@ -103,7 +103,7 @@ async def test_who_reads_late_gets_every_answer(long_box):
         assert status == 200
         assert json.loads(raw)["usage"]["completion_tokens"] == 20_000
     writer.close()
-    assert SlowReader.late == 0
+    assert not SlowReader.late
 
 
 @pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/v1/models"])
@@ -114,7 +114,7 @@ async def test_a_connection_that_is_closed_with_words_left_in_it_ends(long_box, 
         # Answers pile up unread; the last of them closes.
         sock.sendall(request(box) * 60 + f"{raw}Connection: close\r\n\r\n".encode())
         await until(lambda: SlowReader.cut > cut)
-        await until(lambda: SlowReader.late == 0)
+        await until(lambda: not SlowReader.late)
 
 
 async def test_bytes_that_came_ahead_stop_nothing_for_ever(tmp_path, monkeypatch):
@@ -323,7 +323,7 @@ def test_a_slow_reader_that_goes_on_reading_is_kept_and_one_that_stops_is_not():
     assert pipe.aborted
     assert not clock.calls
     reader.stop()
-    assert SlowReader.late == 0
+    assert not SlowReader.late
 
 
 def test_where_many_are_late_patience_is_short(monkeypatch):
@@ -337,6 +337,19 @@ def test_where_many_are_late_patience_is_short(monkeypatch):
     clocks[1].turn(5)
     assert not pipes[1].aborted
     readers[1].stop()
+
+
+def test_of_too_many_the_one_that_is_late_for_longest_goes(monkeypatch):
+    monkeypatch.setattr(slow_reader, "MOST", 2)
+    pipes = [Pipe(1) for _ in range(4)]
+    readers = [SlowReader(Clock(), pipe) for pipe in pipes[:2]]
+    readers[0].stop()
+    readers[0] = SlowReader(Clock(), pipes[0])
+    readers += [SlowReader(Clock(), pipe) for pipe in pipes[2:]]
+    assert [pipe.aborted for pipe in pipes] == [True, True, False, False]
+    for reader in readers:
+        reader.stop()
+    assert not SlowReader.late
 
 
 async def test_what_the_kernel_holds_is_unread_too():
