@@ -1,4 +1,4 @@
-"""How many connections there may be at once, in all and from one address, and bytes that are half sent."""
+"""How many connections there may be at once, and how many bytes of bodies that are half sent."""
 
 from typing import Final, Literal
 
