@@ -65,6 +65,10 @@ class Jobs(Protocol):
         """Ask a job to stop."""
         ...
 
+    async def resume(self, job_id: str, actor: str) -> Job:
+        """Queue an interrupted or failed job again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -152,6 +156,11 @@ class FineTuning:
         """Ask a training to stop. Raises JobUnknown or JobMove."""
         await asyncio.to_thread(self.get, job_id)
         return await self._jobs.cancel(job_id, actor)
+
+    async def resume(self, job_id: str, actor: str) -> Job:
+        """Queue an interrupted or failed training again. Raises JobUnknown or JobMove."""
+        await asyncio.to_thread(self.get, job_id)
+        return await self._jobs.resume(job_id, actor)
 
     def events(self, job_id: str, limit: int, before: int | None) -> tuple[JobEvent, ...]:
         """What happened to a training, newest first. Raises JobUnknown."""

@@ -71,6 +71,12 @@ async def cancel(job_id: str, desk: Desk, who: JobWriter) -> FineTuningJob:
     return job_view(await desk.cancel(job_id, who.actor))
 
 
+@router.post("/{job_id}/resume")
+async def resume(job_id: str, desk: Desk, who: JobWriter) -> FineTuningJob:
+    """Queue an interrupted or failed training again."""
+    return job_view(await desk.resume(job_id, who.actor))
+
+
 @router.get("/{job_id}/events")
 def events(
     job_id: str, desk: Desk, _: JobReader, limit: Limit = 20, after: After = ""

@@ -167,6 +167,8 @@ async def test_a_worker_that_dies_is_a_failed_training_with_its_reason(client):
     assert failed.fine_tuned_model is None
     (last, *_) = (await client.fine_tuning.jobs.list_events(job.id)).data
     assert last.level == "error"
+    assert (await client.fine_tuning.jobs.resume(job.id)).status in {"queued", "running", "failed"}
+    assert (await ended(client, job.id)).status == "failed"
 
 
 async def test_a_file_that_goes_before_the_training_begins_fails_it_cleanly(box, client):
