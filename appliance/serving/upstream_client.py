@@ -91,6 +91,9 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             exchange.fail(EngineGone(reason="connection lost" if exc is None else str(exc)))
         self._pool.forget(self)
+        # It holds this connection's methods: a ring that only the collector could undo, and
+        # llama-server ends a connection with every stream.
+        del self._parser
 
     # httptools
 

@@ -87,7 +87,12 @@ async def _tell(load: Load, watch: Watch) -> None:
     while True:
         await asyncio.sleep(30)
         ends = Counter(one.outcome for one in load.ended)
-        print(f"  {len(load.ended)} ended {dict(ends)}, killed {dict(watch.killed)}", flush=True)
+        serve = watch.samples["serve"][-1].mb if watch.samples["serve"] else 0.0
+        print(
+            f"  {len(load.ended)} ended {dict(ends)}, killed {dict(watch.killed)},"
+            f" serve has {serve:.1f} MB",
+            flush=True,
+        )
 
 
 def _account(box: SoakBox, folder: Path, load: Load) -> list[str]:
