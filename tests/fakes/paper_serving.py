@@ -1,23 +1,19 @@
 """The serving half of the box of paper: models, keys and use, from the contract's own types."""
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel
 
 from appliance.contract.access import CreatedKey, KeyLimits, KeyView, KeyWish
 from appliance.contract.base import Text
 from appliance.contract.catalogue import ModelView
 from appliance.contract.serving import Keeping, ModelStateView
 from appliance.contract.usage import UsageReport, UsageSum
+from tests.fakes.paper import API, NOON, Route, rows, say
 
-NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 SECRET = "wbk_0007.c2VjcmV0LXNob3duLW9uY2U"
 ONE, TWO, THREE = "wardbox-reference", "qwen3-32b", "baichuan-m2"
 GIB = 2**30
-Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
 
 def model_of(name: str, size: int, hostile: str = "") -> ModelView:
@@ -82,32 +78,31 @@ class PaperServing:
         self.csv = b"hour,key,model,requests\n2026-01-05T12,wbk_0001,wardbox-reference,12\n"
 
     def routes(self) -> list[Route]:
-        api = "/api/v1"
         return [
-            ("GET", f"{api}/models", self._models),
-            ("GET", f"{api}/models/status", self._states),
-            ("POST", f"{api}/models/{{id}}/load", self._load),
-            ("POST", f"{api}/models/{{id}}/unload", self._unload),
-            ("PUT", f"{api}/models/{{id}}/keeping", self._keep),
+            ("GET", f"{API}/models", self._models),
+            ("GET", f"{API}/models/status", self._states),
+            ("POST", f"{API}/models/{{id}}/load", self._load),
+            ("POST", f"{API}/models/{{id}}/unload", self._unload),
+            ("PUT", f"{API}/models/{{id}}/keeping", self._keep),
             ("GET", "/metrics", self._metrics),
-            ("GET", f"{api}/keys", self._keys),
-            ("POST", f"{api}/keys", self._create),
-            ("DELETE", f"{api}/keys/{{id}}", self._revoke),
-            ("PUT", f"{api}/keys/{{id}}/limits", self._limit),
-            ("GET", f"{api}/usage", self._usage),
-            ("GET", f"{api}/usage/export", self._export),
+            ("GET", f"{API}/keys", self._keys),
+            ("POST", f"{API}/keys", self._create),
+            ("DELETE", f"{API}/keys/{{id}}", self._revoke),
+            ("PUT", f"{API}/keys/{{id}}/limits", self._limit),
+            ("GET", f"{API}/usage", self._usage),
+            ("GET", f"{API}/usage/export", self._export),
         ]
 
     async def _models(self, _: web.Request) -> web.Response:
-        return _rows(self.shelf)
+        return rows(self.shelf)
 
     async def _states(self, _: web.Request) -> web.Response:
-        return _rows(self.states.values())
+        return rows(self.states.values())
 
     async def _load(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
         self.states[name] = state_of(name, "loading", 5)
-        return _say(self.states[name])
+        return say(self.states[name])
 
     async def _unload(self, request: web.Request) -> web.Response:
         self.states.pop(request.match_info["id"], None)
@@ -118,7 +113,7 @@ class PaperServing:
         name = request.match_info["id"]
         held = self.states.get(name, state_of(name, "waiting", 0))
         self.states[name] = held.model_copy(update=wish.model_dump())
-        return _say(wish)
+        return say(wish)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self.answered += 10
@@ -132,7 +127,7 @@ class PaperServing:
         return web.Response(text="\n".join(lines) + "\n")
 
     async def _keys(self, _: web.Request) -> web.Response:
-        return _rows(self.keys.values())
+        return rows(self.keys.values())
 
     async def _create(self, request: web.Request) -> web.Response:
         wish = KeyWish.model_validate(await request.json())
@@ -147,7 +142,7 @@ class PaperServing:
             models=wish.models,
             expires=wish.expires,
         )
-        return _say(made)
+        return say(made)
 
     async def _revoke(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
@@ -159,7 +154,7 @@ class PaperServing:
         limits = KeyLimits.model_validate(await request.json())
         name = request.match_info["id"]
         self.keys[name] = self.keys[name].model_copy(update=limits.model_dump())
-        return _say(self.keys[name])
+        return say(self.keys[name])
 
     async def _usage(self, request: web.Request) -> web.Response:
         by = request.query["by"]
@@ -168,16 +163,7 @@ class PaperServing:
             name=name, label=label, requests=1234, prompt_tokens=56_789, completion_tokens=98_765
         )
         start = NOON.replace(day=1, hour=0)
-        return _say(UsageReport(since=start, until=NOON, by=by, rows=(row,)))
+        return say(UsageReport(since=start, until=NOON, by=by, rows=(row,)))
 
     async def _export(self, _: web.Request) -> web.Response:
         return web.Response(body=self.csv, content_type="text/csv")
-
-
-def _say(view: BaseModel) -> web.Response:
-    return web.Response(text=view.model_dump_json(), content_type="application/json")
-
-
-def _rows(views: Any) -> web.Response:
-    text = "[" + ",".join(view.model_dump_json() for view in views) + "]"
-    return web.Response(text=text, content_type="application/json")

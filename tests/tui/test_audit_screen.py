@@ -6,7 +6,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.fakes.fake_box import NASTY, FakeBox, entry_of
+from tests.fakes.fake_box import FakeBox
+from tests.fakes.paper import NASTY
+from tests.fakes.paper_record import entry_of
 from tests.tui.conftest import console_on, enter, text, until
 from tui.app import ConsoleApp
 from tui.dialogs.export import ExportDialog

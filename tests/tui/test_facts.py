@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.fake_box import _schema
+from tests.fakes.paper_notes import schema
 from tui import facts
 from tui.widgets.fieldlist import EXAMPLE, FIELDS, PATHS
 from tui.widgets.sources import label, labels
 
-SCHEMA = _schema()
+SCHEMA = schema()
 
 
 def test_every_field_is_in_the_schema_and_has_one_path() -> None:

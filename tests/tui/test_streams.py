@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from appliance.contract.job import JobEvent
-from tests.fakes.fake_box import NOON
+from tests.fakes.paper import NOON
 from tui.batches import batched
 from tui.curve import Course
 
