@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LEAST_COST: Final = 64.0
 MOST_COST: Final = 4096.0
+MOST_BYTES: Final = 256 << 20
+"""Bytes of all bodies that wait."""
 # A request that nobody waits for is worth so many of the same kind: it comes late, but it comes.
 PATIENCE: Final = 8.0
 # What an answer is taken for where its length was not asked for.
@@ -35,6 +37,7 @@ class Ticket:
 
     lane: "Lane"
     cost: float
+    size: int = 0
     waiter: "asyncio.Future[None] | None" = None
 
 
@@ -45,6 +48,7 @@ class Lane:
     asker: str
     start: float
     tickets: deque[Ticket] = field(default_factory=deque)
+    size: int = 0
 
 
 class FairLine:
@@ -58,11 +62,14 @@ class FairLine:
     Args:
         most: The most requests that may wait. One asker may have as many waiting as places are
             left over by all together: alone up to half, so that who comes later finds room.
+        most_bytes: The most bytes that their bodies may have, shared in the same way.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_bytes: int = MOST_BYTES) -> None:
         self.most = most
+        self.most_bytes = most_bytes
         self.waiting = 0
+        self.size = 0
         self._now = 0.0
         self._lanes: dict[str, Lane] = {}
         # Askers that wait for nothing now but had a turn a moment ago, and when they are due again.
@@ -70,12 +77,13 @@ class FairLine:
         self._pace = _FIRST_PACE_S
         self._turned: float | None = None
 
-    def join(self, asker: str, cost: float, *, patient: bool = False) -> Ticket:
+    def join(self, asker: str, cost: float, size: int = 0, *, patient: bool = False) -> Ticket:
         """Stand in line.
 
         Args:
             asker: Between whom turns are shared out.
             cost: Tokens that the request may take.
+            size: Bytes of its body.
             patient: Whether nobody waits for it, as for a batch's: it has a lane of its own.
 
         Raises:
@@ -84,19 +92,21 @@ class FairLine:
         """
         name = f"{asker} patient" if patient else asker
         lane = self._lanes.get(name)
-        own = 0 if lane is None else len(lane.tickets)
-        free = self.most - self.waiting
-        if own and own >= free:
+        free, room = self.most - self.waiting, self.most_bytes - self.size
+        if lane is not None and (len(lane.tickets) >= free or lane.size + size > room):
+            own = len(lane.tickets)
             raise ShareFull(waiting=own, **self._facts(own, len(self._lanes)))
-        if free <= 0:
+        if free <= 0 or size > room:
             raise EngineBusy(waiting=self.waiting, **self._facts(self.most, 1))
         if lane is None:
             start = max(self._now, self._resting.pop(name, 0.0))
             lane = self._lanes[name] = Lane(name, start)
         bounded = min(MOST_COST, max(LEAST_COST, cost))
-        ticket = Ticket(lane, bounded * PATIENCE if patient else bounded)
+        ticket = Ticket(lane, bounded * PATIENCE if patient else bounded, size)
         lane.tickets.append(ticket)
         self.waiting += 1
+        lane.size += size
+        self.size += size
         return ticket
 
     def leave(self, ticket: Ticket) -> bool:
@@ -105,7 +115,7 @@ class FairLine:
         if ticket not in lane.tickets:
             return False
         lane.tickets.remove(ticket)
-        self._gone(lane)
+        self._gone(lane, ticket)
         return True
 
     def next(self, at: float) -> Ticket | None:
@@ -123,20 +133,22 @@ class FairLine:
         if self._turned is not None:
             self._pace += _WEIGHT * (at - self._turned - self._pace)
         self._turned = at
-        self._gone(lane)
+        self._gone(lane, ticket)
         return ticket
 
     def clear(self) -> Iterator[Ticket]:
         """Everybody who waits, taken out of the line."""
         lanes, self._lanes = self._lanes, {}
-        self.waiting, self._turned = 0, None
+        self.waiting, self.size, self._turned = 0, 0, None
         for lane in lanes.values():
             while lane.tickets:
                 yield lane.tickets.popleft()
 
-    def _gone(self, lane: Lane) -> None:
+    def _gone(self, lane: Lane, ticket: Ticket) -> None:
         """One of a lane is gone; an empty lane is remembered as long as it is ahead."""
         self.waiting -= 1
+        lane.size -= ticket.size
+        self.size -= ticket.size
         if not self.waiting:
             # The next turn comes when somebody asks, which is no measure of the engine.
             self._turned = None

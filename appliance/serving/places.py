@@ -54,7 +54,7 @@ class Places:
         """
         if self._away is not None:
             raise self._away()
-        ticket = self._line.join(asker, cost_of(body), patient=patient)
+        ticket = self._line.join(asker, cost_of(body), len(body), patient=patient)
         waiter = ticket.waiter = self._loop.create_future()
         try:
             await waiter

@@ -89,6 +89,24 @@ def test_alone_one_fills_half_and_who_comes_later_finds_room():
     assert line.waiting == 100
 
 
+def test_bodies_that_wait_are_bounded_in_bytes_in_the_same_way():
+    line = FairLine(100, most_bytes=1000)
+    for _ in range(5):
+        line.join("flood", 100, 100)
+    with pytest.raises(ShareFull):
+        line.join("flood", 100, 100)
+    first = line.join("quiet", 100, 400)
+    with pytest.raises(ShareFull):
+        line.join("quiet", 100, 1)
+    with pytest.raises(EngineBusy):
+        line.join("third", 100, 101)
+    line.leave(first)
+    assert line.size == 500
+    line.join("third", 100, 101)
+    turns(line)
+    assert (line.size, line.waiting) == (0, 0)
+
+
 def test_who_leaves_is_out_and_makes_room_at_once():
     line = FairLine(10)
     tickets = [line.join("a", 100) for _ in range(5)]
@@ -202,7 +220,7 @@ class Line(RuleBasedStateMachine):
     def join(self, asker, cost):
         own, total = len(self.waiting[asker]), sum(map(len, self.waiting.values()))
         try:
-            ticket = self.line.join(asker, cost)
+            ticket = self.line.join(asker, cost, 10)
         except ShareFull:
             assert own >= self.MOST - total
             assert own > 0
@@ -239,6 +257,7 @@ class Line(RuleBasedStateMachine):
     def counts_agree(self):
         assert self.line.waiting == sum(map(len, self.waiting.values()))
         assert self.line.waiting <= self.MOST
+        assert self.line.size == 10 * self.line.waiting
 
 
 TestLine = Line.TestCase
