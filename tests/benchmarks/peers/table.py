@@ -113,13 +113,17 @@ def _measure(front: Front, seconds: float, *words: str) -> dict[str, float]:
     argv = python("benchmarks.gateway_load", "--port", str(front.port), *times, *words)
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True) as load:
-        load.stdin.write(f"{front.key}\n")
-        load.stdin.close()
-        time.sleep(front.warm_s + _STARTS_S)
-        before, began = spent(front.roots), time.perf_counter()
-        time.sleep(max(seconds - _STARTS_S - 0.4, 1.0))
-        used, lasted = spent(front.roots) - before, time.perf_counter() - began
-        said = load.stdout.read()
+        try:
+            load.stdin.write(f"{front.key}\n")
+            load.stdin.close()
+            time.sleep(front.warm_s + _STARTS_S)
+            before, began = spent(front.roots), time.perf_counter()
+            time.sleep(max(seconds - _STARTS_S - 0.4, 1.0))
+            used, lasted = spent(front.roots) - before, time.perf_counter() - began
+            said = load.stdout.read()
+        except BaseException:
+            load.kill()
+            raise
     if load.returncode:
         raise Unavailable(f"the load on {front.name} could not be run")
     told = json.loads(said)
