@@ -127,7 +127,15 @@ class Exchange:
     async def more(self) -> bytes:
         """Wait for what comes next of the body; b"" is its end; the errors of `begun`."""
         while not self._chunks and not self.complete:
-            await self._wait()
+            # As `_wait` does: a call for each event of a stream is saved.
+            error = self._error
+            if error is not None:
+                raise error
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
         chunks, self._chunks, self.buffered = self._chunks, [], 0
         if self._connection is not None:
             self._connection.resume()

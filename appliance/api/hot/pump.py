@@ -9,6 +9,7 @@ import time
 from typing import Final
 
 from appliance.access.errors import AccessRefused
+from appliance.api.dialects.chat import ChatStream
 from appliance.api.dialects.dialect import Stream
 from appliance.api.hot.caller import Caller
 from appliance.api.hot.reply import Choice, plain, read_reply
@@ -32,6 +33,8 @@ class Pump:
         self._turn = turn
         self._exchange = exchange
         self._stream = stream
+        # Such a stream passes on what ends nothing as it came: that is known here without asking it.
+        self._as_it_came = isinstance(stream, ChatStream)
         self._hash = hashlib.sha256(turn.salt)
         self._half = b""
         self._done = False
@@ -86,11 +89,12 @@ class Pump:
         if body == _DONE:
             self._done = True
             return b""
-        self._read(body)
+        if self._read(body) and self._as_it_came:
+            return event + _END
         return self._stream.feed(body)
 
-    def _read(self, body: bytes) -> None:
-        """Take down what an event says for the record and the meter."""
+    def _read(self, body: bytes) -> bool:
+        """Take down what an event says for the record and the meter; True when it ends nothing."""
         reply = read_reply(body)
         turn = self._turn
         if reply.error is not None:
@@ -98,8 +102,11 @@ class Pump:
         if reply.usage is not None:
             turn.prompt_tokens = reply.usage.prompt_tokens
             turn.completion_tokens = reply.usage.completion_tokens
-        if reply.choices:
-            self._take_down(reply.choices[0], counted=reply.usage is not None)
+        if not reply.choices:
+            return False
+        choice = reply.choices[0]
+        self._take_down(choice, counted=reply.usage is not None)
+        return choice.finish_reason is None
 
     def _take_down(self, choice: Choice, *, counted: bool) -> None:
         said, turn = choice.said, self._turn
