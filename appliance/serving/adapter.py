@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from appliance.audit.events_serving import adapter_step
-from appliance.serving.adapter_file import read_adapter
+from appliance.serving.adapter_intake import FILE, take_file, take_folder
 from appliance.serving.deployment import Deployments
 from appliance.serving.errors import AdapterRefused, AdapterUnknown
 from appliance.serving.lease import Audit
@@ -19,12 +19,11 @@ from appliance.serving.resident import LoadedAdapter
 from appliance.serving.room import ModelSource
 from appliance.serving.store import ServingStore, StoredAdapter, Target
 from models.errors import ModelsError
-from models.registry.intake import copy_in
 from secure_compute.canonical import canonical_bytes
 
 FORMAT: Final = "wardbox-adapter-manifest-v1"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_FILE: Final = "adapter.gguf"
+_LEAST_ROOM: Final = 4
 _AUDIT_TIMEOUT_S: Final = 30.0
 _LIVE: Final = frozenset({"loaded", "promoted"})
 # Which states a step starts from.
@@ -100,6 +99,11 @@ class Adapters:
             for one in self.all()
             if one.base == base and one.state in _LIVE
         )
+
+    def room(self, base: str) -> int:
+        """How many adapters an engine of a base that takes them while it runs keeps room for."""
+        known = sum(one.base == base for one in self._known.values())
+        return max(_LEAST_ROOM, known) if known else 0
 
     def check(self, base: str, adapter: str) -> None:
         """Pass an adapter that is loaded on this base. Raises AdapterUnknown or AdapterRefused."""
@@ -200,7 +204,7 @@ class Adapters:
                 # Without it the base goes on; if it cannot, its own state tells why.
                 with suppress(ModelsError):
                     await engines.refresh(one.base)
-            await asyncio.to_thread(shutil.rmtree, self._path(adapter).parent, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, self._folder / adapter, ignore_errors=True)
 
     def _at(self, adapter: str, step: str) -> StoredAdapter:
         one = self.get(adapter)
@@ -209,44 +213,41 @@ class Adapters:
         return one
 
     def _path(self, adapter: str) -> Path:
-        return self._folder / adapter / _FILE
+        """Its GGUF file, or the folder that vLLM reads, which has its name."""
+        file = self._folder / adapter / FILE
+        return file if file.exists() else self._folder / adapter
 
     def _admit(self, adapter: str, base: str, source: Path, actor: str) -> StoredAdapter:
         model = self._shelf.get(base)
-        if model.path.is_dir():
-            raise _refused(adapter, "基础模型不是 GGUF", "its base is no GGUF model")
-        read_adapter(adapter, source, model.path)
-        target = self._path(adapter)
-        shutil.rmtree(target.parent, ignore_errors=True)
-        target.parent.mkdir(mode=0o700, parents=True)
+        take_in = take_folder if model.path.is_dir() else take_file
+        target = self._folder / adapter
+        shutil.rmtree(target, ignore_errors=True)
         try:
-            row = copy_in(source, target, _FILE)
-            # The copy is judged again: the source may have been swapped after the first look.
-            read_adapter(adapter, target, model.path)
+            taken = take_in(adapter, source, target, model.path)
             manifest: dict[str, Any] = {
                 "base": base,
                 "base_digest": model.manifest.digest,
                 "format": FORMAT,
                 "id": adapter,
-                "sha256": row.sha256,
-                "size": row.size,
+                "sha256": taken.sha256,
+                "size": taken.size,
             }
             told = canonical_bytes(manifest)
-            (target.parent / "manifest.json").write_bytes(told)
+            (target / "manifest.json").write_bytes(told)
             one = StoredAdapter(
                 id=adapter,
                 base=base,
                 base_digest=model.manifest.digest,
                 digest=sha256(told).hexdigest(),
-                sha256=row.sha256,
-                size=row.size,
+                sha256=taken.sha256,
+                size=taken.size,
                 state="registered",
                 registered_by=actor,
                 registered=self._clock(),
             )
             self._keep("register", one, actor)
         except BaseException:
-            shutil.rmtree(target.parent, ignore_errors=True)
+            shutil.rmtree(target, ignore_errors=True)
             raise
         return one
 

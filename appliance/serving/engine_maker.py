@@ -88,6 +88,7 @@ class EngineMaker:
         *,
         reserved: Reservations | None = None,
         adapters: tuple[Path, ...] = (),
+        adapter_room: int = 0,
     ) -> EngineSupervisor:
         """Plan an engine for a model; nothing is started yet.
 
@@ -95,6 +96,7 @@ class EngineMaker:
             model: what it runs.
             reserved: the ledger that the model was placed in, before its own grant.
             adapters: LoRA files that it is started with.
+            adapter_room: how many an engine that takes them while it runs keeps room for.
 
         Raises:
             ModelCannot: the file holds no model an engine takes.
@@ -116,6 +118,7 @@ class EngineMaker:
             placement=self._placement(model.path, summary, choice, reserved),
             mode=_MODES.get(facts.pooling, "generate"),
             adapters=adapters,
+            adapter_room=adapter_room,
             architecture=summary.architecture,
             tools=facts.tools,
             thinks=facts.thinks,

@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import Final
 
 from appliance.errors import ApplianceError
-from appliance.serving.errors import AdapterRefused, ModelNoRoom
+from appliance.serving.errors import ModelNoRoom
 from appliance.serving.failures import Failures
+from appliance.serving.hot_adapters import check_adapters, swap
 from appliance.serving.lease import LeaseOffice
 from appliance.serving.resident import Ends, Habits, Phase, Resident
 from appliance.serving.room import Maker, ModelSource, Room
 from models.engines.lifecycle_table import State
 from models.errors import EngineDraining, EngineFailed, ModelsError, ModelUnknown
-from models.registry.intake import digest_of
 
 # An engine that does not come up is started so often before the load counts as failed.
 _STARTS: Final = 3
@@ -140,6 +140,8 @@ class Residency:
 
     async def _refresh(self, model_id: str) -> None:
         old = self._residents.get(model_id)
+        if old is not None and await swap(old, self._habits.adapters(model_id)):
+            return
         if old is None or old.phase is not Phase.READY or not await self._fits_beside(old):
             await self.end(model_id)
             await self.ready(model_id, None)
@@ -230,7 +232,12 @@ class Residency:
         await asyncio.to_thread(self._check, one)
         paths = tuple(adapter.path for adapter in one.adapters)
         one.supervisor = await asyncio.to_thread(
-            lambda: self._maker.make(model, reserved=before, adapters=paths)
+            lambda: self._maker.make(
+                model,
+                reserved=before,
+                adapters=paths,
+                adapter_room=self._habits.adapter_room(one.model_id),
+            )
         )
         one.engine = self._maker.engine(model)
         one.phase = Phase.LOADING
@@ -249,11 +256,7 @@ class Residency:
     def _check(self, one: Resident) -> None:
         """Hash the model and its adapters again: the engine sees nothing that has changed."""
         self._shelf.verify(one.model_id)
-        for adapter in one.adapters:
-            if digest_of(adapter.path) != adapter.sha256:
-                raise AdapterRefused(
-                    adapter=adapter.id, reason_zh="文件已改变", reason_en="its file has changed"
-                )
+        check_adapters(one.adapters)
 
     def _note(self, one: Resident, error: ApplianceError | ModelsError) -> None:
         self.failures.note(one.model_id, one.digest, error, one.status().failure)

@@ -12,7 +12,7 @@ from appliance.errors import ApplianceError
 from appliance.serving.errors import ModelLoading
 from appliance.serving.keeping import Happened
 from appliance.serving.lease import Lease
-from appliance.serving.tails import salt_of, tail_of
+from appliance.serving.tails import VLLM, salt_of, tail_of
 from appliance.serving.traffic import Traffic
 from appliance.serving.upstream import Upstream
 from appliance.serving.upstream_client import Endpoint, UpstreamPool
@@ -67,11 +67,13 @@ class Habits:
     Attributes:
         kept: Models that are never put out for another one (pinned, the default).
         adapters: Adapters that an engine of a model is started with.
+        adapter_room: How many it should have room for, so that more can be loaded while it runs.
         told: Called with what happened ("load", "evict", "fail"), the model and a code.
     """
 
     kept: Callable[[str], bool] = lambda _: False
     adapters: Callable[[str], tuple[LoadedAdapter, ...]] = lambda _: ()
+    adapter_room: Callable[[str], int] = lambda _: 0
     told: Callable[[Happened, str, str | None], None] = lambda *_: None
 
 
@@ -117,6 +119,7 @@ class Resident:
     pool: UpstreamPool | None = None
     address: Address | None = None
     upstreams: dict[str | None, Upstream] = field(default_factory=dict)
+    _offers: Callable[[], None] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -157,6 +160,13 @@ class Resident:
         if self.pool is None or self.supervisor is None or self.address != self.supervisor.address:
             self._connect(traffic, secret)
         return self.upstreams.get(adapter)
+
+    def adopt(self, adapters: tuple[LoadedAdapter, ...]) -> None:
+        """Offer these adapters from now on; its engine holds them, and no connection is closed."""
+        self.adapters = adapters
+        self.upstreams = {}
+        if self._offers is not None:
+            self._offers()
 
     def hang_up(self) -> None:
         """Close the connections to the engine; the next offer makes new ones."""
@@ -211,25 +221,34 @@ class Resident:
 
         pool = self.pool = UpstreamPool(endpoint)
         salt = salt_of(self.engine, secret)
-        chosen: list[tuple[int | None, LoadedAdapter | None]] = [(None, None)]
-        for place, one in [*chosen, *enumerate(self.adapters)]:
-            self.upstreams[None if one is None else one.id] = Upstream(
-                model=self.model_id,
-                digest=model.manifest.digest,
-                adapter_digest=None if one is None else one.digest,
-                abilities=supervisor.capabilities,
-                pool=pool,
-                tail=tail_of(self.engine, len(self.adapters), place),
-                enter=enter,
-                leave=leave,
-                heard=supervisor.heard,
-                count=traffic.answered,
-                engine=self.engine,
-                context=supervisor.spec.placement.context,
-                salt=salt,
-                called=supervisor.spec.called,
-                content=_content(model, one),
-            )
+
+        def offers() -> None:
+            for place, one in [(None, None), *enumerate(self.adapters)]:
+                self.upstreams[None if one is None else one.id] = Upstream(
+                    model=self.model_id,
+                    digest=model.manifest.digest,
+                    adapter_digest=None if one is None else one.digest,
+                    abilities=supervisor.capabilities,
+                    pool=pool,
+                    tail=tail_of(self.engine, len(self.adapters), place),
+                    enter=enter,
+                    leave=leave,
+                    heard=supervisor.heard,
+                    count=traffic.answered,
+                    engine=self.engine,
+                    context=supervisor.spec.placement.context,
+                    salt=salt,
+                    called=_called(self.engine, supervisor.spec.called, one),
+                    content=_content(model, one),
+                )
+
+        self._offers = offers
+        offers()
+
+
+def _called(engine: str, called: str, adapter: LoadedAdapter | None) -> str:
+    """The name in a request: vLLM knows an adapter by its own, others by members of the box's."""
+    return adapter.id if adapter is not None and engine == VLLM else called
 
 
 def _content(model: ShelvedModel, adapter: LoadedAdapter | None) -> str:

@@ -52,6 +52,7 @@ class Maker(Protocol):
         *,
         reserved: Reservations | None = None,
         adapters: tuple[Path, ...] = (),
+        adapter_room: int = 0,
     ) -> EngineSupervisor:
         """Plan an engine for a model, as `claim` placed it."""
         ...

@@ -76,7 +76,8 @@ class ServingService:
         self.adapters = Adapters(store, audit, shelf, books.adapters, books.clock)
         self.deployments = Deployments(store, audit, self._check_target, books.clock)
         self.keeper = Keeper(store, audit, books.idle_unload_s, self._standing)
-        habits = Habits(self.keeper.kept, self.adapters.live, self.keeper.happened)
+        adapters = self.adapters
+        habits = Habits(self.keeper.kept, adapters.live, adapters.room, self.keeper.happened)
         self.residency = Residency(shelf, maker, leases, habits, clock)
         self.beyond: Beyond | None = None
         self._sweeper: asyncio.Task[None] | None = None

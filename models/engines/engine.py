@@ -100,6 +100,7 @@ class EngineSpec:
         placement: Where and how wide it runs.
         mode: "generate", "embed" or "rerank"; a server does one of them.
         adapters: LoRA adapters to load beside the model.
+        adapter_room: How many of them an engine that takes them while it runs keeps room for.
         architecture: As in the model's file; it decides which parser reads tool calls.
         tools: Whether its chat template has a place for tools.
         thinks: Whether its chat template marks reasoning; a parser would take every answer of one
@@ -125,6 +126,7 @@ class EngineSpec:
     projector: Path | None = None
     called: str = ""
     cluster: Mapping[str, str] = field(default_factory=dict, repr=False)
+    adapter_room: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ class EngineSupervisor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._spec = spec
+        # What it runs, and with which adapters it is started the next time.
+        self.spec = spec
         self._keeper = keeper or ProcessKeeper()
         self._limits = limits or Limits()
         self._clock = clock
@@ -62,24 +63,19 @@ class EngineSupervisor:
         self._next_try = 0.0
 
     @property
-    def spec(self) -> EngineSpec:
-        """What it runs."""
-        return self._spec
-
-    @property
     def secret(self) -> str:
         """The bearer for requests to the engine."""
-        return self._spec.secret
+        return self.spec.secret
 
     @property
     def address(self) -> Address:
         """Where it listens now; a port may change with a restart."""
-        return self._running.address if self._running else self._spec.address
+        return self._running.address if self._running else self.spec.address
 
     @property
     def capabilities(self) -> frozenset[str]:
         """Kinds of request that it answers."""
-        return self._engine.capabilities(self._spec)
+        return self._engine.capabilities(self.spec)
 
     def enter(self) -> None:
         """Counts a request in.
@@ -134,7 +130,7 @@ class EngineSupervisor:
     async def start(self) -> None:
         """Begins the owning task; the engine itself starts with the first `ensure_ready`."""
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._own(), name=f"engine-{self._spec.model_id}")
+            self._task = asyncio.create_task(self._own(), name=f"engine-{self.spec.model_id}")
 
     async def ensure_ready(self, timeout_s: float | None = None) -> Address:
         """Waits until the engine answers, starting or restarting it if need be.
@@ -234,7 +230,7 @@ class EngineSupervisor:
         await self._move(Event.START)
         self._starts += 1
         try:
-            running = await launch(self._engine, self._spec, self._keeper)
+            running = await launch(self._engine, self.spec, self._keeper)
         except ModelsError as error:
             await self._fail(Event.DIED, unstarted(error.sentence_zh, error.sentence_en))
             return

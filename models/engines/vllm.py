@@ -120,7 +120,7 @@ class Vllm:
         able.add(JSON_SCHEMA)
         if spec.tools and parsers_of(spec.architecture).tools:
             able.add(TOOLS)
-        if spec.adapters or self._options.adapters:
+        if self._room(spec):
             able.add(LORA)
         return frozenset(able)
 
@@ -179,7 +179,7 @@ class Vllm:
         return arguments
 
     def _adapters(self, spec: EngineSpec) -> list[str]:
-        room = max(self._options.adapters, len(spec.adapters))
+        room = self._room(spec)
         if not room:
             return []
         rank = self._options.adapter_rank
@@ -187,6 +187,9 @@ class Vllm:
         if spec.adapters:
             arguments += ["--lora-modules", *(f"{path.name}={path}" for path in spec.adapters)]
         return arguments
+
+    def _room(self, spec: EngineSpec) -> int:
+        return max(self._options.adapters, spec.adapter_room, len(spec.adapters))
 
     def env(self, spec: EngineSpec) -> dict[str, str]:
         """The whole environment: the key, no telemetry, caches in the runtime directory."""
@@ -208,7 +211,7 @@ class Vllm:
         if self._options.nodes == 1 and not spec.cluster:
             # Its processes talk over TCP too: without this on the machine's own address.
             env["VLLM_HOST_IP"] = "127.0.0.1"
-        if self._options.adapters:
+        if self._options.adapters or spec.adapter_room:
             env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
         return {**spec.cluster, **env, **self._device_env(spec)}
 

@@ -183,7 +183,7 @@ class FakeMaker:
     def engine(self, model):
         return "llama.cpp"
 
-    def make(self, model, *, reserved=None, adapters=()):
+    def make(self, model, *, reserved=None, adapters=(), adapter_room=0):
         engine = FakeEngine(self, model.card.id, adapters)
         self.made.append(engine)
         return engine

@@ -38,10 +38,10 @@ def maker(tmp_path, wish, threads=None):
 
 def test_a_model_made_for_less_gets_its_own_context(tmp_path, shelved):
     made = maker(tmp_path, Wish(context=4096, slots=8), threads=1).make(shelved)
-    placement = made._spec.placement
+    placement = made.spec.placement
     assert (placement.context, placement.slots, placement.threads) == (2048, 8, 1)
     shorter = maker(tmp_path, Wish(context=512, slots=8)).make(shelved)
-    assert shorter._spec.placement.context == 512
+    assert shorter.spec.placement.context == 512
 
 
 def test_the_whole_shape_of_a_model_is_planned_with(tmp_path, shelved, monkeypatch):
