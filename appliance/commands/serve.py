@@ -88,12 +88,15 @@ def _tell(error: ApplianceError, status: int) -> int:
 def _serve(layout: StateLayout, settings: "Settings", environ: Mapping[str, str]) -> int:
     import uvloop  # noqa: PLC0415  # keeps --help light
 
+    from appliance.api.loop import BoxLoop  # noqa: PLC0415
+
     _more_files()
     with _tcp(settings.server.host, settings.server.port) as tcp, _uds(layout.socket) as uds:
         tls = _tls(layout)
         layout.serve_pid.write_text(f"{os.getpid()}\n", encoding="ascii")
         try:
-            uvloop.run(_live(layout, settings, environ, (tcp, uds), tls))
+            living = _live(layout, settings, environ, (tcp, uds), tls)
+            uvloop.run(living, loop_factory=BoxLoop)
         finally:
             layout.serve_pid.unlink(missing_ok=True)
     return 0
