@@ -57,9 +57,9 @@ class Unlocked(Message):
 
 
 class SignedIn(Message):
-    """The box opened a session."""
+    """The box opened a session; None when the person left on the way."""
 
-    def __init__(self, name: str, session: SessionView) -> None:
+    def __init__(self, name: str, session: SessionView | None) -> None:
         self.name = name
         self.session = session
         super().__init__()

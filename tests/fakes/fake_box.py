@@ -12,12 +12,12 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.contract.access import SessionView, VaultView
-from tests.fakes.paper import API, NASTY, NOON, Route, problem, refuse, say
+from appliance.contract.access import VaultView
+from tests.fakes.paper import API, NASTY, Route, problem, refuse, say
 from tests.fakes.paper_overview import PaperOverview
+from tests.fakes.paper_people import PASSPHRASE, PaperPeople
 from tests.fakes.paper_serving import PaperServing
 
-PASSPHRASE = "correct horse battery"
 RECOVERY = "ABCD-EFGH JKMN-PQRS"
 LOCKED = problem(
     503, "vault.locked", "保险库已锁定。", "The vault is locked.", way_out="请先解锁。 Unlock it."
@@ -25,7 +25,7 @@ LOCKED = problem(
 
 
 @dataclass
-class FakeBox(PaperOverview):
+class FakeBox(PaperOverview, PaperPeople):
     """The whole of it: a socket, a door, and the rooms behind it."""
 
     expired: bool = False
@@ -62,8 +62,7 @@ class FakeBox(PaperOverview):
             *self.overview_routes(),
             ("POST", f"{API}/vault/unlock", self._unlock),
             ("POST", f"{API}/vault/lock", self._lock),
-            ("POST", f"{API}/sessions", self._sign_in),
-            ("DELETE", f"{API}/sessions/current", self._sign_out),
+            *self.people_routes(),
             *self.note_routes(),
             *self.job_routes(),
             *self.record_routes(),
@@ -103,13 +102,3 @@ class FakeBox(PaperOverview):
     async def _lock(self, _: web.Request) -> web.Response:
         self.locked = True
         return say(VaultView(state="locked", backend="embedded", slots=("passphrase", "recovery")))
-
-    async def _sign_in(self, request: web.Request) -> web.Response:
-        if (await request.json())["password"] != PASSPHRASE:
-            return refuse(
-                problem(401, "access.refused", "姓名或密码不对。", "Name or password is wrong.")
-            )
-        return say(SessionView(token="t", expires=NOON, role="clinician", scopes=("specialists",)))
-
-    async def _sign_out(self, _: web.Request) -> web.Response:
-        return web.Response(status=204)

@@ -102,7 +102,7 @@ async def test_an_export_says_where_it_lies(box: FakeBox) -> None:
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, ExportDialog))
         app.screen.query_one("#out", Input).value = "/media/stick"
-        await pilot.click("#export")
+        await pilot.click("#do")
         await until(pilot, lambda: "/media/stick" in text(app, "#light"))
 
 

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from appliance.contract.base import Text
 from tests.fakes.fake_box import FakeBox
-from tests.fakes.paper_serving import ONE, THREE, TWO
+from tests.fakes.paper import NASTY
+from tests.fakes.paper_serving import ONE, THREE, TWO, state_of
 from tests.tui.conftest import console_on, enter, text, until
 from tui.app import ConsoleApp
 from tui.dialogs.question import QuestionDialog
@@ -35,6 +37,22 @@ async def test_models_requests_and_progress_are_shown(box: FakeBox) -> None:
         assert "⚲" in str(table.get_row(ONE)[1])
         box.serving.states[TWO] = box.serving.states[TWO].model_copy(update={"percent": 80})
         await until(pilot, lambda: " 80%" in str(table.get_row(TWO)[2]))
+
+
+async def test_a_model_that_failed_says_why_and_what_to_do(box: FakeBox) -> None:
+    reason = Text(zh="显存不足" + NASTY, en="The accelerator's memory is too small.")
+    way_out = Text(zh="请先卸载另一个模型。", en="Let another model go first.")
+    box.serving.states[TWO] = state_of(TWO, "failed", 0, reason=reason, way_out=way_out)
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        table = await _open(pilot, app)
+        table.choose(TWO)
+        await until(pilot, lambda: "显存不足" in text(app, "#model"))
+        assert "→ 请先卸载另一个模型。 Let another model go first." in text(app, "#model")
+        assert "\x1b" not in text(app, "#model")
+        shown = app.screen.query_one("#model").region
+        assert shown.height >= 3
+        assert app.screen.query_one("#chosen").region.contains_region(shown)
 
 
 async def test_a_model_is_loaded_pinned_and_let_go(box: FakeBox) -> None:

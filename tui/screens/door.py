@@ -9,6 +9,7 @@ from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
 from tui import theme
+from tui.entrance import Entrance
 from tui.inert import inert
 from tui.line import LOCAL_PERSON, Line
 from tui.messages import Entered, Failed, SignedIn, SignedOut, Unlocked
@@ -23,6 +24,7 @@ STATES = {
     "degraded": "一体机可用,但有部件未就绪,详见总览。 The box works, but a part is not ready: see the overview.",
 }
 UNKNOWN = "正在询问一体机… Asking the box…"
+LEFT = "未登录:已取消。 Not signed in: it was left."
 NOBODY = "连接不上一体机。 The box cannot be reached."
 
 
@@ -57,6 +59,7 @@ class DoorScreen(BoxScreen):
                 yield SecretInput("密码 password", "password")
                 with Horizontal(classes="row"):
                     yield Button("登录 Sign in", id="sign-in", compact=True)
+                    yield Button("以目录账号登录 by the directory", id="directory", compact=True)
                     yield Button("退出登录 Sign out", id="sign-out", compact=True)
             yield Static(id="said", markup=False)
 
@@ -105,8 +108,8 @@ class DoorScreen(BoxScreen):
         match event.button.id:
             case "unlock":
                 self._unlock()
-            case "sign-in":
-                self._sign_in()
+            case "sign-in" | "directory" as way:
+                self._sign_in(directory=way == "directory")
             case "sign-out":
                 self.ask("sign-in", self.box.sign_out, lambda _: SignedOut())
             case _:
@@ -131,17 +134,17 @@ class DoorScreen(BoxScreen):
             self._since = self.line.clock()
             self._count()
 
-    def _sign_in(self) -> None:
+    def _sign_in(self, *, directory: bool = False) -> None:
         name = self.query_one("#name", Input).value.strip()
         password = self.query_one("#password", SecretInput).take()
         if not name or not password:
             self._say("请输入姓名和密码。 Enter name and password.")
             return
+        entrance = Entrance(self.box, self.app.push_screen_wait, name, directory)
         if self.ask(
             "sign-in",
-            lambda: self.box.sign_in(name, password),
+            lambda: entrance.come_in(password),
             lambda session: SignedIn(name, session),
-            patience_s=30,
             # A refusal is shown a moment before its question has ended; the next try must count.
             anew=True,
         ):
@@ -162,7 +165,9 @@ class DoorScreen(BoxScreen):
     def on_signed_in(self, message: SignedIn) -> None:
         """A session is open: enter with its name."""
         message.stop()
-        self._say("")
+        self._say("" if message.session else LEFT)
+        if message.session is None:
+            return
         self.post_message(Entered(f"{inert(message.name, 30)} ({message.session.role})"))
 
     def on_signed_out(self, message: SignedOut) -> None:

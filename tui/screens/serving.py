@@ -237,7 +237,10 @@ def told(now: ServingNow, chosen: str) -> Content:
     state = next((one for one in now.states if one.model == chosen), None)
     model = next((one for one in now.shelf if one.id == chosen), None)
     if state is not None and state.reason is not None:
-        return Content(f"✖ {inert_lines(state.reason.zh, 300)} {inert_lines(state.reason.en, 300)}")
+        why = f"✖ {inert_lines(state.reason.zh, 300)} {inert_lines(state.reason.en, 300)}"
+        if state.way_out is not None:
+            why += f"\n→ {inert(state.way_out.zh, 300)} {inert(state.way_out.en, 300)}"
+        return Content(why)
     said = [_card(model)] if model is not None else []
     if state is not None:
         idle = "–" if state.idle_unload_s is None else theme.duration(state.idle_unload_s)
