@@ -58,6 +58,17 @@ async def test_the_tail_is_bounded_and_gaps_are_filled(box: FakeBox) -> None:
         assert table.row_count == MOST
 
 
+async def test_an_empty_log_says_so(box: FakeBox) -> None:
+    box.entries.clear()
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await enter(pilot)
+        await pilot.press("f4")
+        await until(
+            pilot, lambda: app.screen.query("#words") and "No entries" in text(app, "#words")
+        )
+
+
 async def test_filters_by_tag_and_actor(box: FakeBox) -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -21,6 +21,11 @@ async def _door(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: pilot.app.screen.query_one("#unlock").has_focus)
 
 
+async def _door_open(pilot: Pilot[Any]) -> None:
+    await until(pilot, lambda: pilot.app.screen.query_one("#sign-in").region.height)
+    await until(pilot, lambda: pilot.app.focused is not None)
+
+
 async def _overview(pilot: Pilot[Any]) -> None:
     await enter(pilot)
     await until(pilot, lambda: "一切正常" in text(pilot.app, "#summary"))
@@ -71,6 +76,7 @@ async def _keys(pilot: Pilot[Any]) -> None:
     ("steps", "size", "locked"),
     [
         pytest.param(_door, (80, 24), True, id="door"),
+        pytest.param(_door_open, (80, 24), False, id="door-open"),
         pytest.param(_overview, (80, 24), False, id="overview-narrow"),
         pytest.param(_overview, (120, 40), False, id="overview"),
         pytest.param(_note, (120, 40), False, id="note"),

@@ -55,6 +55,19 @@ async def test_a_model_that_failed_says_why_and_what_to_do(box: FakeBox) -> None
         assert app.screen.query_one("#chosen").region.contains_region(shown)
 
 
+async def test_an_empty_shelf_says_how_to_fill_it(box: FakeBox) -> None:
+    box.serving.shelf.clear()
+    box.serving.states.clear()
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await enter(pilot)
+        await pilot.press("f9")
+        await until(
+            pilot,
+            lambda: app.screen.query("#model") and "wardbox model import" in text(app, "#model"),
+        )
+
+
 async def test_a_model_is_loaded_pinned_and_let_go(box: FakeBox) -> None:
     app = console_on(box)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -34,6 +34,7 @@ from tui.widgets.entrytable import EntryTable
 BATCH_S = 0.2
 AGAIN_S = 2.0
 PAGE = "200"
+NONE = "没有条目:日志为空,或筛选下没有。 No entries: the log is empty, or the filters leave none."
 KEYS = "v 核验 verify · x 导出 export · p 证明 proof · / 筛选 filter · Space 暂停 pause"
 
 
@@ -56,7 +57,7 @@ class AuditScreen(BoxScreen):
         self._told = ""
         self._note = ""
         self._tail_seen = -1
-        self._shown: int | None = None
+        self._shown: int | None = -1  # nothing was heard yet
 
     @override
     def compose_body(self) -> Iterator[Widget]:
@@ -187,7 +188,7 @@ class AuditScreen(BoxScreen):
         index = None if entry is None else entry.index
         if index != self._shown:
             self._shown = index
-            self.query_one("#words", Static).update("" if entry is None else describe(entry))
+            self.query_one("#words", Static).update(NONE if entry is None else describe(entry))
             self.query_one("#proof", Static).update("")
 
     def action_table(self) -> None:

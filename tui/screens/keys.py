@@ -45,7 +45,7 @@ USE_COLUMNS: Final = (
 class KeysScreen(BoxScreen):
     """Keys above, use below."""
 
-    TITLE_ZH, TITLE_EN = "密钥与用量", "Keys and use"
+    TITLE_ZH, TITLE_EN = "密钥用量", "Keys and use"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "create", "新建", show=False),
         Binding("l", "limit", "限额", show=False),

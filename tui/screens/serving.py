@@ -67,7 +67,7 @@ class ServingScreen(BoxScreen):
         with Vertical(id="live", classes="panel") as live:
             yield Static(id="requests", markup=False)
             yield Static(id="bymodel", markup=False)
-        live.border_title = "实时请求 Live requests"
+        live.border_title = "实时请求 Live requests · TTFT 首字 first token"
 
     def on_mount(self) -> None:
         """Ask now and every two seconds."""
@@ -212,22 +212,22 @@ def requests(now: ServingNow) -> Content:
     """All requests in one line."""
     traffic = now.traffic
     return Content(
-        f"请求/分 requests/min {traffic.requests_per_minute:,.0f} · "
-        f"词元/分 tokens/min {traffic.tokens_per_minute:,.0f} · "
+        f"请求/分 req/min {traffic.requests_per_minute:,.0f} · "
+        f"词元/分 tok/min {traffic.tokens_per_minute:,.0f} · "
         f"在途 in flight {traffic.in_flight} · 拒绝 refused {traffic.refused}"
     )
 
 
 def by_model(now: ServingNow, found: dict[str, Rate]) -> Content:
     """One line for each model that answers."""
-    flying = {state.model: state.in_flight for state in now.states}
+    flying = {state.model: state.in_flight for state in now.states if state.phase in IN_MEMORY}
     lines = []
     for model in sorted({*flying, *found}):
         rate = found.get(model)
-        said = f"{inert(model, 24):<24} 在途 in flight {flying.get(model, 0)}"
+        said = f"{inert(model, 18):<18} 在途 in flight {flying.get(model, 0)}"
         if rate is not None:
             wait = "–" if rate.first_token_s is None else f"{rate.first_token_s * 1000:,.0f} ms"
-            said += f" · {rate.requests:,.1f} req/s · 首字 TTFT {wait} · {rate.tokens:,.0f} tok/s"
+            said += f" · {rate.requests:,.1f} req/s · TTFT {wait} · {rate.tokens:,.0f} tok/s"
         lines.append(said)
     return Content("\n".join(lines) or "没有模型在内存中。 No model is in memory.")
 
@@ -249,7 +249,10 @@ def told(now: ServingNow, chosen: str) -> Content:
             f"{inert(state.engine, 20)} · 空闲 idle {theme.duration(state.idle_s)}"
             f" · 空闲卸载 idle unload {idle} · {held or '–'}"
         )
-    return Content("\n".join(said) or "没有模型。 There is no model.")
+    return Content(
+        "\n".join(said)
+        or "模型架是空的:在一体机上运行 wardbox model import。 The shelf is empty: run `wardbox model import` on the box."
+    )
 
 
 def _card(model: ModelView) -> str:
