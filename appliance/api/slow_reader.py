@@ -1,8 +1,9 @@
 """Cuts connections whose clients do not read what is written to them.
 
-What nobody reads stays in memory, some hundred KiB of an answer for each. A reader has `READ_SECONDS`
-for `PROGRESS` bytes, over and over; where `MANY` are late at once, only `HASTY_SECONDS`; of more than
-`MOST` the one that has been late for longest is cut.
+What nobody reads stays in memory: some hundred KiB of a stream, all of a whole answer. A reader has
+`READ_SECONDS` for an eighth of what is left, `PROGRESS` bytes at least, over and over; where `MANY` are
+late at once, or `ROOM` bytes are, only `HASTY_SECONDS`; of more than `MOST` the one that has been late
+for longest is cut.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ HASTY_SECONDS: Final = 4.0
 PROGRESS: Final = 32_768
 MANY: Final = 64
 MOST: Final = 256
+ROOM: Final = 128 * 1_048_576
 KERNEL: Final = 65_536
 """Bytes that the kernel takes ahead of what the client's machine has room for."""
 _LOOK_S: Final = 2.0
@@ -51,7 +53,7 @@ class SlowReader:
         transport: the connection.
     """
 
-    __slots__ = ("_left", "_loop", "_since", "_timer", "_transport")
+    __slots__ = ("_loop", "_since", "_timer", "_transport", "left")
 
     late: ClassVar["dict[SlowReader, None]"] = {}
     cut: ClassVar[int] = 0
@@ -59,7 +61,7 @@ class SlowReader:
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.WriteTransport) -> None:
         self._loop = loop
         self._transport = transport
-        self._left = unread(transport)
+        self.left = unread(transport)
         self._since = loop.time()
         self._timer = loop.call_later(_LOOK_S, self._look)
         self.late[self] = None
@@ -73,12 +75,12 @@ class SlowReader:
 
     def _look(self) -> None:
         now, left = self._loop.time(), unread(self._transport)
-        if left <= self._left - PROGRESS:
-            self._left, self._since = left, now
+        if left <= self.left - max(PROGRESS, self.left // 8):
+            self.left, self._since = left, now
         # What was written meanwhile is no lack of progress, and no progress either.
-        self._left = max(self._left, left)
-        patience = HASTY_SECONDS if len(self.late) > MANY else READ_SECONDS
-        if now - self._since >= patience:
+        self.left = max(self.left, left)
+        crowded = len(self.late) > MANY or sum(one.left for one in self.late) > ROOM
+        if now - self._since >= (HASTY_SECONDS if crowded else READ_SECONDS):
             self.hang_up()
         else:
             self._timer = self._loop.call_later(_LOOK_S, self._look)

@@ -313,7 +313,7 @@ def test_a_slow_reader_that_goes_on_reading_is_kept_and_one_that_stops_is_not():
     clock, pipe = Clock(), Pipe(500_000)
     reader = SlowReader(clock, pipe)
     for second in range(10, 200, 10):
-        pipe.size -= 20_000
+        pipe.size -= 22_000
         clock.turn(second)
     assert not pipe.aborted
     pipe.size -= 1000
@@ -337,6 +337,25 @@ def test_where_many_are_late_patience_is_short(monkeypatch):
     clocks[1].turn(5)
     assert not pipes[1].aborted
     readers[1].stop()
+
+
+def test_a_long_answer_is_read_faster_than_a_short_one_and_much_in_all_is_hasty():
+    clock, pipe = Clock(), Pipe(60_000_000)
+    reader = SlowReader(clock, pipe)
+    for second in range(2, 28, 2):
+        pipe.size -= 100_000
+        clock.turn(second)
+    clock.turn(35)
+    assert pipe.aborted
+    reader.stop()
+    clocks, pipes = [Clock(), Clock()], [Pipe(100_000), Pipe(slow_reader.ROOM)]
+    readers = [SlowReader(*one) for one in zip(clocks, pipes, strict=True)]
+    clocks[1].turn(5)
+    assert pipes[1].aborted
+    clocks[0].turn(5)
+    assert not pipes[0].aborted
+    for one in readers:
+        one.stop()
 
 
 def test_of_too_many_the_one_that_is_late_for_longest_goes(monkeypatch):
