@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Final
 
 from appliance.cluster.hearing import Audit
@@ -17,6 +18,11 @@ _OBJECTS: Final = 1 << 30
 """Shared memory that a box lends to the cluster's objects, in bytes."""
 
 
+def ray_python(layout: StateLayout) -> Path:
+    """The interpreter of the environment that holds Ray; `wardbox prepare-cluster` puts it there."""
+    return layout.root / "cluster-env" / "bin" / "python"
+
+
 def make_cluster(
     layout: StateLayout, db: Db, log: Audit, *, name: str, cards: int
 ) -> ClusterService:
@@ -30,8 +36,7 @@ def make_cluster(
         cards: Accelerators that it lends.
     """
     lent = Lent(os.cpu_count() or 1, cards, _OBJECTS)
-    python = layout.root / "cluster-env" / "bin" / "python"
-    ray = RayKeeper(ProcessKeeper(), python, layout.files_mount / "cluster", lent)
+    ray = RayKeeper(ProcessKeeper(), ray_python(layout), layout.files_mount / "cluster", lent)
     store = ClusterStore(db)
     service = ClusterService(store, log, ray, name, time.time)
     service.accompany(Peering(store, log, time.monotonic, time.time))

@@ -64,7 +64,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
     )
     serving = make_serving(settings, layout, serving_ground, salt)
     go_beyond(serving, cluster.peering, serving_ground, salt)
-    work = make_work(site, ground, catalogue, serving)
+    work = make_work(site, ground, catalogue, serving, cluster)
     trust = Trust(layout, site.opened.ca, site.clock)
     provenance = Provenance(salt, posture.digest, POLICY, site.clock)
     places = Places(root=layout.updates_root, staging=layout.uploads / "updates")

@@ -10,12 +10,14 @@ from appliance.batches.service import BatchService
 from appliance.batches.work import KIND as BATCH
 from appliance.catalogue.importing import IMPORT, Importer
 from appliance.catalogue.service import CatalogueService
+from appliance.cluster.assembly import ray_python
+from appliance.cluster.service import ClusterService
 from appliance.examination.service import EVALUATION, ExaminationService
 from appliance.jobs.service import JobService
 from appliance.services.ground import Ground, Site
 from appliance.serving.assembly import make_job_desk
 from appliance.serving.service import ServingService
-from appliance.tuning.kind import TRAINING, Workshop
+from appliance.tuning.kind import TRAINING, Gang, Workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,11 @@ class Work:
 
 
 def make_work(
-    site: Site, ground: Ground, catalogue: CatalogueService, serving: ServingService
+    site: Site,
+    ground: Ground,
+    catalogue: CatalogueService,
+    serving: ServingService,
+    cluster: ClusterService,
 ) -> Work:
     """Make the jobs of a box: training, evaluation, batches and imports."""
     settings, layout = site.settings, site.layout
@@ -38,8 +44,10 @@ def make_work(
     limits = FileLimits(settings.files.max_bytes, settings.files.owner_bytes)
     rules = DeskRules(layout.caller_files, limits, settings.files.batch_width)
     desk = make_desk(db, log, ground.access, rules, time.time)
+    workshop = Workshop(catalogue, log, threads, serving.adapters, desk.files)
+    workshop.use(Gang(ray_python(layout), cluster.env))
     kinds = {
-        TRAINING: Workshop(catalogue, log, threads, serving.adapters, desk.files).kind(),
+        TRAINING: workshop.kind(),
         EVALUATION: ExaminationService(db, log, catalogue, layout.socket, time.time).kind(),
         BATCH: desk.work.kind(),
         IMPORT: importer.kind(),

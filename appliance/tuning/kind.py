@@ -3,13 +3,15 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from appliance.audit import events
 from appliance.audit.event import Event
+from appliance.cluster.errors import NotMember
 from appliance.jobs.errors import WorkerDied
 from appliance.jobs.job import Job, JobKind, Json
 from appliance.tuning.spec import ADAPTER, read_spec
@@ -87,6 +89,20 @@ class Audit(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Gang:
+    """How a training runs on several boxes.
+
+    Attributes:
+        python: The interpreter of the environment that holds Ray.
+        env: What a process needs to work on this box's Ray node; paths and addresses, no secret.
+            Raises RaySilent while none runs.
+    """
+
+    python: Path
+    env: Callable[[], Mapping[str, str]]
+
+
 class Workshop:
     """Makes training jobs.
 
@@ -111,6 +127,11 @@ class Workshop:
         self._catalogue = catalogue
         self._audit = audit
         self._threads = threads
+        self._gang: Gang | None = None
+
+    def use(self, gang: Gang) -> None:
+        """Say how trainings on several boxes are run."""
+        self._gang = gang
 
     def kind(self) -> JobKind:
         """Return the kind of job to give to `JobService`."""
@@ -129,11 +150,17 @@ class Workshop:
     def _check(self, spec: Json) -> Json:
         given = {"threads": self._threads, **spec}
         taken = self._named if spec.get("recipe") == ADAPTER else self._taken
-        return read_spec(given, taken, self._why_no_base).to_json()
+        read = read_spec(given, taken, self._why_no_base)
+        if read.boxes > 1:
+            self._require_gang().env()
+        return read.to_json()
 
     def _command(self, job: Job, directory: Path) -> tuple[str, ...]:
         """The worker; a base is looked up by its id, so that no path ever stands in a spec."""
         words = _argv(job, directory)
+        if _boxes(job) > 1:
+            # The interpreter that holds Ray finds the box's own modules and torch as well.
+            words = (str(self._require_gang().python), *words[1:])
         if job.spec.get("recipe") != ADAPTER:
             return words
         words = (*words, str(self._catalogue.get(str(job.spec["base"])).path))
@@ -147,7 +174,13 @@ class Workshop:
             coming = kept.with_suffix(".part")
             shutil.copyfile(self._files.path(self._files.get(job.actor, str(file_id))), coming)
             coming.rename(kept)
-        return {**job.spec, "directory": str(directory)}
+        ray = dict(self._require_gang().env()) if _boxes(job) > 1 else {}
+        return {**job.spec, "directory": str(directory), **({"ray": ray} if ray else {})}
+
+    def _require_gang(self) -> Gang:
+        if self._gang is None:
+            raise NotMember
+        return self._gang
 
     def _named(self, adapter: str) -> bool:
         return self._registry is not None and any(one.id == adapter for one in self._registry.all())
@@ -207,6 +240,10 @@ def _result_file(directory: Path, result: Json) -> Path:
     if Path(name).name != name or not source.is_file():
         raise WorkerDied(how="结果文件缺失 no result file")
     return source
+
+
+def _boxes(job: Job) -> int:
+    return int(job.spec.get("boxes", 1))
 
 
 def _argv(job: Job, directory: Path) -> tuple[str, ...]:

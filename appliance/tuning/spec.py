@@ -30,6 +30,7 @@ class TuningSpec:
         minutes: Longest training in minutes.
         steps: Most steps.
         threads: Threads of the worker.
+        boxes: On how many boxes of the cluster it runs in step; 1: on this one alone.
         base: Model on the shelf that an adapter is for; None for the other recipes.
         rank: Rank of an adapter.
         alpha: Its scale: what it adds is multiplied by alpha / rank.
@@ -55,6 +56,7 @@ class TuningSpec:
     epochs: int | None = None
     rate: float = 1.0
     notes: dict[str, str] | None = None
+    boxes: int = 1
 
     def to_json(self) -> Json:
         """Return it as plain JSON values."""
@@ -67,6 +69,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "minutes": (0.0, 7 * 24 * 60.0),
     "steps": (1, 10_000_000),
     "threads": (1, 256),
+    "boxes": (1, 64),
     "rank": (1, 256),
     "alpha": (1, 4096),
     "rate": (0.01, 100.0),
@@ -107,6 +110,8 @@ def read_spec(
         if field in value:
             _number(value[field], field, low, high)
     spec = TuningSpec(**value)
+    if spec.boxes > 1 and spec.recipe != REFERENCE:
+        raise _invalid("boxes", "仅用于 reference", "is for the recipe reference")
     if taken(spec.name):
         raise _invalid("name", "货架上已有此模型", "the shelf already holds it")
     return spec

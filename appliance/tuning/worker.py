@@ -25,7 +25,7 @@ from models.training.worker import (
 )
 
 if TYPE_CHECKING:
-    from models.training.loop import Outcome
+    from models.training.loop import Outcome, Trainer
 
 _MAX_SPEC: Final = 1 << 20
 
@@ -55,7 +55,7 @@ def work(source: BinaryIO, stream: BinaryIO) -> int:
 
 def _train(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str, Any] | None:
     from models.training import reference  # noqa: PLC0415  # torch takes seconds
-    from models.training.loop import Progress, Surroundings  # noqa: PLC0415
+    from models.training.loop import Progress, Surroundings, train  # noqa: PLC0415
 
     def report(progress: Progress) -> None:
         say(stream, "progress", {"phase": "train", **progress_fields(progress)})
@@ -66,7 +66,8 @@ def _train(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str
     )
     say(stream, "progress", {"phase": "prepare", "fraction": 0.0})
     outside = Surroundings(folder / "checkpoints", report, lambda: bool(asked))
-    made = reference.make(folder, chosen, outside, count=spec["records"])
+    trainer = _together(spec) if spec.get("boxes", 1) > 1 else train
+    made = reference.make(folder, chosen, outside, count=spec["records"], trainer=trainer)
     if not isinstance(made, reference.Made):
         return None
     card = reference.card(made, chosen, (), day="")
@@ -76,6 +77,14 @@ def _train(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str
         "card": described.to_json(),
         **_told(spec, folder, chosen.as_dict(), made.outcome),
     }
+
+
+def _together(spec: dict[str, Any]) -> "Trainer":
+    """Training on several boxes, by way of this box's Ray node."""
+    from models.training.ray_run import Together, connect  # noqa: PLC0415
+
+    connect(spec["ray"])
+    return Together(spec["boxes"], spec["threads"]).train
 
 
 def _tune(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str, Any] | None:

@@ -36,8 +36,11 @@ class RayEnvironment:
         return self.site.state / "cluster-env"
 
     def needed(self) -> bool:
-        """True until it is complete and the box points at it."""
-        return not (self._mark().exists() and self.link.resolve() == self.place.resolve())
+        """True until it is complete, finds the box's own modules, and the box points at it."""
+        paths = self._paths()
+        found = paths.read_text(encoding="utf-8") if paths.exists() else ""
+        complete = self._mark().exists() and found == self._own()
+        return not (complete and self.link.resolve() == self.place.resolve())
 
     def apply(self, host: Host) -> None:
         """Make it, fill it and mark it complete; an interrupted one is completed."""
@@ -50,11 +53,22 @@ class RayEnvironment:
             pip = (str(python), "-m", "pip", "install", "--progress-bar=off", *offline)
             host.run(Command((*pip, "--no-deps", "-r", str(self.pins))))
             host.write(self._mark(), "complete\n")
+        host.write(self._paths(), self._own())
         host.link(self.link, self.place)
 
     def undo(self, host: Host) -> None:
         """It is a cache shared by boxes: only the link goes."""
         host.remove(self.link)
+
+    def _paths(self) -> Path:
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        return self.place / "lib" / version / "site-packages" / "wardbox.pth"
+
+    def _own(self) -> str:
+        """Where training finds the box's modules and torch; Ray's own pins come before them."""
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        environment = self.site.checkout / ".venv" / "lib" / version / "site-packages"
+        return f"{self.site.checkout}\n{environment}\n"
 
     def _mark(self) -> Path:
         return self.place / "complete"

@@ -6,18 +6,23 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
 from safetensors.torch import load_file, save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
+from typing_extensions import override
 
 from models.training.errors import CheckpointMalformed, TrainingDiskFull
 
 _PREFIX = "step-"
 _RANDOM_STATE = "random.state"
+_GROUPS = ("model/", "optimiser/")
+_COUNTS = "counts"
 _FILES = ("model.safetensors", "optimiser.safetensors", "state.json")
 
 
@@ -123,6 +128,60 @@ def _read(folder: Path) -> Checkpoint:
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as fault:
         raise CheckpointMalformed(reason=f"{folder.name}: {fault}") from fault
+
+
+class Keeper(Protocol):
+    """Where a run keeps its checkpoints."""
+
+    def newest(self, recipe: Mapping[str, Any]) -> Checkpoint | None:
+        """The newest one; raises CheckpointMalformed as `newest` does."""
+        ...
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep one; raises TrainingDiskFull."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FolderKeeper(Keeper):
+    """A folder of checkpoints."""
+
+    folder: Path
+
+    @override
+    def newest(self, recipe: Mapping[str, Any]) -> Checkpoint | None:
+        """Read the newest one."""
+        return newest(self.folder, recipe)
+
+    @override
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write one, and drop the oldest."""
+        save(self.folder, checkpoint)
+
+
+def pack(checkpoint: Checkpoint) -> bytes:
+    """A checkpoint without its recipe, for another process: tensors and numbers, nothing pickled."""
+    tensors = {_RANDOM_STATE: checkpoint.random_state.clone()}
+    for prefix, group in zip(_GROUPS, (checkpoint.model, checkpoint.optimiser), strict=True):
+        tensors |= {prefix + name: tensor.clone().contiguous() for name, tensor in group.items()}
+    numbers = [checkpoint.step, checkpoint.tokens, checkpoint.seconds]
+    tensors[_COUNTS] = torch.tensor(numbers, dtype=torch.float64)
+    return bytes(to_bytes(tensors))
+
+
+def unpack(raw: bytes) -> Checkpoint:
+    """Read what `pack` wrote. Raises CheckpointMalformed."""
+    try:
+        tensors = from_bytes(raw)
+        step, tokens, seconds = (float(value) for value in tensors.pop(_COUNTS))
+        random_state = tensors.pop(_RANDOM_STATE)
+    except (KeyError, ValueError, SafetensorError) as fault:
+        raise CheckpointMalformed(reason=str(fault)) from fault
+    model, optimiser = (
+        {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+        for prefix in _GROUPS
+    )
+    return Checkpoint(int(step), int(tokens), seconds, {}, model, optimiser, random_state)
 
 
 def restore(parameters: Mapping[str, torch.nn.Parameter], tensors: Mapping[str, Tensor]) -> None:

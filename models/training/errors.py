@@ -117,3 +117,13 @@ class QualityTooLow(TrainingError):
     en = "The trained model misses its quality goals: {reason}."
     way_out_zh = "请增加训练时间(--minutes)后重试。"
     way_out_en = "Train longer (--minutes) and try again."
+
+
+class GangFailed(TrainingError):
+    """Workers on several boxes ended without a result."""
+
+    code = "training.gang-failed"
+    zh = "多机训练中断:{reason}。"
+    en = "The training over several boxes broke off: {reason}."
+    way_out_zh = "请用 wardbox cluster status 查看各机;再次运行将从最近的检查点继续。"
+    way_out_en = "See wardbox cluster status; the same job goes on from its newest checkpoint."

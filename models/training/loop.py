@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
-from models.training import checkpoint as checkpoints
+from models.training.checkpoint import Checkpoint, FolderKeeper, Keeper, restore
 from models.training.corpus import Batch, Corpus, gather, plan_batches
 from models.training.errors import TrainingDiverged
 from models.training.model import answer_loss
 from models.training.optimiser import Optimiser, clip, split
 from models.training.precision import choose_device, choose_type
 from models.training.recipe import Recipe, Schedule
+from models.training.team import Alone, Team
 
 _SMOOTHING = 0.95
 
@@ -73,16 +76,34 @@ class Surroundings:
     """What a run needs from outside.
 
     Attributes:
-        checkpoints: Folder for checkpoints, or None to keep none.
+        checkpoints: Folder for checkpoints, whoever else keeps them, or None to keep none.
         report: Called after each step.
         stop: Asked before each step; True ends the run with a checkpoint.
         clock: Monotonic seconds.
+        team: Who trains with this process, in step.
     """
 
-    checkpoints: Path | None = None
+    checkpoints: Path | Keeper | None = None
     report: Callable[[Progress], None] = _silent
     stop: Callable[[], bool] = _never
     clock: Callable[[], float] = field(default=time.monotonic)
+    team: Team = field(default_factory=Alone)
+
+
+class Trainer(Protocol):
+    """`train`, or who stands in for it."""
+
+    def __call__(
+        self,
+        model: PreTrainedModel,
+        corpus: Corpus,
+        recipe: Recipe,
+        surroundings: Surroundings,
+        *,
+        padding: int = 0,
+    ) -> Outcome:
+        """Train `model` in place."""
+        ...
 
 
 def rate_scale(schedule: Schedule, step: int, fraction: float) -> float:
@@ -132,7 +153,9 @@ class _Run:
         self._type = choose_type(recipe.precision, self._device)
         self._model = model.to(self._device).train()
         self._corpus, self._recipe, self._outside = corpus, recipe, outside
-        self._padding = padding
+        self._padding, self._team = padding, outside.team
+        kept = outside.checkpoints
+        self._keeper = FolderKeeper(kept) if isinstance(kept, Path) else kept
         self._schedule = recipe.schedule
         if recipe.adapter is not None:
             self._schedule = replace(recipe.schedule, other_rate=recipe.adapter.rate)
@@ -146,22 +169,23 @@ class _Run:
         self._resume()
 
     def _resume(self) -> None:
-        folder = self._outside.checkpoints
-        found = checkpoints.newest(folder, self._recipe.as_dict()) if folder else None
+        found = None
+        if self._keeper is not None and self._team.leads:
+            found = self._keeper.newest(self._recipe.as_dict())
+        found = self._team.spread(found)
         if found is None:
             return
-        checkpoints.restore(self._parameters, found.model)
+        restore(self._parameters, found.model)
         state = {name: tensor.to(self._device) for name, tensor in found.optimiser.items()}
         self._optimiser.load(state, found.step)
         torch.set_rng_state(found.random_state)
         self._step, self._tokens, self._seconds = found.step, found.tokens, found.seconds
 
     def _save(self) -> None:
-        if self._outside.checkpoints is None:
+        if self._keeper is None or not self._team.leads:
             return
-        checkpoints.save(
-            self._outside.checkpoints,
-            checkpoints.Checkpoint(
+        self._keeper.save(
+            Checkpoint(
                 step=self._step,
                 tokens=self._tokens,
                 seconds=self._seconds,
@@ -199,13 +223,15 @@ class _Run:
     def go(self) -> Outcome:
         batches = self._batches()
         while self._fraction() < 1:
-            if self._outside.stop():
+            stop, self._seconds = self._team.agree(stop=self._outside.stop(), seconds=self._seconds)
+            if stop:
                 self._save()
                 return self._outcome(finished=False)
             began = self._outside.clock()
             self._one(next(batches))
             self._seconds += self._outside.clock() - began
-            self._tell()
+            if self._team.leads:
+                self._tell()
             if self._step % self._recipe.checkpoint_every == 0 and self._fraction() < 1:
                 self._save()
         self._save()
@@ -213,14 +239,16 @@ class _Run:
         return self._outcome(finished=True)
 
     def _one(self, batch: Batch) -> None:
-        ids = torch.from_numpy(batch.ids).to(self._device)
-        targets = torch.from_numpy(batch.targets).to(self._device)
+        share, part = self._team.share(batch)
+        ids = torch.from_numpy(share.ids).to(self._device)
+        targets = torch.from_numpy(share.targets).to(self._device)
         with self._autocast():
-            loss: Tensor = answer_loss(self._model, ids, targets)
-        self._loss = float(loss.detach())
+            loss: Tensor = part * answer_loss(self._model, ids, targets)
+        self._loss = self._team.total(float(loss.detach()))
         if not math.isfinite(self._loss):
             raise TrainingDiverged(step=self._step + 1)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._team.add(self._parameters.values())
         clip(self._parameters.values(), self._recipe.schedule.clip)
         self._optimiser.step(rate_scale(self._recipe.schedule, self._step, self._fraction()))
         self._step += 1

@@ -22,7 +22,7 @@ from models.training.corpus import Corpus, open_corpus, write
 from models.training.export import write_gguf
 from models.training.job import save_model
 from models.training.lessons import lessons
-from models.training.loop import Outcome, Surroundings, train
+from models.training.loop import Outcome, Surroundings, Trainer, train
 from models.training.quality import Quality, share
 from models.training.recipe import Recipe, Schedule, Shape
 
@@ -121,13 +121,21 @@ def prepare(folder: Path, chosen: Recipe, count: int) -> tuple[Tokenizer, Corpus
 
 
 def make(
-    folder: Path, chosen: Recipe, surroundings: Surroundings, *, count: int = RECORDS
+    folder: Path,
+    chosen: Recipe,
+    surroundings: Surroundings,
+    *,
+    count: int = RECORDS,
+    trainer: Trainer = train,
 ) -> Made | Outcome:
-    """Train the reference model under `folder` and export it; the bare outcome when stopped."""
+    """Train the reference model under `folder` and export it; the bare outcome when stopped.
+
+    `trainer` does it, on this box or on several.
+    """
     cutter, corpus = prepare(folder, chosen, count)
     end, padding = cutting.end_and_padding(cutter)
     model = decoders.build(chosen.shape, seed=chosen.seed, eos=end, pad=padding)
-    outcome = train(model, corpus, chosen, surroundings, padding=padding)
+    outcome = trainer(model, corpus, chosen, surroundings, padding=padding)
     if not outcome.finished:
         return outcome
     model_folder = folder / "model"

@@ -89,7 +89,7 @@ async def run(box: Box, env: dict[str, str], *argv: str) -> tuple[int, str]:
         argv, env, listening=Listening(hear=lines.append, guarded=True)
     )
     try:
-        done = await asyncio.wait_for(asked.wait(), 180)
+        done = await asyncio.wait_for(asked.wait(), 360)
     finally:
         await asked.stop(0)
     return done.code, "\n".join(lines)

@@ -5,15 +5,17 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from appliance.catalogue.service import CatalogueService
+from appliance.cluster.errors import NotMember, RaySilent
 from appliance.jobs.errors import JobSpecInvalid
 from appliance.jobs.job import JobState
 from appliance.jobs.migrations import MIGRATIONS
 from appliance.jobs.service import JobService
-from appliance.tuning.kind import TRAINING, Workshop
+from appliance.tuning.kind import TRAINING, Gang, Workshop
 from appliance.tuning.spec import TuningSpec, read_spec
 from models.registry.shelf import Shelf
 from secure_compute.signing import SigningKey
@@ -48,7 +50,7 @@ def test_a_whole_spec_and_its_defaults():
     given = {"name": "mine", "steps": 10, "seed": 3, "minutes": 0.5, "records": 64, "threads": 2}
     rest = {"base": None, "rank": 16, "alpha": 32, "rate": 1.0}
     rest |= dict.fromkeys(("dataset", "epochs", "notes"))
-    whole = {"recipe": "reference", "version": "1", **given, **rest}
+    whole = {"recipe": "reference", "version": "1", "boxes": 1, **given, **rest}
     assert read_spec(given, free).to_json() == whole
     tuned = {"name": "mine", "recipe": "adapter", "base": "m", "rank": 4}
     assert read_spec(tuned, free) == TuningSpec("mine", "adapter", base="m", rank=4)
@@ -85,6 +87,9 @@ def test_a_whole_spec_and_its_defaults():
         {"name": "x", "recipe": "adapter", "base": "../up"},
         {"name": "x", "recipe": "adapter", "base": "m", "rank": 0},
         {"name": "x", "recipe": "reference", "base": "m"},
+        {"name": "x", "boxes": 0},
+        {"name": "x", "boxes": 65},
+        {**TUNED, "boxes": 2},
         {"name": "x", "dataset": FILE, "epochs": 1},
         {**TUNED, "epochs": 1},
         {**TUNED, "dataset": FILE},
@@ -109,6 +114,29 @@ def test_impossible_specs_are_refused(spec):
 def test_a_taken_name_is_refused():
     with pytest.raises(JobSpecInvalid, match="shelf"):
         read_spec({"name": "x"}, lambda name: name == "x")
+
+
+async def test_several_boxes_need_a_cluster_and_its_interpreter(catalogue, audit, tmp_path):
+    workshop = Workshop(catalogue, audit, 1)
+    check, wish = workshop.kind().check, {"name": "x", "boxes": 2}
+    with pytest.raises(NotMember):
+        check(wish)
+
+    def silent():
+        raise RaySilent
+
+    workshop.use(Gang(tmp_path / "python", silent))
+    with pytest.raises(RaySilent):
+        check(wish)
+    workshop.use(Gang(tmp_path / "python", lambda: {"RAY_ADDRESS": "10.20.0.1:6400"}))
+    kind = workshop.kind()
+    spec = kind.check(wish)
+    job = SimpleNamespace(spec=spec, actor="user:it")
+    assert kind.argv(job, tmp_path)[0] == str(tmp_path / "python")
+    assert kind.spec(job, tmp_path)["ray"] == {"RAY_ADDRESS": "10.20.0.1:6400"}
+    alone = SimpleNamespace(spec=kind.check({"name": "x"}), actor="user:it")
+    assert kind.argv(alone, tmp_path)[0] == sys.executable
+    assert "ray" not in kind.spec(alone, tmp_path)
 
 
 def fake_training(tmp_path, result):

@@ -159,3 +159,23 @@ def test_the_rate_rises_stays_and_falls():
     assert scales[20] == 1.0
     assert scales[75] == pytest.approx(0.5)
     assert scales[100] == 0.0
+
+
+def test_a_checkpoint_travels_as_bytes():
+    kept = checkpoints.Checkpoint(
+        step=4,
+        tokens=99,
+        seconds=1.25,
+        recipe={"name": "x"},
+        model={"a.weight": torch.arange(6.0).reshape(2, 3)},
+        optimiser={"momentum.a.weight": torch.ones(2, 3)},
+        random_state=torch.get_rng_state(),
+    )
+    again = checkpoints.unpack(checkpoints.pack(kept))
+    assert (again.step, again.tokens, again.seconds, again.recipe) == (4, 99, 1.25, {})
+    assert torch.equal(again.model["a.weight"], kept.model["a.weight"])
+    assert torch.equal(again.optimiser["momentum.a.weight"], torch.ones(2, 3))
+    assert torch.equal(again.random_state, kept.random_state)
+    for raw in (b"", b"\x80\x04", checkpoints.pack(kept)[:-9]):
+        with pytest.raises(CheckpointMalformed):
+            checkpoints.unpack(raw)
