@@ -21,6 +21,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from appliance.client.problem import BoxUnreachable, ProblemError
 from appliance.client.session import Session
 from appliance.contract.access import KeyWish
 from tests.benchmarks.soak_account import disagreements, ends_of, metered_of, record_of
@@ -50,7 +51,7 @@ async def _calm(box: SoakBox) -> bool:
     until = time.monotonic() + _CALM_S
     async with Session.local(box.socket) as session:
         while time.monotonic() < until:
-            with suppress(Exception):
+            with suppress(ProblemError, BoxUnreachable):
                 seen = await session.overview()
                 if seen.traffic.in_flight == 0 and (await session.health()).status == "ok":
                     return True
