@@ -1,64 +1,30 @@
 """Hostile sticks: whatever is done to a stick, the box refuses in a sentence and stays as it was."""
 
-import errno
 import json
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from appliance.updates.errors import (
-    BundleEmpty,
     BundleExpired,
     BundleMissing,
     BundleRolledBack,
     ContentRefused,
     MetadataRefused,
     SignatureRefused,
-    StickUnreadable,
     UpdateError,
 )
 from appliance.updates.fetcher import Stick
 from appliance.updates.shape import compact, judge_metadata
-from appliance.updates.trust import new_anchor
 from appliance.updates.verify import verify_metadata
 from tests.appliance.updates.conftest import Box
+from tests.appliance.updates.sticks import ROLES, metadata, refused
 from tests.installer.vendor.yard import NOW, Yard, read, rewrite
-
-ROLES = ("timestamp", "snapshot", "targets", "models")
-
-
-def metadata(stick: Path, role: str) -> Path:
-    folder = stick / "metadata"
-    return folder / "timestamp.json" if role == "timestamp" else next(folder.glob(f"*.{role}.json"))
-
-
-def model_of(stick: Path) -> Path:
-    return next((stick / "targets" / "models" / "demo-1" / "files").iterdir())
-
-
-def refused(box: Box, stick: Path, *kinds: type[UpdateError]) -> UpdateError:
-    """Both ways refuse, record it, and leave everything as it was."""
-    before = box.state()
-    for act in (box.updates.verify, box.updates.apply):
-        with pytest.raises(kinds or UpdateError) as caught:
-            act(stick, "user:li")
-        assert caught.value.way_out
-        assert box.state() == before
-        assert box.models() == []
-        assert box.audit.tags()[-1] == "update:bundle:refuse"
-        assert box.audit.events[-1].details["code"] == caught.value.code
-        assert box.updates.list(1)[0].state == "refused"
-        told = caught.value.sentence
-        assert told.isprintable()
-    return caught.value
 
 
 def test_bytes_of_the_metadata_count(box: Box, stick):
@@ -332,159 +298,3 @@ def test_no_bundle_at_all(box: Box, stick, tmp_path):
     refused(box, tmp_path / "nowhere", BundleMissing)
     refused(box, tmp_path / "vendor" / "root.json", BundleMissing)
     refused(box, tmp_path / "a\nb\x1b[31m", BundleMissing)
-
-
-def _flip(path: Path) -> None:
-    raw = bytearray(path.read_bytes())
-    raw[len(raw) // 2] ^= 1
-    path.write_bytes(raw)
-
-
-def _swap(path: Path) -> None:
-    card = next((path.parents[1]).glob("*.card.json"))
-    held = card.read_bytes()
-    card.write_bytes(path.read_bytes())
-    path.write_bytes(held)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        _flip,
-        _swap,
-        Path.unlink,
-        lambda path: os.truncate(path, path.stat().st_size - 1),
-        lambda path: os.truncate(path, 0),
-        lambda path: path.write_bytes(path.read_bytes() + b"\0"),
-        lambda path: os.truncate(path, (2 << 30) + 1),
-        lambda path: os.truncate(path, (4 << 30) + 1),
-    ],
-)
-def test_content_that_is_not_the_signed_one(box: Box, stick, change):
-    change(model_of(stick))
-    refused(box, stick, ContentRefused)
-    assert list(box.folder.glob("staging/*/models/**/*.gguf")) == []
-
-
-def _fifo(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def _link(path: Path) -> None:
-    path.rename(path.with_name("real"))
-    path.symlink_to("real")
-
-
-def _device(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("/dev/zero")
-
-
-def _folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _folder_link(path: Path) -> None:
-    held = path.parent
-    held.rename(held.with_name("real"))
-    held.symlink_to("real")
-
-
-@pytest.mark.parametrize("what", ["content", *ROLES])
-@pytest.mark.parametrize("change", [_fifo, _link, _device, _folder, _folder_link])
-def test_links_and_special_files(box: Box, stick, what, change):
-    change(model_of(stick) if what == "content" else metadata(stick, what))
-    refused(box, stick, ContentRefused, StickUnreadable, MetadataRefused, BundleMissing)
-
-
-def test_a_stick_whose_second_read_gives_other_bytes(box: Box, stick, monkeypatch):
-    """Whatever a second read would give, the shelf holds what was hashed."""
-    good = model_of(stick).read_bytes()
-    whole = Stick.chunks
-    reads: dict[str, int] = {}
-
-    def fickle(self, descriptor, name):
-        reads[name] = reads.get(name, 0) + 1
-        for part in whole(self, descriptor, name):
-            second = "targets/" in name and reads[name] > 1
-            yield bytes(len(part)) if second else part
-
-    monkeypatch.setattr(Stick, "chunks", fickle)
-    box.updates.apply(stick, "x")
-    assert box.catalogue.get("demo-1").path.read_bytes() == good
-    assert max(count for name, count in reads.items() if "targets/" in name) == 1
-
-
-def test_metadata_whose_second_read_differs(box: Box, stick, monkeypatch):
-    whole = Stick.chunks
-    reads: dict[str, int] = {}
-
-    def fickle(self, descriptor, name):
-        reads[name] = reads.get(name, 0) + 1
-        for part in whole(self, descriptor, name):
-            yield part if reads[name] == 1 else part.replace(b"2028", b"2038")
-
-    monkeypatch.setattr(Stick, "chunks", fickle)
-    with pytest.raises((MetadataRefused, SignatureRefused)):
-        box.updates.apply(stick, "x")
-    assert box.models() == []
-
-
-def test_a_stick_that_fails_while_it_is_read(box: Box, stick, monkeypatch):
-    def fail(descriptor, size):
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr("appliance.updates.fetcher.os.read", fail)
-    error = refused(box, stick, StickUnreadable)
-    assert "Input/output error" in error.sentence
-
-
-def test_a_card_of_another_model(box: Box, yard, stick):
-    yard.add("demo-2")
-    both = yard.build(stick.parent / "both")
-
-    def cross(signed):
-        one, two = "models/demo-1/card.json", "models/demo-2/card.json"
-        signed["targets"][one], signed["targets"][two] = (
-            signed["targets"][two],
-            signed["targets"][one],
-        )
-
-    cards = both / "targets" / "models"
-    for left, right in (("demo-1", "demo-2"), ("demo-2", "demo-1")):
-        for path in list((cards / left).glob("*.card.json")):
-            shutil.copy(path, cards / right / path.name)
-    rewrite(yard, both, "models", cross)
-    refused(box, both, ContentRefused)
-
-
-def test_nothing_that_this_box_could_use(box: Box, yard, stick):
-    rewrite(yard, stick, "models", lambda s: s.update(targets={}))
-    refused(box, stick, BundleEmpty)
-
-
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data())
-def test_any_damage_anywhere_is_refused(shop, tmp_path, data):
-    stick = tmp_path / "damaged"
-    shutil.rmtree(stick, ignore_errors=True)
-    shutil.copytree(shop / "stick", stick)
-    path = data.draw(st.sampled_from(sorted((stick / "metadata").iterdir())))
-    raw = path.read_bytes()
-    start = data.draw(st.integers(0, len(raw)))
-    end = data.draw(st.integers(start, len(raw)))
-    changed = raw[:start] + data.draw(st.binary(max_size=40)) + raw[end:]
-    path.write_bytes(changed)
-    anchor = new_anchor((shop / "vendor" / "root.json").read_bytes())
-    with Stick(stick) as held:
-        if changed == raw:
-            verify_metadata(held, anchor, NOW)
-        else:
-            with pytest.raises(UpdateError):
-                verify_metadata(held, anchor, NOW)

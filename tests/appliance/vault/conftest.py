@@ -67,6 +67,11 @@ def vault(layout, files, clock):
 
 
 @pytest.fixture
+def created(vault):
+    return vault.create(PASSPHRASE)
+
+
+@pytest.fixture
 def fuse():
     """Skip where this machine cannot mount."""
     from appliance.vault.errors import VaultUnsupported

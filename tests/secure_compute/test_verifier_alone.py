@@ -1,0 +1,159 @@
+"""The auditor's verifier against manifests that lie, missing and damaged files, and on its own."""
+
+import ast
+import json
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secure_compute.signing import SigningKey
+from secure_compute.verifier.ed25519 import ed25519_verify
+from secure_compute.verifier.judge import main
+from secure_compute.verifier.single_file import verifier_source
+from tests.secure_compute.exports import ORIGIN, VKEY, export, leaves
+
+MANIFESTS = [
+    None,
+    [],
+    5,
+    {},
+    {"format": "wardbox-audit-export/2"},
+    {"first": -1},
+    {"last": 99},
+    {"first": 3, "last": 1},
+    {"tree_size": 4},
+    {"tree_size": True},
+    {"first": "0"},
+    {"origin": "wardbox/other"},
+    {"files": []},
+    {"files": {"../memory.json": "sha256:00"}},
+    {"files": {"/etc/passwd": "sha256:00"}},
+    {"files": {"checkpoint": 5}},
+    {"files": {"a\nb": ""}},
+    {"last": 3},
+    {"filter": {}},
+]
+
+
+@pytest.mark.parametrize("change", MANIFESTS, ids=str)
+def test_manifests_that_lie(auditor, change):
+    export(auditor.folder, leaves(5))
+    path = auditor.folder / "manifest.json"
+    value = json.loads(path.read_text())
+    path.write_text(json.dumps(value | change if change and isinstance(change, dict) else change))
+    assert auditor.judge()[0] in {1, 2}
+    assert not auditor.memory.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "entries.ndjson", "checkpoint", "box.vkey", "tile/0/000.p/5"]
+)
+def test_missing_files_cannot_be_read(auditor, name):
+    export(auditor.folder, leaves(5))
+    (auditor.folder / name).unlink()
+    assert auditor.judge()[0] == 2
+    (auditor.folder / name).mkdir()
+    assert auditor.judge()[0] == 2
+
+
+def test_a_damaged_memory_is_said_and_kept(auditor):
+    export(auditor.folder, leaves(5))
+    bad = [
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"format":"x"}',
+        b'{"format":"wardbox-verify-memory/1","boxes":[]}',
+    ]
+    entry = {"key": VKEY, "size": 5, "root": "AAAA"}
+    wrong = [
+        entry,
+        entry | {"size": "5"},
+        {"key": VKEY},
+        7,
+        entry | {"size": -1, "root": "A" * 43 + "="},
+    ]
+    bad += [
+        json.dumps({"format": "wardbox-verify-memory/1", "boxes": {ORIGIN: box}}).encode()
+        for box in wrong
+    ]
+    for data in bad:
+        auditor.memory.write_bytes(data)
+        assert auditor.judge()[0] == 2
+        assert auditor.memory.read_bytes() == data
+    auditor.forget()
+    auditor.memory.mkdir()
+    assert auditor.judge()[0] == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.binary(max_size=80),
+    st.sampled_from(["manifest.json", "entries.ndjson", "checkpoint", "box.vkey"]),
+)
+def test_any_bytes_in_any_file_give_a_sentence(tmp_path_factory, data, name):
+    folder = tmp_path_factory.mktemp("fuzz")
+    export(folder / "export", leaves(3))
+    (folder / "export" / name).write_bytes(data)
+    assert main([str(folder / "export"), "--remember", str(folder / "m.json")]) in {1, 2}
+
+
+def test_ed25519_agrees_with_the_library():
+    for number in range(12):
+        key = SigningKey.from_seed(bytes([number]) * 32)
+        message = b"x" * number
+        good = key.sign(message)
+        assert ed25519_verify(key.verify_key.public, good, message)
+        assert not ed25519_verify(key.verify_key.public, good, message + b"y")
+        s = int.from_bytes(good[32:], "little") + 2**252 + 27742317777372353535851937790883648493
+        assert not ed25519_verify(
+            key.verify_key.public, good[:32] + s.to_bytes(32, "little"), message
+        )
+    for public in (b"\xff" * 32, b"", bytes(31), bytes([2]) + bytes(31)):
+        assert not ed25519_verify(public, bytes(64), b"")
+    one_with_sign = (1 | 1 << 255).to_bytes(32, "little")
+    assert not ed25519_verify(one_with_sign, bytes(64), b"")
+
+
+def test_the_single_file_runs_alone_on_the_system_s_python(tmp_path):
+    source = verifier_source()
+    tree = ast.parse(source, feature_version=(3, 8))
+    modules = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    assert modules == {"argparse", "base64", "hashlib", "json", "os", "re", "sys"}
+    assert b"secure_compute" not in source
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if python is None:
+        pytest.skip("this machine has no system python3")
+    export(tmp_path / "export", leaves(300))
+    (tmp_path / "export/verify.py").write_bytes(source)
+
+    def run() -> subprocess.CompletedProcess[str]:
+        command = [
+            python,
+            "-I",
+            "-W",
+            "error",
+            str(tmp_path / "export/verify.py"),
+            str(tmp_path / "export"),
+        ]
+        command += ["--remember", str(tmp_path / "memory")]
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", env={"LC_ALL": "C"}, check=False
+        )
+
+    good = run()
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "通过" in good.stdout
+    path = tmp_path / "export/entries.ndjson"
+    path.write_bytes(path.read_bytes().replace(b'"seq":17,', b'"seq":71,'))
+    bad = run()
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert "Entry 17" in bad.stderr
