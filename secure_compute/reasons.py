@@ -140,5 +140,8 @@ REASONS_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "a number in its header is out of range": "头部有数值超出范围",
         "its ciphertexts do not fit its columns": "密文与列数不符",
         "{name} is no address": "{name} 不是地址",
+        "the key is not ECDSA": "密钥不是 ECDSA 密钥",
+        "the signature is not its holder's": "签名不是证书持有者的",
+        "it is for no address": "证书里没有唯一的地址",
     }
 )

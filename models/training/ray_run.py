@@ -140,14 +140,16 @@ class Together:
 
     def _fit(self, told: dict[str, Any], look: Callable[[], None]) -> str:
         """Run the trainer beside a look at the desk now and then; return what went wrong."""
+        from ray.exceptions import RayError  # noqa: PLC0415
+
         faults: list[str] = []
         with tempfile.TemporaryDirectory(prefix="wb-train-") as storage:
 
             def fit() -> None:
-                # Whatever Ray raises ends here: what it means is told by who waits.
+                # Of a worker that fails Ray Train makes a RuntimeError, of a node a RayError.
                 try:
                     self._trainer(told, storage).fit()
-                except Exception as fault:  # noqa: BLE001  # the wall of a job's worker
+                except (RayError, RuntimeError, OSError) as fault:
                     faults.append(f"{type(fault).__name__}: {str(fault)[-300:]}")
 
             fitting = threading.Thread(target=fit, name="ray-train")
