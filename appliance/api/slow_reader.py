@@ -21,7 +21,7 @@ MANY: Final = 64
 MOST: Final = 256
 ROOM: Final = 128 * 1_048_576
 KERNEL: Final = 65_536
-"""Bytes that the kernel takes ahead of what the client's machine has room for."""
+"""Bytes that the kernel takes ahead of what the client's machine has room for, and the box ahead of it."""
 _LOOK_S: Final = 2.0
 _COUNT: Final = struct.Struct("i")
 
@@ -37,8 +37,10 @@ def unread(transport: asyncio.WriteTransport) -> int:
     return size
 
 
-def keep_short(transport: asyncio.BaseTransport) -> None:
-    """Have the kernel take little ahead, so that it is seen here who does not read."""
+def keep_short(transport: asyncio.WriteTransport) -> None:
+    """Have the kernel and TLS take little ahead, so that it is seen here who does not read."""
+    # TLS would take half a megabyte.
+    transport.set_write_buffer_limits(high=KERNEL)
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family != socket.AF_UNIX:
         with suppress(OSError):
