@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from appliance.batches.gateway import Told
-from tests.appliance.batches.test_batches import OWNER, Gateway, line, made, opened
+from tests.appliance.batches.steered import OWNER, Gateway, line, made, opened
 
 LINES = 40
 
