@@ -141,15 +141,16 @@ class Together:
     def _fit(self, told: dict[str, Any], look: Callable[[], None]) -> str:
         """Run the trainer beside a look at the desk now and then; return what went wrong."""
         from ray.exceptions import RayError  # noqa: PLC0415
+        from ray.train.v2.api.exceptions import RayTrainError  # noqa: PLC0415
 
         faults: list[str] = []
         with tempfile.TemporaryDirectory(prefix="wb-train-") as storage:
 
             def fit() -> None:
-                # Of a worker that fails Ray Train makes a RuntimeError, of a node a RayError.
+                # A worker that fails is a RayTrainError, a node that goes a RayError.
                 try:
                     self._trainer(told, storage).fit()
-                except (RayError, RuntimeError, OSError) as fault:
+                except (RayError, RayTrainError, RuntimeError, OSError) as fault:
                     faults.append(f"{type(fault).__name__}: {str(fault)[-300:]}")
 
             fitting = threading.Thread(target=fit, name="ray-train")
