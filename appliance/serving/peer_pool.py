@@ -1,11 +1,8 @@
 """Connections to models on other boxes of the cluster, over mutual TLS."""
 
-import asyncio
 import ssl
 from collections.abc import Callable
 from typing import Final
-
-from typing_extensions import override
 
 from appliance.audit.events_cluster import cluster_peer_ask
 from appliance.cluster.door import ADAPTER, MODEL, REQUEST
@@ -13,44 +10,43 @@ from appliance.cluster.replicas import Replica
 from appliance.serving.errors import EngineGone
 from appliance.serving.exchange import Exchange
 from appliance.serving.lease import Audit
-from appliance.serving.upstream_client import Connection, Endpoint, UpstreamPool
+from appliance.serving.upstream_client import Endpoint, UpstreamPool
 from appliance.settings.log import REQUEST as NOW
 
 _CONNECT_S: Final = 3.0
 _WIDTH: Final = 256
 
 
-class PeerPool(UpstreamPool):
+def peer_pool(replica: Replica, context: ssl.SSLContext) -> UpstreamPool:
     """Connections for one model on one other box.
 
     Args:
         replica: The model and the box.
         context: TLS with the cluster's authority and this box's own certificate.
     """
+    offer = replica.offer
+    adapter = f"{ADAPTER}: {offer.adapter}\r\n" if offer.adapter else ""
+    fixed = f"{MODEL}: {offer.model}\r\n{adapter}Content-Type: application/json\r\n"
 
-    def __init__(self, replica: Replica, context: ssl.SSLContext) -> None:
-        super().__init__(
-            Endpoint(None, replica.address, replica.port, "", width=_WIDTH, tls=context)
-        )
-        offer = replica.offer
-        adapter = f"{ADAPTER}: {offer.adapter}\r\n" if offer.adapter else ""
-        self._fixed = f"{MODEL}: {offer.model}\r\n{adapter}Content-Type: application/json\r\n"
-
-    @override
-    async def _connect(self) -> Connection:
-        try:
-            async with asyncio.timeout(_CONNECT_S):
-                return await super()._connect()
-        except TimeoutError as error:
-            raise EngineGone(reason="connect") from error
-
-    @override
-    def _head(self, path: str) -> bytes:
+    def head(path: str) -> bytes:
         # Every request is found again in both boxes' records by the number of the first.
         return (
-            f"POST {path} HTTP/1.1\r\nHost: peer\r\n{self._fixed}"
+            f"POST {path} HTTP/1.1\r\nHost: peer\r\n{fixed}"
             f"{REQUEST}: {NOW.get()}\r\nContent-Length: "
         ).encode("ascii")
+
+    return UpstreamPool(
+        Endpoint(
+            None,
+            replica.address,
+            replica.port,
+            "",
+            width=_WIDTH,
+            tls=context,
+            connect_s=_CONNECT_S,
+            head=head,
+        )
+    )
 
 
 class PeerPools:
@@ -64,7 +60,7 @@ class PeerPools:
     def __init__(self, context: Callable[[], ssl.SSLContext | None], log: Audit) -> None:
         self._context = context
         self._log = log
-        self._pools: dict[tuple[str, int, str, str | None], PeerPool] = {}
+        self._pools: dict[tuple[str, int, str, str | None], UpstreamPool] = {}
 
     async def ask(
         self, replica: Replica, path: str, body: bytes, asker: str, *, patient: bool
@@ -83,7 +79,7 @@ class PeerPools:
         key = (replica.address, replica.port, offer.model, offer.adapter)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = PeerPool(replica, context)
+            pool = self._pools[key] = peer_pool(replica, context)
         event = cluster_peer_ask(
             NOW.get(), peer=replica.address, model=offer.model, digest=offer.digest
         )

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httptools
 from typing_extensions import override
@@ -30,6 +30,8 @@ class Endpoint:
     `silence_s` is the longest time without a byte; `limit` the most requests under way and waiting.
     `width` is the most connections: llama-server gives each one a thread for as long as it lives, so
     a connection beyond its threads would starve; requests beyond the width wait here, fairly.
+    Of a model on another box `tls` is the way there, `connect_s` the longest time for it, and `head`
+    makes the head of each request by its path, up to the length of the body.
     """
 
     uds: Path | None
@@ -40,6 +42,8 @@ class Endpoint:
     limit: int = 1024
     width: int = 1024
     tls: ssl.SSLContext | None = None
+    connect_s: float | None = None
+    head: Callable[[str], bytes] | None = None
 
 
 class Connection(asyncio.Protocol):
@@ -49,7 +53,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, pool: "UpstreamPool") -> None:
         self._pool = pool
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._paused = False
         self.alive = False
@@ -93,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._pool.forget(self)
         # It holds this connection's methods: a ring that only the collector could undo, and
         # llama-server ends a connection with every stream.
-        del self._parser
+        self._parser = None
 
     # httptools
 
@@ -251,9 +255,10 @@ class UpstreamPool:
                 await self.loop.create_unix_connection(lambda: connection, str(self.endpoint.uds))
             else:
                 end = self.endpoint
-                await self.loop.create_connection(
-                    lambda: connection, end.host, end.port, ssl=end.tls
-                )
+                async with asyncio.timeout(end.connect_s):
+                    await self.loop.create_connection(
+                        lambda: connection, end.host, end.port, ssl=end.tls
+                    )
             # It may have been closed while the connection was being made.
             self._require_open()
         except BaseException as error:
@@ -271,6 +276,8 @@ class UpstreamPool:
     def _head(self, path: str) -> bytes:
         head = self._heads.get(path)
         if head is None:
+            if self.endpoint.head is not None:
+                return self.endpoint.head(path)
             head = (
                 f"POST {path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\n"
                 f"Authorization: Bearer {self.endpoint.secret}\r\nContent-Length: "
