@@ -76,8 +76,3 @@ ROLES: Final[dict[str, frozenset[str]]] = {
 KEY_ROLE: Final = "application"
 # The role of whoever reaches the local Unix socket; the file's mode is the lock.
 LOCAL_ROLE: Final = "administrator"
-
-
-def scopes_of(role: str) -> frozenset[str] | None:
-    """Return the scopes of `role`, or None when there is no such role."""
-    return ROLES.get(role)

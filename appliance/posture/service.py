@@ -75,13 +75,6 @@ class PostureService:
         """Return the digest of the last report for receipts, or "unchecked"; costs nothing."""
         return UNCHECKED if self._last is None else str(self._last.report["digest"])
 
-    def posture_label(self) -> str:
-        """Return the posture in a word, Chinese and English."""
-        if self._last is None:
-            return "未检查 unchecked"
-        label = self._last.report["posture"]["label"]
-        return f"{label['zh']} {label['en']}"
-
     async def check(self, actor: str = events.BOX) -> Checked:
         """Run the checks now, one run at a time, and record what they found.
 

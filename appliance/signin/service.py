@@ -31,7 +31,6 @@ from appliance.vault.tls import (
 )
 from secure_compute.certificates import Credential
 
-WAYS: Final = ("ldap", "oidc")
 _AUDIT_TIMEOUT_S: Final = 30.0
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from appliance.contract.job import JobEvent
 from tests.fakes.paper import NOON
-from tui.batches import batched
 from tui.curve import Course
+from tui.streams import batched
 
 
 async def _count(to: int, *, fail: bool = False) -> AsyncIterator[int]:

@@ -14,7 +14,6 @@ from typing_extensions import override
 
 from appliance.contract.audit import ExportWish
 from tui import theme
-from tui.batches import batched
 from tui.dialogs.export import ExportDialog
 from tui.inert import inert
 from tui.line import Fault, Line
@@ -29,6 +28,7 @@ from tui.messages import (
 )
 from tui.screens.boxscreen import UNREADABLE, BoxScreen
 from tui.screens.entries import describe, describe_proof, tell_verified
+from tui.streams import batched
 from tui.widgets.entrytable import EntryTable
 
 BATCH_S = 0.2

@@ -13,11 +13,11 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 from typing_extensions import override
 
-from tui.batches import batched
 from tui.inert import inert
 from tui.line import Fault, Line
 from tui.messages import DraftEnded, DraftHeard, Failed, SchemaHeard
 from tui.screens.boxscreen import UNREADABLE, BoxScreen
+from tui.streams import batched
 from tui.widgets.factform import FactForm
 from tui.widgets.fieldlist import EXAMPLE
 from tui.widgets.notepaper import NotePaper

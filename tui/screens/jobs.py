@@ -15,7 +15,6 @@ from typing_extensions import override
 
 from appliance.contract.job import Job
 from tui import theme
-from tui.batches import batched
 from tui.curve import Course, figure
 from tui.dialogs.newjob import NewEvaluationDialog, NewTrainingDialog, TrainingWish, Wish
 from tui.dialogs.question import QuestionDialog
@@ -23,6 +22,7 @@ from tui.inert import inert, inert_lines
 from tui.line import Fault, Line
 from tui.messages import Failed, JobEventsHeard, JobHeard, JobsHeard
 from tui.screens.boxscreen import UNREADABLE, BoxScreen
+from tui.streams import batched
 from tui.widgets.jobtable import JobTable, shares
 from tui.widgets.plot import CoursePlot
 
