@@ -75,5 +75,5 @@ def test_floods_are_refused():
 
 def test_patience_comes_back_with_time():
     ear = Ear(0.0)
-    for second in range(0, 400, 10):
+    for second in range(0, 80, 10):
         ear.hear((json.dumps({"event": "progress"}).encode() + b"\n") * 9_000, float(second))

@@ -219,6 +219,7 @@ def test_every_sentence_names_its_facts():
         "患者\uff0c\uff0c\uff0c,," * 4000,
         "。" * 50_000,
     ],
+    ids=["clauses", "eyes", "commas", "stops"],
 )
 def test_a_huge_draft_is_judged_at_once(hostile):
     facts = example_facts()
