@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tui.app import ConsoleApp
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -45,3 +47,9 @@ def test_options_that_make_no_sense_are_a_sentence(options: tuple[str, ...], sai
     assert done.returncode == 3
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_every_sheet_is_read_at_the_start() -> None:
+    home = ROOT / "tui"
+    lying = {str(sheet.relative_to(home)) for sheet in home.rglob("*.tcss")}
+    assert sorted(lying) == sorted(ConsoleApp.CSS_PATH)
