@@ -19,6 +19,7 @@ from installer.plan import Plan
 from installer.preflight import require_fit
 from installer.steps.engine import EngineBuild
 from installer.steps.environment import Environment
+from installer.steps.hot_path import HotPath
 from installer.steps.packages import SystemPackages
 from installer.steps.ray_environment import RayEnvironment
 
@@ -42,7 +43,8 @@ def run(args: argparse.Namespace, checkout: Path) -> int:
     if not in_environment:
         say(f"WardBox · {site.state}")
         require_fit(site.state, answers, ours=StateLayout(site.state).settings_file.exists())
-        ground = Plan(_ground(site, "run"), _journal(site), time.monotonic)
+        steps = (*_ground(site, "run"), HotPath(site))
+        ground = Plan(steps, _journal(site), time.monotonic)
         if args.rehearse:
             ground.rehearse(host)
         else:

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
+from mypy_extensions import mypyc_attr
 
 from appliance.access.errors import (
     AccessForbidden,
@@ -46,6 +47,7 @@ class Audit(Protocol):
         ...
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Gate:
     """Checks callers against the live credentials and counts what they use.
 

@@ -81,13 +81,13 @@ class Ticker:
         self._tick = tick
         self._period_s = period_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="access-flush", daemon=True)
-        self._thread.start()
+        self._worker = threading.Thread(target=self._run, name="access-flush", daemon=True)
+        self._worker.start()
 
     def close(self) -> None:
         """Stop the thread; the last tick has run when this returns."""
         self._stop.set()
-        self._thread.join()
+        self._worker.join()
 
     def _run(self) -> None:
         while not self._stop.wait(self._period_s):

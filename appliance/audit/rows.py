@@ -13,7 +13,7 @@ from secure_compute.errors import NotCanonical, SecureComputeError
 from secure_compute.merkle import HASH_SIZE
 
 Refusal = ApplianceError | SecureComputeError
-Account = tuple[int, int, bytes, list[tuple[int, Any]]]
+Account = Sequence[Any]
 """Index and time of the first leaf, all hashes joined, and the events that can be no leaf."""
 
 _KINDS: Final[tuple[type[Refusal], ...]] = (

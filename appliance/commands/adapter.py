@@ -20,7 +20,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     make = what.add_parser("register", help="登记 take a LoRA into the vault")
     make.add_argument("id", help="名称 a name")
     make.add_argument("base", help="基础模型 the model it was made for")
-    make.add_argument("file", help="GGUF 文件或 peft 文件夹 its GGUF file, or the folder of a peft one")
+    make.add_argument(
+        "file", help="GGUF 文件或 peft 文件夹 its GGUF file, or the folder of a peft one"
+    )
     for name, text in (
         ("approve", "批准 let it be loaded"),
         ("load", "加载 start an engine that holds it"),

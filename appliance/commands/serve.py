@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import errno
 import gc
+import logging
 import os
 import resource
 import signal
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from appliance import compiled
 from appliance.commands.errors import (
     AlreadyRunning,
     CertificateMissing,
@@ -90,6 +92,9 @@ def _serve(layout: StateLayout, settings: "Settings", environ: Mapping[str, str]
 
     from appliance.api.loop import BoxLoop  # noqa: PLC0415
 
+    # Before anything of the hot path is imported.
+    how = "compiled" if compiled.use() else "interpreted"
+    logging.getLogger("wardbox.serve").info("hot path %s", how)
     _more_files()
     with _tcp(settings.server.host, settings.server.port) as tcp, _uds(layout.socket) as uds:
         tls = _tls(layout)

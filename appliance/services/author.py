@@ -16,7 +16,11 @@ class EngineAuthor:
     async def write(self, ask: Ask) -> AsyncGenerator[str | Written, None]:
         """Yield text as it is written, then the account of the answer."""
         writing = self._serving.write(
-            ask.model, ask.messages, max_tokens=ask.max_tokens, seed=ask.seed
+            ask.model,
+            ask.messages,
+            max_tokens=ask.max_tokens,
+            seed=ask.seed,
+            asker=ask.asker,
         )
         async with aclosing(writing) as pieces:
             async for piece in pieces:

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 BOUNDS_S: Final = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0),
@@ -45,6 +47,7 @@ class Series:
         self.completion_tokens = 0
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Observed:
     """Counts answers and refusals; called on the event loop, about a microsecond a request.
 

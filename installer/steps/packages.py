@@ -25,6 +25,8 @@ PROGRAMS: Mapping[str, str] = {
 
 CHECKING: Mapping[str, str] = {"git": "git", "objdump": "binutils", "/usr/sbin/slapd": "slapd"}
 """What the checks need beside: programs and their packages."""
+PYTHON_HEADERS = "libpython3.11-dev"
+"""Compiling the hot path needs them; another Python than the system's brings its own."""
 PYTHON_LIBRARY = "libpython3.11"
 """PyInstaller needs the shared library, which Debian's python3 leaves out."""
 
@@ -45,9 +47,15 @@ class SystemPackages:
         """Debian packages whose program is not on PATH."""
         programs = PROGRAMS if self.group == "run" else {**PROGRAMS, **CHECKING}
         missing = [package for program, package in programs.items() if self.find(program) is None]
+        if self._lacks_headers():
+            missing.append(PYTHON_HEADERS)
         if self.group != "run" and self._lacks_library():
             missing.append(PYTHON_LIBRARY)
         return tuple(missing)
+
+    def _lacks_headers(self) -> bool:
+        own = Path("/usr/include/python3.11/Python.h")
+        return sys.base_prefix == "/usr" and not own.exists()
 
     def _lacks_library(self) -> bool:
         own = Path(sys.base_prefix, "lib", f"{PYTHON_LIBRARY}.so.1.0")

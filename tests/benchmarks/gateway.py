@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from appliance.compiled import mark, place
+
 NGINX = "/usr/sbin/nginx"
 GOAL_RATIO = 0.12
 GOAL_RATE = 3000
@@ -177,7 +179,8 @@ def main() -> None:
         asked = (Path(name), options.engine, options.seconds, options.rounds)
         ratio, rate = throughput(*asked)
         added = first_token(*asked)
-    print(f"engine on {options.engine}")
+    built = mark(place(Path(sys.prefix).resolve())).exists()
+    print(f"engine on {options.engine}, hot path {'compiled' if built else 'interpreted'}")
     print(f"gateway / nginx            {ratio:.3f}   (goal >= {GOAL_RATIO})")
     print(f"gateway requests/s         {rate:.0f}   (goal >= {GOAL_RATE} on 4 quiet cores)")
     print(f"first token, nginx adds    {added['nginx']:.1f} ms")

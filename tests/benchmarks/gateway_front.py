@@ -12,6 +12,11 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
+from appliance import compiled
+
+compiled.use()
+
+# ruff: noqa: E402  # as the box does: what is compiled is found before it is imported
 from appliance.access.grants import KeyWish
 from appliance.access.migrations import MIGRATIONS
 from appliance.access.service import AccessService
@@ -76,7 +81,7 @@ async def _main(engine: Endpoint, port: int, state: Path, crowd: Crowd) -> None:
     log.attach()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 50, 1000)
+    gc.set_threshold(20_000, 50, 1000)
     print("\n".join(keys), flush=True)
     # As the box has it: so many connections are taken in one turn of the loop.
     await uvicorn.Server(config).serve([tcp, *(tcp.dup() for _ in range(7))])

@@ -71,9 +71,9 @@ class AsgiCaller(Caller):
         self._receive = receive
         self._send = send
         self._departures = departures
-        self.path = scope["path"]
+        self.path: str = scope["path"]
         self.local = bool(scope.get("wardbox.local"))
-        self.peer = scope.get("wardbox.peer")
+        self.peer: bytes | None = scope.get("wardbox.peer")
         self.known: Grant | None = None
         self._departure: Departure | None = None
 

@@ -204,7 +204,7 @@ class Line(Caller):
     async def pass_on(self, data: bytes) -> None:
         self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
         if self._paused:
-            del data
+            data = b""
             self._drained = asyncio.get_running_loop().create_future()
             await self._drained
 
