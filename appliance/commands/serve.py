@@ -93,8 +93,8 @@ def _serve(layout: StateLayout, settings: "Settings", environ: Mapping[str, str]
     from appliance.api.loop import BoxLoop  # noqa: PLC0415
 
     # Before anything of the hot path is imported.
-    how = "compiled" if compiled.use() else "interpreted"
-    logging.getLogger("wardbox.serve").info("hot path %s", how)
+    how = "hot path compiled" if compiled.use() else "hot path interpreted"
+    logging.getLogger("wardbox.serve").info(how)
     _more_files()
     with _tcp(settings.server.host, settings.server.port) as tcp, _uds(layout.socket) as uds:
         tls = _tls(layout)
