@@ -3,14 +3,19 @@
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from appliance.compiled import mark
+from installer.builds import KEPT, build_once
+from installer.errors import CommandFailed
 from installer.host import Machine, Rehearsal
 from installer.places import Site
-from installer.steps.hot_path import KEPT, HotPath
+from installer.steps.hot_path import HotPath
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("api", "access", "audit", "serving", "telemetry")
@@ -41,29 +46,80 @@ def test_a_rehearsal_compiles_nothing(site, tmp_path):
     assert not site.cache.exists()
 
 
-class Compiler(Machine):
-    """The real host, but for the one program that takes minutes."""
-
-    def run(self, command):
-        if "installer.compiling" in command.argv:
-            (Path(command.argv[-1]) / "lib").mkdir()
-        else:
-            super().run(command)
-
-
-def test_builds_are_marked_when_whole_and_the_oldest_go(site, tmp_path):
-    step = HotPath(site)
-    folder = step.build.parent
+@pytest.fixture
+def builds(tmp_path):
+    """A folder with one build more than stay."""
+    folder = tmp_path / "compiled"
     for age in range(KEPT + 1):
         old = folder / f"old-{age}"
         old.mkdir(parents=True)
         mark(old).write_text("complete\n")
         os.utime(mark(old), (1000 + age, 1000 + age))
-    step.apply(Compiler(tmp_path / "log", lambda _: None))
-    assert not step.needed()
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [step.build.name, *(f"old-{age}" for age in range(2, KEPT + 1))]
-    )
+    return folder
+
+
+def made(folder):
+    (folder / "lib").mkdir()
+    (folder / "lib" / "module.so").write_bytes(b"code")
+    return folder / "lib"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
+def test_builds_are_marked_when_whole_and_the_oldest_go(builds):
+    build_once(builds / "new", made)
+    assert mark(builds / "new").exists()
+    assert names(builds) == sorted(["new", *(f"old-{age}" for age in range(2, KEPT + 1))])
+
+
+def test_a_build_that_failed_or_was_interrupted_leaves_nothing(builds):
+    def failing(folder):
+        made(folder)
+        raise OSError("no space left")
+
+    (builds / "making-by-one-that-was-killed" / "c").mkdir(parents=True)
+    before = [name for name in names(builds) if name.startswith("old")]
+    with pytest.raises(OSError, match="no space"):
+        build_once(builds / "new", failing)
+    assert names(builds) == before
+
+
+def test_installations_at_the_same_time_make_one_build(builds):
+    began, makes = threading.Barrier(4), []
+
+    def slowly(folder):
+        makes.append(folder)
+        time.sleep(0.05)
+        return made(folder)
+
+    def install():
+        began.wait()
+        build_once(builds / "new", slowly)
+        return (builds / "new" / "module.so").read_bytes()
+
+    with ThreadPoolExecutor(4) as several:
+        found = [each.result() for each in [several.submit(install) for _ in range(4)]]
+    assert found == [b"code"] * 4
+    assert len(makes) == 1
+
+
+class Refusing(Machine):
+    """A machine on which nothing can be compiled."""
+
+    def run(self, command):
+        if "installer.compiling" in command.argv:
+            raise CommandFailed(status=1, command="python", tail="Python.h", log=self.log)
+        super().run(command)
+
+
+def test_a_box_that_cannot_compile_is_installed_all_the_same(site, tmp_path):
+    said = []
+    step = HotPath(site)
+    step.apply(Refusing(tmp_path / "log", said.append))
+    assert step.needed()
+    assert any("slower requests" in line and "log" in line for line in said)
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ class Person:
                 self.secret = dialog._begun.secret
                 return code_of(self.secret, time.time())
             case RecoveryCodesDialog():
-                self.recovery = list(dialog._made.codes)
+                self.recovery = dialog._secret.split()
                 return True
             case CodeDialog():
                 return "000000" if not dialog._said else self.recovery[0]

@@ -1,5 +1,6 @@
 """A dialog of fields: one button answers with what was entered, the other leaves."""
 
+from abc import abstractmethod
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -26,21 +27,21 @@ class FormDialog(ModalScreen[T | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "取消 cancel")]
 
     @property
+    @abstractmethod
     def heading(self) -> str:
         """What stands in the frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def compose_fields(self) -> ComposeResult:
         """Yield the fields."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self) -> T:
         """Make the answer of what was entered.
 
         Raises:
             Unclear: it cannot be used; the sentence is shown and the dialog stays.
         """
-        raise NotImplementedError
 
     @override
     def compose(self) -> ComposeResult:

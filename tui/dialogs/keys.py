@@ -6,14 +6,13 @@ from typing import Any, ClassVar, Final
 
 from pydantic import ValidationError
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen, Screen
-from textual.widgets import Button, Input, Static
+from textual.screen import Screen
+from textual.widgets import Input, Static
 from typing_extensions import override
 
 from appliance.contract.access import CreatedKey, KeyLimits, KeyView, KeyWish
 from tui.dialogs.form import FormDialog, Unclear, label
+from tui.dialogs.once import OnceDialog
 from tui.inert import inert
 
 LIMITS: Final = (
@@ -122,30 +121,15 @@ class LimitsDialog(FormDialog[KeyLimits]):
             raise Unclear(inert(error.errors()[0]["msg"], 120)) from error
 
 
-class SecretDialog(ModalScreen[None]):
-    """The secret of a new key; it is in the box's answer and nowhere else."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "关闭 close")]
+class SecretDialog(OnceDialog):
+    """The secret of a new key."""
 
     def __init__(self, made: CreatedKey) -> None:
-        super().__init__()
-        self._made = made
-
-    @override
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", can_focus=False) as box:
-            yield Static(
-                "请立即保存,此后不再显示。 Keep it now: it is never shown again.", markup=False
-            )
-            yield Static(inert(self._made.secret, 200), id="once", classes="head", markup=False)
-            with Horizontal(classes="row"):
-                yield Button("已保存 Kept", id="kept", variant="primary", compact=True)
-        box.border_title = f"密钥 Key · {inert(self._made.name, 40)}"
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """It is kept."""
-        event.stop()
-        _ = self.dismiss(None)
+        super().__init__(
+            f"密钥 Key · {inert(made.name, 40)}",
+            "请立即保存,此后不再显示。 Keep it now: it is never shown again.",
+            inert(made.secret, 200),
+        )
 
 
 class UsageFileDialog(FormDialog[Path]):

@@ -3,14 +3,12 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widgets import Input, Static
 from typing_extensions import override
 
 from appliance.contract.people import RecoveryCodes, TotpBegun
 from tui.dialogs.form import FormDialog, Unclear, label
+from tui.dialogs.once import OnceDialog
 from tui.inert import inert
 from tui.widgets.secret import SecretInput
 
@@ -120,33 +118,16 @@ class EnrolDialog(_Asking):
         return _code(self.typed("code"))
 
 
-class RecoveryCodesDialog(ModalScreen[bool]):
-    """Shows the recovery codes once."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(True)", "关闭 close")]
+class RecoveryCodesDialog(OnceDialog):
+    """Shows the recovery codes."""
 
     def __init__(self, made: RecoveryCodes) -> None:
-        super().__init__()
-        self._made = made
-
-    @override
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", can_focus=False) as box:
-            yield Static(
-                "验证器丢失时,每个恢复码可登录一次。请立即保存,此后不再显示。\n"
-                "Each opens one sign-in when the authenticator is lost. Keep them now.",
-                markup=False,
-            )
-            codes = "\n".join(inert(code, CODE_LONGEST) for code in self._made.codes[:32])
-            yield Static(codes, id="once", classes="head", markup=False)
-            with Horizontal(classes="row"):
-                yield Button("已保存 Kept", id="kept", variant="primary", compact=True)
-        box.border_title = "恢复码 Recovery codes"
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """They are kept."""
-        event.stop()
-        _ = self.dismiss(True)
+        super().__init__(
+            "恢复码 Recovery codes",
+            "验证器丢失时,每个恢复码可登录一次。请立即保存,此后不再显示。\n"
+            "Each opens one sign-in when the authenticator is lost. Keep them now.",
+            "\n".join(inert(code, CODE_LONGEST) for code in made.codes[:32]),
+        )
 
 
 def _code(typed: str) -> str:

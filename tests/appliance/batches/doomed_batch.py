@@ -33,7 +33,9 @@ async def work(folder: Path) -> None:
         known = await room.batches.newest(OWNER.actor)
         batch = known[0] if known else await made(room, b"".join(map(line, range(LINES))))
         done = await room.rest(batch.id)
-        (folder / "done").write_text(json.dumps(sorted(room.lines(done.output_file))))
+        lines = sorted(room.lines(done.output_file))
+        told = {"output_file": done.output_file, "lines": lines}
+        (folder / "done").write_text(json.dumps(told))
 
 
 if __name__ == "__main__":
