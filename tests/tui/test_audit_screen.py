@@ -34,7 +34,7 @@ async def test_new_entries_appear_below_and_are_followed(box: FakeBox) -> None:
         await until(pilot, lambda: table.newest == 59)
         assert table.row_count == 60
         await until(pilot, lambda: table.chosen is not None and table.chosen.index == 59)
-        assert "#59" in text(app, "#words")
+        await until(pilot, lambda: "#59" in text(app, "#words"))
         await pilot.press("space")
         await until(pilot, lambda: not table.following)
         await pilot.pause(0.2)
