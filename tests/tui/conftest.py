@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from textual.css.model import RuleSet
+from textual.css.query import NoMatches
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Static
 
 from appliance.client.session import Session
@@ -44,10 +46,26 @@ def console_on(box: FakeBox, *, local: bool = True) -> ConsoleApp:
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
-    """Wait until something holds; a minute is for a machine that does eight things at once."""
+    """Wait until something holds; a minute is for a machine that does eight things at once.
+
+    What is not on the screen yet does not hold yet.
+    """
+
+    def held() -> bool:
+        try:
+            return bool(holds())
+        except NoMatches:
+            return False
+
     async with asyncio.timeout(60):
-        while not holds():
+        while not held():
             await pilot.pause(0.02)
+
+
+async def stands(pilot: Pilot[Any], dialog: type[Screen[Any]]) -> None:
+    """Wait until a dialog is there whole: a screen is the present one before its parts are."""
+    app = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, dialog) and app.screen.focused is not None)
 
 
 def text(app: ConsoleApp, which: str) -> str:

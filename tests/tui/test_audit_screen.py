@@ -9,7 +9,7 @@ from textual.widgets import Input
 from tests.fakes.fake_box import FakeBox
 from tests.fakes.paper import NASTY
 from tests.fakes.paper_record import entry_of
-from tests.tui.conftest import console_on, enter, text, until
+from tests.tui.conftest import console_on, enter, stands, text, until
 from tui.app import ConsoleApp
 from tui.dialogs.export import ExportDialog
 from tui.widgets.entrytable import MOST, EntryTable
@@ -103,7 +103,7 @@ async def test_a_proof_is_shown(box: FakeBox) -> None:
         await _open(pilot, app, box)
         await pilot.press("p")
         await until(pilot, lambda: "#29 / 30" in text(app, "#proof"))
-        assert "✔" in text(app, "#proof")
+        await until(pilot, lambda: "✔" in text(app, "#proof"))
 
 
 async def test_an_export_says_where_it_lies(box: FakeBox) -> None:
@@ -111,7 +111,7 @@ async def test_an_export_says_where_it_lies(box: FakeBox) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot, app, box)
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, ExportDialog))
+        await stands(pilot, ExportDialog)
         app.screen.query_one("#out", Input).value = "/media/stick"
         await pilot.click("#do")
         await until(pilot, lambda: "/media/stick" in text(app, "#light"))

@@ -69,7 +69,7 @@ async def test_a_person_signs_in_and_out_by_name(box: FakeBox) -> None:
         app.screen.query_one("#password", Input).focus()
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "overview")
-        assert "李明 (clinician)" in text(app, "#whom")
+        await until(pilot, lambda: "李明 (clinician)" in text(app, "#whom"))
         await pilot.press("f5")
         await until(pilot, lambda: app.screen.query("#sign-out"))
         await pilot.click("#sign-out")
@@ -81,7 +81,7 @@ async def test_no_box_is_a_sentence_and_its_coming_is_noticed() -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "连接不上" in text(app, "#state"))
-        assert "wardbox supervise" in text(app, "Banner")
+        await until(pilot, lambda: "wardbox supervise" in text(app, "Banner"))
         await box.start()
         await enter(pilot)
     await box.close()
@@ -109,7 +109,7 @@ async def test_a_box_that_goes_away_leaves_a_banner_and_no_crash(box: FakeBox, m
         await until(pilot, lambda: app.current_mode == mode)
         await box.stop()
         await until(pilot, lambda: app.screen.query_one("Banner").display)
-        assert "连接不上" in text(app, "Banner")
+        await until(pilot, lambda: "连接不上" in text(app, "Banner"))
         await box.start()
         await until(pilot, lambda: not app.screen.query_one("Banner").display)
 
@@ -120,7 +120,7 @@ async def test_a_vault_that_is_locked_meanwhile_sends_to_the_door(box: FakeBox) 
         await enter(pilot)
         box.locked = True
         await until(pilot, lambda: app.screen.query_one("Banner").display)
-        assert "F5" in text(app, "Banner")
+        await until(pilot, lambda: "F5" in text(app, "Banner"))
         await pilot.press("f5")
         await until(
             pilot,

@@ -29,19 +29,19 @@ async def test_an_example_is_drafted_and_each_sentence_shows_its_sources(box: Fa
         form = await _open(pilot, app)
         await pilot.press("f6")
         await pilot.pause()
-        assert form.collect() == EXAMPLE
+        await until(pilot, lambda: form.collect() == EXAMPLE)
         await pilot.press("f7")
         await until(pilot, lambda: "完成" in text(app, "#status"))
         assert box.asked[-1][2] == {"facts": EXAMPLE, "stream": True} or any(
             asked[2] == {"facts": EXAMPLE, "stream": True} for asked in box.asked
         )
-        assert "rcp_mfrggzdfmztwq2lk" in text(app, "#receipt")
-        assert "左眼眼压: 18mmHg → 16mmHg" in text(app, "#findings")
-        assert "术前用药" in text(app, "#findings")
+        await until(pilot, lambda: "rcp_mfrggzdfmztwq2lk" in text(app, "#receipt"))
+        await until(pilot, lambda: "左眼眼压: 18mmHg → 16mmHg" in text(app, "#findings"))
+        await until(pilot, lambda: "术前用药" in text(app, "#findings"))
         await until(pilot, lambda: "姓名 王秀兰" in text(app, "#sources"))
         await pilot.press("down")
         await until(pilot, lambda: "主诉眼别 左眼" in text(app, "#sources"))
-        assert _row(form, "chief_complaint.eye").has_class("-source")
+        await until(pilot, lambda: _row(form, "chief_complaint.eye").has_class("-source"))
         assert not _row(form, "patient.name").has_class("-source")
 
 
@@ -90,7 +90,7 @@ async def test_a_stream_that_hangs_can_be_stopped(box: FakeBox) -> None:
         await _open(pilot, app)
         await pilot.press("f6", "f7")
         await until(pilot, lambda: "王秀兰" in text(app, "#streamed"))
-        assert "writing" in text(app, "#status")
+        await until(pilot, lambda: "writing" in text(app, "#status"))
         await pilot.press("escape")
         await until(pilot, lambda: "已停止" in text(app, "#status"))
 

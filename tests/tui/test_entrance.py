@@ -66,7 +66,7 @@ async def test_whoever_has_no_code_stays_outside(box: FakeBox) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: app.screen.query("#said") and "已取消" in text(app, "#said"))
         assert app.current_mode == "door"
-        assert "未登录" in text(app, "#whom")
+        await until(pilot, lambda: "未登录" in text(app, "#whom"))
 
 
 async def test_a_due_password_is_changed_and_used(box: FakeBox) -> None:
@@ -103,16 +103,16 @@ async def test_one_time_codes_are_set_up_and_the_recovery_codes_shown(box: FakeB
     async with app.run_test(size=(80, 24)) as pilot:
         await _knock(pilot, app)
         await _asked(pilot, app, EnrolDialog)
-        assert text(app, "#once").replace(" ", "") == SECRET_OF_TOTP
-        assert "otpauth://" in text(app, "#uri")
+        await until(pilot, lambda: text(app, "#once").replace(" ", "") == SECRET_OF_TOTP)
+        await until(pilot, lambda: "otpauth://" in text(app, "#uri"))
         await _enter_code(pilot, app, "000000")
         await until(
             pilot, lambda: app.screen.query(".issue") and "动态口令不对" in text(app, ".issue")
         )
-        assert text(app, "#once").replace(" ", "") == SECRET_OF_TOTP
+        await until(pilot, lambda: text(app, "#once").replace(" ", "") == SECRET_OF_TOTP)
         await _enter_code(pilot, app, CODE)
         await _asked(pilot, app, RecoveryCodesDialog)
-        assert text(app, "#once").split() == list(RECOVERY_CODES)
+        await until(pilot, lambda: text(app, "#once").split() == list(RECOVERY_CODES))
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "overview")
 

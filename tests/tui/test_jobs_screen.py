@@ -6,7 +6,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.fakes.fake_box import FakeBox
-from tests.tui.conftest import console_on, enter, text, until
+from tests.tui.conftest import console_on, enter, stands, text, until
 from tui.app import ConsoleApp
 from tui.dialogs.newjob import NewEvaluationDialog, NewTrainingDialog
 from tui.dialogs.question import QuestionDialog
@@ -27,11 +27,11 @@ async def test_a_running_training_draws_its_loss(box: FakeBox) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         table = await _open(pilot, app)
         await until(pilot, lambda: "5,120" in text(app, "#figures"))
-        assert "step 40/60" in text(app, "#figures")
-        assert app.screen.query_one("#plot").display
+        await until(pilot, lambda: "step 40/60" in text(app, "#figures"))
+        await until(pilot, lambda: app.screen.query_one("#plot").display)
         await pilot.press("down")
         await until(pilot, lambda: "98.6%" in text(app, "#told"))
-        assert "95 % 97.1%–99.3%" in text(app, "#told")
+        await until(pilot, lambda: "95 % 97.1%–99.3%" in text(app, "#told"))
         table.choose("job_0004")
         await until(pilot, lambda: "磁盘已满" in text(app, "#told"))
 
@@ -41,7 +41,7 @@ async def test_a_training_is_started(box: FakeBox) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         table = await _open(pilot, app)
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, NewTrainingDialog))
+        await stands(pilot, NewTrainingDialog)
         app.screen.query_one("#more", Input).value = "{"
         await pilot.press("enter")
         await until(pilot, lambda: "JSON" in text(app, ".issue"))
@@ -63,7 +63,7 @@ async def test_an_evaluation_is_started(box: FakeBox) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot, app)
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, NewEvaluationDialog))
+        await stands(pilot, NewEvaluationDialog)
         app.screen.query_one("#abilities", Input).value = "S9 ../x"
         await pilot.press("enter")
         await until(pilot, lambda: "能力" in text(app, ".issue"))
@@ -79,12 +79,12 @@ async def test_a_job_is_cancelled_after_a_question_and_resumed(box: FakeBox) -> 
     async with app.run_test(size=(80, 24)) as pilot:
         await _open(pilot, app)
         await pilot.press("c")
-        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
+        await stands(pilot, QuestionDialog)
         await pilot.press("escape")
         await pilot.pause()
         assert box.jobs[0].state == "running"
         await pilot.press("c")
-        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
+        await stands(pilot, QuestionDialog)
         await pilot.click("#yes")
         await until(pilot, lambda: box.jobs[0].state == "cancelled")
         await until(pilot, lambda: "cancelled" in text(app, "#figures"))

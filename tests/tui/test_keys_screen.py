@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from tests.fakes.fake_box import FakeBox
 from tests.fakes.paper_serving import SECRET
-from tests.tui.conftest import console_on, enter, text, until
+from tests.tui.conftest import console_on, enter, stands, text, until
 from tui.app import ConsoleApp
 from tui.dialogs.keys import LimitsDialog, NewKeyDialog, SecretDialog, UsageFileDialog
 from tui.dialogs.question import QuestionDialog
@@ -30,15 +30,15 @@ async def test_a_key_is_made_and_its_secret_shown_once(box: FakeBox) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         table = await _open(pilot, app)
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, NewKeyDialog))
+        await stands(pilot, NewKeyDialog)
         await pilot.press("enter")
         await until(pilot, lambda: "name" in text(app, ".issue"))
         app.screen.query_one("#name", Input).value = "pacs"
         app.screen.query_one("#days", Input).value = "30"
         app.screen.query_one("#requests-per-minute", Input).value = "60"
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, SecretDialog))
-        assert SECRET in text(app, "#once")
+        await stands(pilot, SecretDialog)
+        await until(pilot, lambda: SECRET in text(app, "#once"))
         await pilot.press("escape")
         await until(pilot, lambda: table.row_count == 3)
         sent = next(
@@ -54,7 +54,7 @@ async def test_a_key_is_limited_and_revoked(box: FakeBox) -> None:
         table = await _open(pilot, app)
         table.choose("wbk_0001")
         await pilot.press("l")
-        await until(pilot, lambda: isinstance(app.screen, LimitsDialog))
+        await stands(pilot, LimitsDialog)
         field = app.screen.query_one("#requests-per-minute", Input)
         assert field.value == "600"
         field.value = "30"
@@ -63,7 +63,7 @@ async def test_a_key_is_limited_and_revoked(box: FakeBox) -> None:
         await until(pilot, lambda: box.serving.keys["wbk_0001"].requests_per_minute == 30)
         await until(pilot, lambda: "30req" in str(table.get_row("wbk_0001")[4]))
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
+        await stands(pilot, QuestionDialog)
         app.screen.query_one("#yes").focus()
         await pilot.press("enter")
         await until(pilot, lambda: box.serving.keys["wbk_0001"].state == "revoked")
@@ -83,7 +83,7 @@ async def test_use_is_grouped_and_exported_and_no_file_replaced(
         await until(pilot, lambda: "wardbox-reference" in str(use.get_row_at(0)[0]))
         for _ in range(2):
             await pilot.press("x")
-            await until(pilot, lambda: isinstance(app.screen, UsageFileDialog))
+            await stands(pilot, UsageFileDialog)
             app.screen.query_one("#path", Input).value = str(tmp_path / "use.csv")
             await pilot.press("enter")
             await until(pilot, lambda: not isinstance(app.screen, UsageFileDialog))

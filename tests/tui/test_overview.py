@@ -12,11 +12,11 @@ async def test_everything_is_there(box: FakeBox) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await enter(pilot)
         await until(pilot, lambda: "一切正常" in text(app, "#summary"))
-        assert "level 2/4" in text(app, "#posture")
-        assert "H100" in text(app, "#machine")
-        assert "42" in text(app, "#traffic-words")
-        assert "完整 intact" in text(app, "#proof")
-        assert "1 d 2 h" in text(app, "#proof")
+        await until(pilot, lambda: "level 2/4" in text(app, "#posture"))
+        await until(pilot, lambda: "H100" in text(app, "#machine"))
+        await until(pilot, lambda: "42" in text(app, "#traffic-words"))
+        await until(pilot, lambda: "完整 intact" in text(app, "#proof"))
+        await until(pilot, lambda: "1 d 2 h" in text(app, "#proof"))
 
 
 @pytest.mark.parametrize(

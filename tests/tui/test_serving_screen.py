@@ -9,7 +9,7 @@ from appliance.contract.base import Text
 from tests.fakes.fake_box import FakeBox
 from tests.fakes.paper import NASTY
 from tests.fakes.paper_serving import ONE, THREE, TWO, state_of
-from tests.tui.conftest import console_on, enter, text, until
+from tests.tui.conftest import console_on, enter, stands, text, until
 from tui.app import ConsoleApp
 from tui.dialogs.question import QuestionDialog
 from tui.gauges import rates, read
@@ -29,11 +29,11 @@ async def test_models_requests_and_progress_are_shown(box: FakeBox) -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:
         table = await _open(pilot, app)
-        assert "拒绝 refused" in text(app, "#requests")
-        assert "in flight 3" in text(app, "#bymodel")
+        await until(pilot, lambda: "拒绝 refused" in text(app, "#requests"))
+        await until(pilot, lambda: "in flight 3" in text(app, "#bymodel"))
         table.choose(TWO)
         await until(pilot, lambda: " 37%" in str(table.get_row(TWO)[2]))
-        assert "loading" in str(table.get_row(TWO)[0])
+        await until(pilot, lambda: "loading" in str(table.get_row(TWO)[0]))
         assert "⚲" in str(table.get_row(ONE)[1])
         box.serving.states[TWO] = box.serving.states[TWO].model_copy(update={"percent": 80})
         await until(pilot, lambda: " 80%" in str(table.get_row(TWO)[2]))
@@ -83,7 +83,7 @@ async def test_a_model_is_loaded_pinned_and_let_go(box: FakeBox) -> None:
         await pilot.press("p")
         await until(pilot, lambda: not box.serving.states[THREE].pinned)
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(app.screen, QuestionDialog))
+        await stands(pilot, QuestionDialog)
         app.screen.query_one("#yes").focus()
         await pilot.press("enter")
         await until(pilot, lambda: THREE not in box.serving.states)
