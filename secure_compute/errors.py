@@ -199,6 +199,18 @@ class LastSlot(SecureComputeError):
     way_out_en = "Add a new passphrase or recovery key first."
 
 
+class SlotUnreachable(SecureComputeError):
+    """A slot that a new root key cannot be sealed to without its secret."""
+
+    code = "secure.slot-unreachable"
+    zh = "无法把新的根密钥封装给开启方式“{kind}”:它由旧版本写成,或已被改动。"
+    en = "The new root key cannot be sealed to the slot '{kind}': an older version wrote it, or it was altered."
+    way_out_zh = "请重新设置该开启方式(更换口令或恢复密钥),再轮换根密钥。"
+    way_out_en = (
+        "Set that slot again (change the passphrase or the recovery key), then rotate the root key."
+    )
+
+
 class PasswordRefused(SecureComputeError):
     """A password that cannot be stored."""
 

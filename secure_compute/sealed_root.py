@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from secure_compute.canonical import canonical_bytes, parse_canonical
-from secure_compute.envelope import Sealed, seal, unseal
+from secure_compute.envelope import Sealed
 from secure_compute.errors import (
     AlgorithmUnknown,
     KeyMalformed,
@@ -26,6 +26,7 @@ from secure_compute.errors import (
     WrongSecret,
 )
 from secure_compute.keyring import ROOT_SIZE, root_id
+from secure_compute.relay import Relay, open_with, public_of, seal_to
 from secure_compute.secret import Secret
 
 FORMAT: Final = "wardbox-sealed-root/1"
@@ -99,18 +100,23 @@ class Slot:
         slot_id: 16 hexadecimal digits.
         kind: As in `Opener`.
         kdf: Algorithm id, salt (base64) and, for argon2id, the cost.
-        sealed: The root key under the derived key.
+        sealed: The root key under the derived key, or under what `relay` agrees with it.
+        relay: How a new root key reaches the slot without its secret; None in old documents.
     """
 
     slot_id: str
     kind: str
     kdf: Mapping[str, str | int]
     sealed: Sealed
+    relay: Relay | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
-        text = b64encode(self.sealed.to_bytes()).decode()
-        return {"id": self.slot_id, "kdf": dict(self.kdf), "kind": self.kind, "sealed": text}
+        value = {"id": self.slot_id, "kdf": dict(self.kdf), "kind": self.kind}
+        value["sealed"] = b64encode(self.sealed.to_bytes()).decode()
+        if self.relay is not None:
+            value["relay"] = self.relay.to_text()
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +188,10 @@ def add_slot(
         kdf |= {"memory_kib": cost.memory_kib, "passes": cost.passes, "lanes": cost.lanes}
     _check_kdf(opener.kind, kdf)  # never write what would not be read again
     slot_id = urandom(8).hex()
-    aad = _aad(document.root_id, slot_id, opener.kind, kdf)
+    aad = slot_aad(document.root_id, slot_id, opener.kind, kdf)
     with _derive(opener, kdf) as key:
-        sealed = seal(root.reveal(), key, slot_id, aad)
-    slot = Slot(slot_id, opener.kind, MappingProxyType(kdf), sealed)
+        relay, sealed = seal_to(public_of(key), root, slot_id, aad)
+    slot = Slot(slot_id, opener.kind, MappingProxyType(kdf), sealed, relay)
     return replace(document, slots=(*document.slots, slot))
 
 
@@ -213,8 +219,8 @@ def open_root(document: SealedRoot, opener: Opener) -> Secret:
             continue
         try:
             with _derive(opener, slot.kdf) as key:
-                aad = _aad(document.root_id, slot.slot_id, slot.kind, slot.kdf)
-                root = Secret(unseal(slot.sealed, key, aad))
+                aad = slot_aad(document.root_id, slot.slot_id, slot.kind, slot.kdf)
+                root = open_with(key, slot.relay, slot.sealed, aad)
         except SealBroken:
             continue
         if len(root) == ROOT_SIZE and root_id(root) == document.root_id:
@@ -240,20 +246,23 @@ def _derive(opener: Opener, kdf: Mapping[str, Any]) -> Secret:
     )
 
 
-def _aad(root: str, slot_id: str, kind: str, kdf: Mapping[str, Any]) -> bytes:
+def slot_aad(root: str, slot_id: str, kind: str, kdf: Mapping[str, Any]) -> bytes:
+    """What is bound to the envelopes of a slot: root id, slot id, kind and key derivation."""
     return canonical_bytes({"id": slot_id, "kdf": dict(kdf), "kind": kind, "root_id": root})
 
 
 def _parse_slot(value: Any) -> Slot:
     fields = {"id", "kdf", "kind", "sealed"}
-    _require(isinstance(value, dict) and value.keys() == fields, "a slot has other fields")
+    _require(isinstance(value, dict), "a slot has other fields")
+    _require(value.keys() - {"relay"} == fields, "a slot has other fields")
     kind, kdf, sealed = value["kind"], value["kdf"], value["sealed"]
     _require(_is_hex(value["id"], 16) and isinstance(sealed, str), "a slot is damaged")
     if not isinstance(kind, str) or kind not in _KDF_OF:
         raise AlgorithmUnknown(algorithm=str(kind)[:64])
     _check_kdf(kind, kdf)
     parsed = Sealed.parse(b64decode(sealed, validate=True))
-    return Slot(value["id"], kind, MappingProxyType(kdf), parsed)
+    relay = Relay.parse(value["relay"]) if "relay" in value else None
+    return Slot(value["id"], kind, MappingProxyType(kdf), parsed, relay)
 
 
 def _check_kdf(kind: str, kdf: Any) -> None:
