@@ -1,12 +1,21 @@
 """The cluster as it goes over the wire: boxes, what is shared, what the neighbours offer."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from appliance.cluster.errors import NotMember
+from appliance.cluster.nearby import NearbyBox
 from appliance.cluster.peering import Peering
+from appliance.cluster.replicas import Replica
 from appliance.cluster.service import ClusterService
 from appliance.cluster.state import BoxState, ClusterState
-from appliance.contract.cluster import ClusterBox, ClusterReplica, ClusterView
+from appliance.contract.cluster import (
+    ClusterBox,
+    ClusterNeighbour,
+    ClusterNeighbours,
+    ClusterReplica,
+    ClusterView,
+)
 
 
 def neighbours(cluster: ClusterService) -> Peering:
@@ -27,7 +36,7 @@ def cluster_view(state: ClusterState, peering: Peering | None) -> ClusterView:
         boxes=tuple(_box(one) for one in state.boxes),
         door=peering is not None and peering.listening,
         shared=() if peering is None else peering.shared(),
-        replicas=() if peering is None else _replicas(peering),
+        replicas=() if peering is None else _replicas(peering.hearing.book.all()),
     )
 
 
@@ -42,7 +51,30 @@ def _box(one: BoxState) -> ClusterBox:
     )
 
 
-def _replicas(peering: Peering) -> tuple[ClusterReplica, ...]:
+def neighbours_view(peering: Peering | None) -> ClusterNeighbours:
+    """The other boxes as this one hears them; nobody is asked for it."""
+    if peering is None:
+        return ClusterNeighbours(address="", door=False, shared=(), boxes=())
+    return ClusterNeighbours(
+        address=peering.hearing.address,
+        door=peering.listening,
+        shared=peering.shared(),
+        boxes=tuple(_neighbour(one) for one in peering.hearing.nearby()),
+    )
+
+
+def _neighbour(one: NearbyBox) -> ClusterNeighbour:
+    return ClusterNeighbour(
+        address=one.address,
+        name=one.name,
+        state=one.state,
+        heard_s=None if one.heard_s is None else round(one.heard_s, 1),
+        lost=None if one.lost is None else datetime.fromtimestamp(one.lost, UTC),
+        replicas=_replicas(one.replicas),
+    )
+
+
+def _replicas(offered: Iterable[Replica]) -> tuple[ClusterReplica, ...]:
     return tuple(
         ClusterReplica(
             address=one.address,
@@ -54,5 +86,5 @@ def _replicas(peering: Peering) -> tuple[ClusterReplica, ...]:
             busy=round(one.busy * one.offer.slots),
             resting=one.resting,
         )
-        for one in peering.hearing.book.all()
+        for one in offered
     )

@@ -9,6 +9,7 @@ from appliance.contract.cluster import (
     ClusterJoin,
     ClusterLeave,
     ClusterLeft,
+    ClusterNeighbours,
     ClusterShare,
     ClusterToken,
     ClusterView,
@@ -26,6 +27,10 @@ class Cluster:
     async def state(self) -> ClusterView:
         """The boxes of the cluster."""
         return await self._wire.view(ClusterView, "GET", _PATH)
+
+    async def neighbours(self) -> ClusterNeighbours:
+        """The other boxes as this one hears them, and what they offer."""
+        return await self._wire.view(ClusterNeighbours, "GET", f"{_PATH}/neighbours")
 
     async def found(self, wish: ClusterFound) -> ClusterView:
         """Make a cluster with this box as its first."""

@@ -10,6 +10,7 @@ from appliance.audit.event import Event
 from appliance.audit.events_cluster import cluster_peer_refuse
 from appliance.cluster.announcement import Neighbour, Signed, judge, refused
 from appliance.cluster.errors import AnnouncementRefused, AnnouncementStale
+from appliance.cluster.nearby import NearbyBox, nearby
 from appliance.cluster.replicas import ReplicaBook
 from appliance.cluster.store import ClusterStore, Membership
 from appliance.errors import AuditUnavailable
@@ -84,6 +85,15 @@ class Hearing:
         self.shared = self._store.shared()
         self.members = {one.address: one.name for one in self._store.members()}
         self._keep(self.members)
+
+    @property
+    def address(self) -> str:
+        """This box on the interconnect; empty outside a cluster."""
+        return "" if self._membership is None else self._membership.address
+
+    def nearby(self) -> tuple[NearbyBox, ...]:
+        """The other boxes as they stand; nobody is asked for it."""
+        return nearby(self._membership, self._store.members(), self.book)
 
     def admits(self, address: str) -> bool:
         """Whether a box is another member of the cluster."""

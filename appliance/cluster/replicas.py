@@ -78,6 +78,13 @@ class ReplicaBook:
         """Every box that was heard of, by address."""
         return tuple(self._peers[address] for address in sorted(self._peers))
 
+    def heard_s(self, address: str) -> float | None:
+        """Seconds since a box was heard of; None when it never was."""
+        peer = self._peers.get(address)
+        if peer is None or peer.heard == float("-inf"):
+            return None
+        return self._clock() - peer.heard
+
     def hear(self, told: Announcement) -> None:
         """Take an announcement down that was judged.
 

@@ -85,6 +85,26 @@ class ClusterReplica(Wire):
     resting: bool
 
 
+class ClusterNeighbour(Wire):
+    """Another box: when it was last heard of, in seconds, since when it is lost, what it offers."""
+
+    address: str
+    name: str
+    state: Literal["alive", "leaving", "silent", "lost"]
+    heard_s: float | None
+    lost: datetime | None
+    replicas: tuple[ClusterReplica, ...]
+
+
+class ClusterNeighbours(Wire):
+    """The other boxes as this one hears them; `address`, its own, is empty outside a cluster."""
+
+    address: str
+    door: bool
+    shared: tuple[str, ...]
+    boxes: tuple[ClusterNeighbour, ...]
+
+
 class ClusterView(Wire):
     """The cluster as this box sees it."""
 

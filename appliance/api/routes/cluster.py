@@ -4,7 +4,7 @@ from base64 import b64encode
 
 from fastapi import APIRouter
 
-from appliance.api.cluster_views import cluster_view, neighbours
+from appliance.api.cluster_views import cluster_view, neighbours, neighbours_view
 from appliance.api.deps import Box, ClusterWriter, SystemReader
 from appliance.cluster.token import unpack
 from appliance.contract.cluster import (
@@ -14,6 +14,7 @@ from appliance.contract.cluster import (
     ClusterLeave,
     ClusterLeft,
     ClusterMessage,
+    ClusterNeighbours,
     ClusterShare,
     ClusterToken,
     ClusterView,
@@ -26,6 +27,12 @@ router = APIRouter(prefix="/api/v1/cluster", tags=["cluster"])
 async def cluster(box: Box, _: SystemReader) -> ClusterView:
     """The boxes of the cluster, their resources, and who vanished."""
     return cluster_view(await box.cluster.state(), box.cluster.peering)
+
+
+@router.get("/neighbours")
+async def nearby(box: Box, _: SystemReader) -> ClusterNeighbours:
+    """The other boxes as this one hears them, and the models that each offers; asks nobody."""
+    return neighbours_view(box.cluster.peering)
 
 
 @router.post("/found")

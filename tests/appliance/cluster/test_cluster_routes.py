@@ -4,7 +4,9 @@ import asyncio
 import json
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, time
 
 import pytest
 from aiohttp import web
@@ -14,9 +16,13 @@ from appliance.client.session import Session
 from appliance.cluster import line
 from appliance.cluster.errors import HeadUnreachable, HeadUntrusted, TokenRefused
 from appliance.cluster.line import ask_head
+from appliance.cluster.peering import Peering
+from appliance.cluster.store import Member
 from appliance.contract.cluster import ClusterFound, ClusterInvitation, ClusterJoin, ClusterLeave
+from tests.appliance.access.doubles import RememberingAudit
 from tests.appliance.api.box import LiveBox, live_box
 from tests.appliance.cluster.test_cluster_rooms import PaperRay
+from tests.appliance.cluster.test_replicas import M, offer, told
 
 
 @pytest.fixture
@@ -60,6 +66,31 @@ async def test_founding_inviting_joining_and_leaving_over_rest(pair) -> None:
         await first.cluster.forget("10.20.0.2")
         await first.cluster.leave(ClusterLeave(drain_s=0))
         assert (await first.cluster.state()).role == "none"
+
+
+async def test_the_neighbours_are_told_without_asking_anybody(pair) -> None:
+    one, _ = pair
+    async with Session.remote(one.url, None, one.key) as first:
+        outside = await first.cluster.neighbours()
+        assert (outside.address, outside.door, outside.boxes) == ("", False, ())
+        cluster = one.services.cluster
+        cluster.accompany(Peering(cluster._store, RememberingAudit(), monotonic, time))
+        await first.cluster.found(ClusterFound(address="10.20.0.1"))
+        cluster._store.add_member(Member("10.20.0.2", "ward-2", 1.0, 50.0))
+        cluster._ray = None  # whoever asked it now would fail
+        seen = await first.cluster.neighbours()
+        assert seen.address == "10.20.0.1"
+        [box] = seen.boxes
+        assert (box.name, box.state, box.heard_s, box.replicas) == ("ward-2", "lost", None, ())
+        assert box.lost == datetime.fromtimestamp(50, UTC)
+        cluster.peering.hearing.refresh()
+        cluster.peering.hearing.book.hear(told("10.20.0.2", 1, offer(slots=8, load=3)))
+        [box] = (await first.cluster.neighbours()).boxes
+        cluster._ray = PaperRay()
+        assert (box.state, [(one.model, one.busy, one.slots) for one in box.replicas]) == (
+            "alive",
+            [(M, 3, 8)],
+        )
 
 
 async def test_what_is_no_message_is_refused(pair) -> None:
