@@ -19,14 +19,23 @@ PROGRAMS: Mapping[str, str] = {
     "gocryptfs": "gocryptfs",
     "fusermount3": "fuse3",
     "tar": "tar",
+    "pkg-config": "pkg-config",
 }
 """Program that must be on PATH -> Debian package that brings it."""
 
 
-CHECKING: Mapping[str, str] = {"git": "git", "objdump": "binutils", "/usr/sbin/slapd": "slapd"}
+CHECKING: Mapping[str, str] = {
+    "git": "git",
+    "objdump": "binutils",
+    "/usr/sbin/slapd": "slapd",
+    "swtpm": "swtpm",
+    "/usr/libexec/tangd": "tang",
+}
 """What the checks need beside: programs and their packages."""
 PYTHON_HEADERS = "libpython3.11-dev"
 """Compiling the hot path needs them; another Python than the system's brings its own."""
+TPM_HEADERS = "libtss2-dev"
+"""The binding of the TPM's software stack is built against them."""
 PYTHON_LIBRARY = "libpython3.11"
 """PyInstaller needs the shared library, which Debian's python3 leaves out."""
 
@@ -38,6 +47,7 @@ class SystemPackages:
     group: str = "run"
     find: Callable[[str], str | None] = shutil.which
     find_library: Callable[[str], str | None] = find_library
+    tpm_header: Path = Path("/usr/include/tss2/tss2_esys.h")
     is_root: Callable[[], bool] = lambda: os.geteuid() == 0
 
     name = "packages"
@@ -49,6 +59,8 @@ class SystemPackages:
         missing = [package for program, package in programs.items() if self.find(program) is None]
         if self._lacks_headers():
             missing.append(PYTHON_HEADERS)
+        if not self.tpm_header.exists():
+            missing.append(TPM_HEADERS)
         if self.group != "run" and self._lacks_library():
             missing.append(PYTHON_LIBRARY)
         return tuple(missing)

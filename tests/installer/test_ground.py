@@ -94,6 +94,11 @@ def test_root_installs_what_is_missing():
     assert said[-1].endswith("--no-install-recommends ninja-build")
 
 
+def test_the_binding_of_the_tpm_needs_its_headers(tmp_path):
+    step = SystemPackages(find=lambda name: "/usr/bin/x", tpm_header=tmp_path / "absent.h")
+    assert "libtss2-dev" in step.missing()
+
+
 def test_the_checks_need_a_little_more():
     def step(library):
         return SystemPackages(
