@@ -19,6 +19,7 @@ from typing import Final
 from appliance.commands.errors import StopTimedOut, SupervisorRunning
 from appliance.errors import ApplianceError
 from appliance.settings.layout import StateLayout, state_directory
+from models.engines.tied import tied
 
 BAD_CONFIGURATION: Final = 78
 _FIRST_PAUSE_S: Final = 0.2
@@ -127,14 +128,14 @@ class Supervisor:
 
 
 def _spawn(environ: Mapping[str, str]) -> int:
-    """Start `wardbox serve`; the kernel ends it when the supervisor ends.
+    """Start `wardbox serve`; the kernel ends it when the supervisor ends, which may be at once.
 
     `posix_spawn` and not the keeper of models.engines: the key's descriptor must be handed down.
     """
     frozen = getattr(sys, "frozen", False)
     serve = (sys.executable, *(() if frozen else ("-m", "appliance")), "serve")
     setpriv = shutil.which("setpriv")
-    argv = serve if setpriv is None else (setpriv, "--pdeathsig", "KILL", "--", *serve)
+    argv = serve if setpriv is None else (*tied(setpriv, os.getpid()), *serve)
     return os.posix_spawn(argv[0], argv, dict(environ))
 
 

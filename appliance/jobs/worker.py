@@ -17,6 +17,7 @@ from typing import Final
 from appliance.jobs.errors import WorkerSilent, WorkerUnstartable
 from appliance.jobs.job import Json
 from appliance.jobs.protocol import Ear, Said
+from models.engines.tied import tied
 
 _CHUNK: Final = 64 * 1024
 _PAUSE_S: Final = 0.01
@@ -166,4 +167,4 @@ def _leash(program: str) -> tuple[str, ...]:
     if found is None or setpriv is None or nice is None:
         missing = program if found is None else "setpriv, nice"
         raise WorkerUnstartable(reason=missing)
-    return (setpriv, "--pdeathsig", "KILL", "--no-new-privs", "--", nice, "-n", _NICE, found)
+    return (*tied(setpriv, os.getpid(), "--no-new-privs"), nice, "-n", _NICE, found)

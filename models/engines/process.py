@@ -17,6 +17,7 @@ from models.engines import guard
 from models.engines.explain import Failure, explain_exit
 from models.engines.log_filter import LogFilter
 from models.engines.memory import out_of_memory_kills
+from models.engines.tied import tied
 from models.errors import EngineMissing
 
 _KEPT_LINES: Final = 200
@@ -24,9 +25,6 @@ _STREAM_LIMIT: Final = 1 << 20
 _KILL_WAIT_S: Final = 10.0
 _CHUNK: Final = 1 << 16
 _LOOK_S: Final = 0.5
-# The kernel tells of no death that came before setpriv had asked for it; whoever was born an orphan
-# finds another parent than the one that started it. What a shell adds to the environment goes again.
-_BORN: Final = '[ "$PPID" = "$1" ] || exit 1; unset PWD OLDPWD; shift; exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +200,11 @@ class ProcessKeeper:
             raise EngineMissing(program=argv[0] if argv else "")
         bound = () if may_gain_privileges else ("--no-new-privs",)
         # Under a guard the guard is the parent, and ends by its pipe what it has just begun.
-        born = () if heard.guarded else ("/bin/sh", "-c", _BORN, "sh", str(os.getpid()))
-        tied = (self._setpriv, "--pdeathsig", "KILL", *bound, "--", *born)
+        parent = None if heard.guarded else os.getpid()
         ooms = out_of_memory_kills()
         process = await asyncio.create_subprocess_exec(
             *(_guard() if heard.guarded else ()),
-            *tied,
+            *tied(self._setpriv, parent, *bound),
             program,
             *argv[1:],
             # The guard watches this pipe: it ends with this process, however that dies.
