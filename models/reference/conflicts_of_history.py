@@ -7,19 +7,26 @@ from models.reference.conflict import Conflict, Found, Rule, sides
 from models.reference.facts import AdmissionFacts
 
 # An allergen of the first pattern forbids a drug of the second: drugs of one class cross-react.
-_CLASSES = (
-    ("青霉素|西林", "青霉素|西林"),
-    ("头孢", "头孢"),
-    ("磺胺", "磺胺"),
-    ("喹诺酮|沙星", "沙星"),
-    ("氨基糖苷|链霉素|庆大|妥布|新霉素", "链霉素|庆大|妥布|新霉素"),
-    ("卡因", "卡因"),
-    ("碘", "碘"),
-    ("阿托品|托吡卡胺", "阿托品|托吡卡胺"),
+_CLASSES = tuple(
+    (re.compile(allergen), re.compile(drug))
+    for allergen, drug in (
+        ("青霉素|西林", "青霉素|西林"),
+        ("头孢", "头孢"),
+        ("磺胺", "磺胺"),
+        ("喹诺酮|沙星", "沙星"),
+        ("氨基糖苷|链霉素|庆大|妥布|新霉素", "链霉素|庆大|妥布|新霉素"),
+        ("卡因", "卡因"),
+        ("碘", "碘"),
+        ("阿托品|托吡卡胺", "阿托品|托吡卡胺"),
+    )
 )
-_ONLY_WOMEN = "子宫|卵巢|宫颈|妊娠|异位妊娠|输卵管|阴道"
-_ONLY_MEN = "前列腺|睾丸|附睾|精索"
-_LENS_SURGERY = "白内障.*术|人工晶状体植入|晶状体摘除|超声乳化"
+_FORM = re.compile("类$|药物$|滴眼液$|注射液$|片$|胶囊$")
+_NOT_OF = {
+    "男": re.compile("子宫|卵巢|宫颈|妊娠|异位妊娠|输卵管|阴道"),
+    "女": re.compile("前列腺|睾丸|附睾|精索"),
+}
+_LENS_SURGERY = re.compile("白内障.*术|人工晶状体植入|晶状体摘除|超声乳化")
+_EYE = re.compile("右眼|左眼|双眼")
 _DENIED = ("高血压", "糖尿病", "冠心病", "脑梗死", "支气管炎", "哮喘", "肾病")
 
 
@@ -56,10 +63,10 @@ def _given(facts: AdmissionFacts) -> Iterator[tuple[str, str]]:
 
 
 def _same_drug(allergen: str, drug: str) -> bool:
-    stem = re.sub("类$|药物$|滴眼液$|注射液$|片$|胶囊$", "", allergen)
+    stem = _FORM.sub("", allergen)
     if stem and (stem in drug or drug in stem):
         return True
-    return any(re.search(a, allergen) and re.search(b, drug) for a, b in _CLASSES)
+    return any(a.search(allergen) and b.search(drug) for a, b in _CLASSES)
 
 
 def _denied_disease(facts: AdmissionFacts) -> Found:
@@ -78,10 +85,10 @@ def _denied_disease(facts: AdmissionFacts) -> Found:
 
 def _operated_before(facts: AdmissionFacts) -> Found:
     planned = sides(facts.plan.eye if facts.plan else None)
-    cataract = re.search(_LENS_SURGERY, (facts.plan.procedure if facts.plan else None) or "")
+    cataract = _LENS_SURGERY.search((facts.plan.procedure if facts.plan else None) or "")
     for text in (facts.history.surgery if facts.history else None) or ():
-        named = {s for word in re.findall("右眼|左眼|双眼", text) for s in sides(word)}
-        if cataract and re.search(_LENS_SURGERY, text) and planned & named:
+        named = {s for word in _EYE.findall(text) for s in sides(word)}
+        if cataract and _LENS_SURGERY.search(text) and planned & named:
             yield Conflict(
                 "operated-before",
                 ("plan.eye", "history.surgery"),
@@ -92,13 +99,13 @@ def _operated_before(facts: AdmissionFacts) -> Found:
 
 def _sex_of_disease(facts: AdmissionFacts) -> Found:
     sex = facts.patient.sex if facts.patient else None
-    forbidden = {"男": _ONLY_WOMEN, "女": _ONLY_MEN}.get(sex or "", "(?!)")
+    forbidden = _NOT_OF.get(sex or "")
     named = [(f"diagnoses.{n}", each.name) for n, each in enumerate(facts.diagnoses or (), 1)]
     if facts.history:
         for n, item in enumerate(facts.history.chronic or (), 1):
             named.append((f"history.chronic.{n}.disease", item.disease))
     for field, name in named:
-        if re.search(forbidden, name or ""):
+        if forbidden is not None and forbidden.search(name or ""):
             yield Conflict(
                 "sex-disease",
                 ("patient.sex", field),

@@ -6,6 +6,9 @@ from models.reference.conflict import Conflict, Found, Rule, eyes, joined, joine
 from models.reference.facts import AdmissionFacts
 
 _WORDS = {"OD": "右眼", "OS": "左眼", "OU": "双眼"}
+_EYE = re.compile(r"右眼|左眼|双眼|\b(?:OD|OS|OU)\b")
+_LAST = re.compile(r"[^.]+$")
+_OPERATED = re.compile("人工晶状体在位|无晶状体")
 
 
 def _diagnosed(facts: AdmissionFacts) -> frozenset[str]:
@@ -59,14 +62,12 @@ def _named_eye(facts: AdmissionFacts) -> Found:
         texts.append(("chief_complaint.symptom", chief.symptom, chief.eye))
     for field, text, eye in texts:
         named = frozenset(
-            side
-            for word in re.findall(r"右眼|左眼|双眼|\b(?:OD|OS|OU)\b", text or "")
-            for side in sides(_WORDS.get(word, word))
+            side for word in _EYE.findall(text or "") for side in sides(_WORDS.get(word, word))
         )
         if named and eye and named != sides(eye):
             yield Conflict(
                 "laterality-text",
-                (field, re.sub(r"[^.]+$", "eye", field)),
+                (field, _LAST.sub("eye", field)),
                 f"文字中的眼别（{joined(named)}）与所填眼别（{eye}）不一致。",
                 f"The text names {joined_en(named)} but the eye given is {joined_en(sides(eye))}.",
             )
@@ -75,7 +76,7 @@ def _named_eye(facts: AdmissionFacts) -> Found:
 def _operated_lens(facts: AdmissionFacts) -> Found:
     planned = sides(facts.plan.eye if facts.plan else None)
     for key, side, eye in eyes(facts):
-        if side in planned and eye.lens and re.search("人工晶状体在位|无晶状体", eye.lens):
+        if side in planned and eye.lens and _OPERATED.search(eye.lens):
             yield Conflict(
                 "lens-removed",
                 ("plan.eye", f"{key}.lens"),

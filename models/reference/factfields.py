@@ -13,6 +13,10 @@ from models.errors import FactsUnreadable
 
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\u200b-\u200f\u202a-\u202e⟦⟧<>{}]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ACUITY = re.compile(
+    r"[0-9](?:\.[0-9]{1,2})?|数指(?:/[0-9]{1,3}cm)?|手动(?:/[0-9]{1,3}cm)?|光感|无光感"
+)
 # An acuity is a small number; a huge one is not even written out.
 _LARGEST = 100
 
@@ -98,7 +102,7 @@ def date() -> Any:
     """A field that is a calendar date, YYYY-MM-DD (ISO 8601)."""
 
     def check(value: Any, path: str) -> dt.date:
-        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        if not isinstance(value, str) or not _DATE.fullmatch(value):
             raise wrong(path, "应为日期 YYYY-MM-DD", "a date YYYY-MM-DD is expected")
         try:
             return dt.date.fromisoformat(value)
@@ -110,20 +114,21 @@ def date() -> Any:
 
 def acuity() -> Any:
     """A field of visual acuity: a decimal, or 数指/30cm, 手动/20cm, 光感, 无光感."""
-    pattern = r"[0-9](?:\.[0-9]{1,2})?|数指(?:/[0-9]{1,3}cm)?|手动(?:/[0-9]{1,3}cm)?|光感|无光感"
 
     def check(value: Any, path: str) -> str:
         small = isinstance(value, int | float) and -_LARGEST < value < _LARGEST
         found = written(value) if small else value
         if isinstance(value, bool) or not isinstance(found, str):
             raise wrong(path, "应为视力", "a visual acuity is expected")
-        if not re.fullmatch(pattern, found):
+        if not _ACUITY.fullmatch(found):
             raise wrong(
                 path, "应为小数视力、数指、手动或光感", "a decimal acuity, CF, HM or LP is expected"
             )
         return found
 
-    return _field(Kind(check, {"type": ["string", "number"], "pattern": f"^(?:{pattern})$"}))
+    return _field(
+        Kind(check, {"type": ["string", "number"], "pattern": f"^(?:{_ACUITY.pattern})$"})
+    )
 
 
 def listed(item: Any, most: int) -> Any:

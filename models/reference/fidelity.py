@@ -11,6 +11,7 @@ from models.reference.language import EYE_WORDS, NoteLanguage, Sheet
 from models.reference.placeholders import mask_sheet
 from models.reference.reading import FULL_WIDTH, ReadNote, read_note
 
+_EYES = {tongue: re.compile("|".join(words)) for tongue, words in EYE_WORDS.items()}
 NAMES = ("patient.name", "informant.name")
 
 
@@ -72,8 +73,7 @@ def _as_read(value: str, language: NoteLanguage) -> str:
 
 
 def _side(values: tuple[str, ...], tongue: str) -> frozenset[str]:
-    words = "|".join(EYE_WORDS[tongue])
-    return frozenset(side for value in values for side in re.findall(words, value))
+    return frozenset(side for value in values for side in _EYES[tongue].findall(value))
 
 
 def _invented(note: ReadNote, expected: Mapping[str, str]) -> tuple[str, ...]:

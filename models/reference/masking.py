@@ -15,6 +15,8 @@ _SHORTEST_PART = 2
 _LONG = 40
 _WIDE_DIGIT = r"[0-9\uff10-\uff19]"
 _DIGITS = re.compile(rf"{_WIDE_DIGIT}(?:{_NUMBER_GAP}{_WIDE_DIGIT}){{3}}")
+_BREAKS = re.compile(rf"[{re.escape(_DOTS)}\s]+")
+_SPACING = re.compile(r"[\s-]")
 # Any citizen number (15 or 18 characters) and any mobile number, whoever they belong to.
 _ANY_NUMBER = (
     (
@@ -62,7 +64,11 @@ class Masker:
     def _pattern(self) -> re.Pattern[str]:
         found = [*_known(self._identity), *_ANY_NUMBER]
         self._labels = [label for label, _ in found]
-        return re.compile("|".join(f"(?P<g{n}>{each})" for n, (_, each) in enumerate(found)))
+        try:
+            return re.compile("|".join(f"(?P<g{n}>{each})" for n, (_, each) in enumerate(found)))
+        finally:
+            # The library keeps the last 512 patterns of a process for ever, with the names in them.
+            re.purge()
 
     def _swap(self, found: re.Match[str]) -> str:
         group = found.lastgroup or "g0"
@@ -82,7 +88,7 @@ def _known(identity: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if label in identity:
             yield from ((label, pattern) for pattern in _of_name(identity[label]))
     for label in ("证件号", "电话", "住院号"):
-        value = re.sub(r"[\s-]", "", identity.get(label, ""))
+        value = _SPACING.sub("", identity.get(label, ""))
         if len(value) >= _SHORTEST_NUMBER:
             spelled = _NUMBER_GAP.join(_any_width(each) for each in value)
             yield label, rf"(?<![0-9A-Za-z]){spelled}(?![0-9A-Za-z])"
@@ -101,7 +107,7 @@ def _of_name(name: str) -> Iterator[str]:
     """Patterns for a name: whole, its parts, and the surname with a title."""
     letters = [each for each in name if not each.isspace()]
     yield _GAP.join(_any_dot(each) for each in letters)
-    parts = [each for each in re.split(rf"[{re.escape(_DOTS)}\s]+", name) if each]
+    parts = [each for each in _BREAKS.split(name) if each]
     if len(parts) > 1:
         yield from (
             rf"(?<![A-Za-z]){re.escape(part)}(?![A-Za-z])"

@@ -112,13 +112,14 @@ _TERMS = {
     "术前冲洗泪道": "lacrimal irrigation",
     "术前宣教": "patient education",
 }
+_SEEN = re.compile(r"(数指|手动)(?:/([0-9]+cm))?")
 
 
 def english(text: str) -> str:
     """The English term of a Chinese value; the value itself where there is none."""
     if text in _TERMS:
         return _TERMS[text]
-    if found := re.fullmatch(r"(数指|手动)(?:/([0-9]+cm))?", text):
+    if found := _SEEN.fullmatch(text):
         word = "counting fingers" if found[1] == "数指" else "hand motion"
         return f"{word} at {found[2]}" if found[2] else word
     return text

@@ -30,6 +30,9 @@ _GAPS = {
 _EN_UNITS = {"天": "day", "周": "week", "个月": "month", "年": "year"}
 
 _BREAKS = "[,;\uff0c\uff1b\u3002\uff61]"
+_ZH_BREAKS = re.compile(_BREAKS)
+_EN_BREAKS = re.compile(rf"{_BREAKS}|[.](?=\s|$)")
+_THOUSANDS = re.compile("(?<=[0-9])[,\uff0c](?=[0-9]{3})")
 
 Pairs = Iterator[tuple[str, str | None]]
 
@@ -43,9 +46,8 @@ def sheet_of(facts: AdmissionFacts, tongue: str = "zh") -> Sheet:
 
 def phrase(text: str, tongue: str = "zh") -> str:
     """A text as one phrase: what would end or split a sentence becomes 、 (in English, a slash)."""
-    joint, breaks = ("、", _BREAKS) if tongue == "zh" else (" / ", rf"{_BREAKS}|[.](?=\s|$)")
-    found = re.sub("(?<=[0-9])[,\uff0c](?=[0-9]{3})", "", text)
-    parts = [part.strip() for part in re.split(breaks, found)]
+    joint, breaks = ("、", _ZH_BREAKS) if tongue == "zh" else (" / ", _EN_BREAKS)
+    parts = [part.strip() for part in breaks.split(_THOUSANDS.sub("", text))]
     return joint.join(part for part in parts if part) or joint.strip()
 
 
