@@ -6,6 +6,7 @@ from textual.message import Message
 
 from appliance.contract.access import CreatedKey, KeyView
 from appliance.contract.catalogue import ModelView
+from appliance.contract.cluster import ClusterNeighbours
 from appliance.contract.serving import ModelStateView
 from appliance.contract.system import TrafficView
 from appliance.contract.usage import UsageReport
@@ -13,12 +14,13 @@ from appliance.contract.usage import UsageReport
 
 @dataclass(frozen=True, slots=True)
 class ServingNow:
-    """One look at serving: the shelf, models in memory, requests, and the counters' text."""
+    """One look at serving: shelf, models in memory, requests, the counters' text, the other boxes."""
 
     shelf: tuple[ModelView, ...]
     states: tuple[ModelStateView, ...]
     traffic: TrafficView
     metrics: str
+    nearby: ClusterNeighbours | None = None
 
 
 class ServingHeard(Message):

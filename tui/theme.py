@@ -120,6 +120,12 @@ VERDICT = {
     "error": Sign("✖", "出错", "error", BAD),
     "not_applicable": Sign("–", "不适用", "n/a", QUIET),
 }
+NEARBY = {
+    "alive": Sign("✔", "在线", "alive", GOOD),
+    "leaving": Sign("◑", "正在离开", "leaving", WARN),
+    "silent": Sign("?", "无声", "silent", WARN),
+    "lost": Sign("✖", "失联", "lost", BAD),
+}
 UNREACHABLE = Sign("✖", "连不上", "unreachable", BAD)
 ASKING = Sign("◔", "询问中", "asking", QUIET)
 

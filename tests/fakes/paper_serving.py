@@ -7,6 +7,7 @@ from aiohttp import web
 from appliance.contract.access import CreatedKey, KeyLimits, KeyView, KeyWish
 from appliance.contract.base import Text
 from appliance.contract.catalogue import ModelView
+from appliance.contract.cluster import ClusterNeighbour, ClusterNeighbours, ClusterReplica
 from appliance.contract.serving import Keeping, ModelStateView
 from appliance.contract.usage import UsageReport, UsageSum
 from tests.fakes.paper import API, NOON, Route, rows, say
@@ -55,6 +56,38 @@ def key_of(number: int, name: str, **more: Any) -> KeyView:
     return KeyView(id=f"wbk_{number:04d}", name=name, owner="emr-account", **told)
 
 
+def replica_of(address: str, model: str, busy: int, slots: int, **more: Any) -> ClusterReplica:
+    told = {"adapter": None, "digest": "ab" * 32, "engine": "vllm", "resting": False, **more}
+    return ClusterReplica(address=address, model=model, busy=busy, slots=slots, **told)
+
+
+def neighbours(hostile: str = "") -> ClusterNeighbours:
+    """Three others: one that answers, one that says nothing, one that is lost."""
+    two, three, four = "10.20.0.2", "10.20.0.3", "10.20.0.4"
+    offers = (replica_of(two, TWO + hostile, 3, 8), replica_of(two, ONE, 0, 4, resting=True))
+    told = (
+        (two, "alive", 0.5, None, offers),
+        (three, "silent", 95.0, None, ()),
+        (four, "lost", None, NOON, ()),
+    )
+    return ClusterNeighbours(
+        address="10.20.0.1",
+        door=True,
+        shared=(ONE + hostile,),
+        boxes=tuple(
+            ClusterNeighbour(
+                address=address,
+                name=f"ward-{address[-1]}" + hostile,
+                state=state,
+                heard_s=heard_s,
+                lost=lost,
+                replicas=replicas,
+            )
+            for address, state, heard_s, lost, replicas in told
+        ),
+    )
+
+
 class PaperServing:
     """What it holds are plain attributes."""
 
@@ -74,6 +107,7 @@ class PaperServing:
             ),
             "wbk_0002": key_of(2, "kiosk", revoked=NOON, state="revoked"),
         }
+        self.nearby = ClusterNeighbours(address="", door=False, shared=(), boxes=())
         self.answered = 100
         self.csv = b"hour,key,model,requests\n2026-01-05T12,wbk_0001,wardbox-reference,12\n"
 
@@ -84,6 +118,7 @@ class PaperServing:
             ("POST", f"{API}/models/{{id}}/load", self._load),
             ("POST", f"{API}/models/{{id}}/unload", self._unload),
             ("PUT", f"{API}/models/{{id}}/keeping", self._keep),
+            ("GET", f"{API}/cluster/neighbours", self._neighbours),
             ("GET", "/metrics", self._metrics),
             ("GET", f"{API}/keys", self._keys),
             ("POST", f"{API}/keys", self._create),
@@ -114,6 +149,9 @@ class PaperServing:
         held = self.states.get(name, state_of(name, "waiting", 0))
         self.states[name] = held.model_copy(update=wish.model_dump())
         return say(wish)
+
+    async def _neighbours(self, _: web.Request) -> web.Response:
+        return say(self.nearby)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self.answered += 10

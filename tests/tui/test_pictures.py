@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.fakes.fake_box import FakeBox
+from tests.fakes.paper_serving import neighbours
 from tests.tui.conftest import console_on, enter, served, text, until
 from tui.widgets.entrytable import EntryTable
 from tui.widgets.factform import FactRow
@@ -64,6 +65,11 @@ async def _serving(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "llama.cpp" in text(pilot.app, "#model"))
 
 
+async def _cluster(pilot: Pilot[Any]) -> None:
+    await _serving(pilot)
+    await until(pilot, lambda: "ward-4" in text(pilot.app, "#boxes"))
+
+
 async def _keys(pilot: Pilot[Any]) -> None:
     await enter(pilot)
     await pilot.press("f10")
@@ -84,9 +90,14 @@ async def _keys(pilot: Pilot[Any]) -> None:
         pytest.param(_audit, (120, 40), False, id="audit"),
         pytest.param(_serving, (80, 24), False, id="serving-narrow"),
         pytest.param(_serving, (120, 40), False, id="serving"),
+        pytest.param(_cluster, (80, 24), False, id="cluster-narrow"),
+        pytest.param(_cluster, (120, 40), False, id="cluster"),
         pytest.param(_keys, (80, 24), False, id="keys"),
     ],
 )
 def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked: bool) -> None:
-    with served(FakeBox(locked=locked)) as box:
+    paper = FakeBox(locked=locked)
+    if steps is _cluster:
+        paper.serving.nearby = neighbours()
+    with served(paper) as box:
         assert snap_compare(console_on(box), terminal_size=size, run_before=steps)

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from appliance.contract.base import Text
 from tests.fakes.fake_box import FakeBox
 from tests.fakes.paper import NASTY
-from tests.fakes.paper_serving import ONE, THREE, TWO, state_of
+from tests.fakes.paper_serving import ONE, THREE, TWO, neighbours, state_of
 from tests.tui.conftest import console_on, enter, stands, text, until
 from tui.app import ConsoleApp
 from tui.dialogs.question import QuestionDialog
@@ -53,6 +53,56 @@ async def test_a_model_that_failed_says_why_and_what_to_do(box: FakeBox) -> None
         shown = app.screen.query_one("#model").region
         assert shown.height >= 3
         assert app.screen.query_one("#chosen").region.contains_region(shown)
+
+
+async def test_the_other_boxes_and_what_they_offer_are_shown(box: FakeBox) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        table = await _open(pilot, app)
+        assert not app.screen.query_one("#cluster").display
+        box.serving.nearby = neighbours()
+        await until(pilot, lambda: app.screen.query_one("#cluster").display)
+        for said in (
+            f"this box lends {ONE}",
+            f"✔ 在线 alive  ward-2 10.20.0.2  {TWO} 3/8 · {ONE} 0/4 ‖",
+            "? 无声 silent  ward-3 10.20.0.3  1 m 35 s 未听到",
+            "✖ 失联 lost  ward-4 10.20.0.4  自 since 01-05 12:00 UTC",
+        ):
+            await until(pilot, lambda said=said: said in text(app, "#boxes"))
+        title = app.screen.query_one("#cluster").border_title
+        assert title == "多机 Other boxes · ✔ 在线 1 · ? 无声 1 · ✖ 失联 1"
+        table.choose(TWO)
+        await until(
+            pilot, lambda: "未借出 not lent · 副本 replicas 10.20.0.2 3/8" in text(app, "#model")
+        )
+        table.choose(ONE)
+        await until(pilot, lambda: "借出 lent · 副本 replicas 10.20.0.2 0/4" in text(app, "#model"))
+        box.serving.nearby = neighbours().model_copy(
+            update={"boxes": (), "shared": (), "door": False}
+        )
+        await until(pilot, lambda: "no other box yet" in text(app, "#boxes"))
+        assert "its door is closed" in text(app, "#boxes")
+        for which in ("#models", "#chosen", "#cluster", "#live"):
+            assert app.screen.region.contains_region(app.screen.query_one(which).region)
+
+
+async def test_what_other_boxes_say_stays_inert_and_bounded(box: FakeBox) -> None:
+    seen = neighbours(NASTY)
+    crowd = tuple(
+        seen.boxes[0].model_copy(
+            update={"address": f"10.20.1.{n}", "replicas": seen.boxes[0].replicas * 50}
+        )
+        for n in range(200)
+    )
+    box.serving.nearby = seen.model_copy(update={"boxes": crowd})
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _open(pilot, app)
+        await until(pilot, lambda: "恶意" in text(app, "#boxes"))
+        told = text(app, "#boxes")
+        assert "\x1b" not in told
+        assert "\u202e" not in told
+        assert (told.count("10.20.1."), told.count("+88"), "… +136" in told) == (64, 64, True)
 
 
 async def test_an_empty_shelf_says_how_to_fill_it(box: FakeBox) -> None:

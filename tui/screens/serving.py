@@ -1,10 +1,10 @@
-"""Serving: models in memory and on the shelf, how they load, and the requests of this moment."""
+"""Serving: models in memory and on the shelf, the other boxes, and the requests of this moment."""
 
 from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
@@ -20,6 +20,7 @@ from tui.inert import inert, inert_lines
 from tui.line import Line
 from tui.messages import Failed
 from tui.messages_serving import ModelMoved, ServingHeard, ServingNow
+from tui.nearby import boxes, elsewhere, title
 from tui.screens.boxscreen import BoxScreen
 from tui.widgets.rowtable import Cell, RowTable
 
@@ -64,6 +65,9 @@ class ServingScreen(BoxScreen):
         with Vertical(id="chosen", classes="panel") as chosen:
             yield Static("正在询问… Asking…", id="model", markup=False)
         chosen.border_title = "所选 Chosen"
+        with VerticalScroll(id="cluster", classes="panel") as cluster:
+            yield Static(id="boxes", markup=False)
+        cluster.border_title = "多机 Other boxes"
         with Vertical(id="live", classes="panel") as live:
             yield Static(id="requests", markup=False)
             yield Static(id="bymodel", markup=False)
@@ -90,7 +94,11 @@ class ServingScreen(BoxScreen):
             metrics = await self.box.serving.metrics()
         except ProblemError:
             metrics = ""  # whoever may not read the counters sees the rest
-        return ServingNow(shelf, states, traffic, metrics)
+        try:
+            nearby = await self.box.cluster.neighbours()
+        except ProblemError:
+            nearby = None  # a box that knows no others yet is shown without them
+        return ServingNow(shelf, states, traffic, metrics, nearby)
 
     def on_serving_heard(self, message: ServingHeard) -> None:
         """Draw it all."""
@@ -99,6 +107,11 @@ class ServingScreen(BoxScreen):
         reading = read(message.now.metrics, self.line.clock())
         self._readings = [*self._readings, reading][-6:]
         self.query_one(RowTable).show(rows(message.now))
+        nearby = message.now.nearby
+        self.set_class(nearby is not None and bool(nearby.address), "-cluster")
+        if nearby is not None:
+            self.query_one("#boxes", Static).update(boxes(nearby))
+            self.query_one("#cluster").border_title = title(nearby)
         self._draw()
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
@@ -249,6 +262,7 @@ def told(now: ServingNow, chosen: str) -> Content:
             f"{inert(state.engine, 20)} · 空闲 idle {theme.duration(state.idle_s)}"
             f" · 空闲卸载 idle unload {idle} · {held or '–'}"
         )
+    said += [line for line in (elsewhere(now.nearby, chosen),) if line and said]
     return Content(
         "\n".join(said)
         or "模型架是空的:在一体机上运行 wardbox model import。 The shelf is empty: run `wardbox model import` on the box."
