@@ -11,8 +11,6 @@ Detail = str | int | bool | None | list["Detail"] | dict[str, "Detail"]
 MAX_TEXT: Final = 4096
 """Characters in one text of an event; whatever is longer is content and does not belong here."""
 
-_PLAIN: Final = frozenset((str, int, bool, type(None)))
-
 
 class Event(Struct, frozen=True):
     """What happened; a struct, because one is made for every answer.

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from appliance.db.database import Db
 from appliance.jobs.errors import JobMove, JobUnknown
-from appliance.jobs.job import MOVES, Fault, Job, JobEvent, JobState, Json
+from appliance.jobs.job import Fault, Job, JobEvent, JobState, Json, may_move
 
 MAX_EVENTS: Final = 4000
 """Progress events kept per job; the oldest go first, moves are kept for ever."""
@@ -79,7 +79,7 @@ class JobStore:
         changes = changes or {}
         with self._db.write() as tx:
             job = self.get(job_id)
-            if after not in MOVES[job.state]:
+            if not may_move(job.state, after):
                 raise JobMove(job_id=job_id, state=job.state.value, move=after.value)
             running = after is JobState.RUNNING
             rests = after not in (JobState.RUNNING, JobState.QUEUED)

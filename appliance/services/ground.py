@@ -12,6 +12,7 @@ from typing import Final
 from appliance.access.migrations import MIGRATIONS as ACCESS
 from appliance.access.rules import AccessRules
 from appliance.access.service import AccessService
+from appliance.audit.events import settings_load
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.batches.migrations import MIGRATIONS as BATCHES
@@ -24,6 +25,7 @@ from appliance.services.version import VERSION
 from appliance.serving.migrations import MIGRATIONS as SERVING
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
+from appliance.settings.reading import digest_of
 from appliance.signin.migrations import MIGRATIONS as SIGNIN
 from appliance.telemetry.migrations import MIGRATIONS as TELEMETRY
 from appliance.updates.migrations import MIGRATIONS as UPDATES
@@ -77,6 +79,8 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     layout = site.layout
     log = await asyncio.to_thread(_open_log, site)
     undo.push_async_callback(asyncio.to_thread, log.close)
+    loaded = settings_load(digest=digest_of(site.settings))
+    await asyncio.wrap_future(log.append(loaded))
     key = site.opened.key("box.db")
     db = await asyncio.to_thread(Db, layout.box_db, key, MIGRATIONS, site.clock)
     undo.push_async_callback(asyncio.to_thread, db.close)

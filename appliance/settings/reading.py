@@ -1,6 +1,7 @@
 """Reading the settings: the file, then the environment, every unknown key refused by name."""
 
 import difflib
+import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from appliance.settings.errors import SettingInvalid, SettingsUnreadable, Settin
 from appliance.settings.layout import StateLayout, state_directory
 from appliance.settings.model import Settings
 
-__all__ = ["expanded", "known_keys", "load", "sections", "state_directory"]
+__all__ = ["digest_of", "expanded", "known_keys", "load", "sections", "state_directory"]
 
 PREFIX: Final = "WARDBOX_"
 _SEPARATOR: Final = "__"
@@ -155,6 +156,15 @@ def _fill(values: dict[str, dict[str, Any]]) -> None:
     box_id = values.get("box", {}).get("id")
     if isinstance(box_id, str) and "origin" not in values.get("audit", {}):
         values.setdefault("audit", {})["origin"] = f"wardbox/{box_id}"
+
+
+def digest_of(settings: Settings) -> str:
+    """SHA-256 over the settings as they hold, defaults among them; hexadecimal.
+
+    It is over their JSON in the order of the settings' reference, so that an auditor can tell from
+    two starts whether anything was set differently.
+    """
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
 
 
 def _as_sentence(error: ValidationError, origins: Mapping[str, str], file: str) -> SettingInvalid:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from models.errors import ModelsError
+from models.training.errors import QualityTooLow
 
 if TYPE_CHECKING:
     from models.training.loop import Progress
@@ -166,7 +167,10 @@ def _finish(args: argparse.Namespace, made: Any, chosen: Any, began: float) -> i
     _write(args.out / "training.json", report)
     minutes = (time.monotonic() - began) / 60
     _say(f"{target} ({target.stat().st_size:,} 字节 bytes), {minutes:.1f} 分钟 minutes")
-    return EXIT_OK if all(quality.good for quality in examined) else EXIT_REFUSED
+    missed = [quality.kind for quality in examined if not quality.good]
+    if missed:
+        raise QualityTooLow(reason=", ".join(missed))
+    return EXIT_OK
 
 
 def _write(path: Path, document: Any) -> None:

@@ -1,6 +1,7 @@
 """The daemon for real: supervise, unlock, kill -9, come back unlocked, stop; sentences on bad starts."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ import pytest
 from appliance.client.problem import BoxUnreachable
 from appliance.client.session import Session
 from appliance.settings.layout import StateLayout
-from appliance.settings.reading import load
+from appliance.settings.reading import digest_of, load
 from appliance.vault.assembly import build_vault
 from appliance.vault.authority import renew_certificate
 
@@ -98,6 +99,9 @@ def test_a_killed_daemon_comes_back_unlocked_and_a_stopped_one_stays_away(box):
     assert health(box, "unlocked") == "unlocked"
     assert int(StateLayout(box).serve_pid.read_text("ascii")) != pid
     assert "unclean" in wardbox(box, "audit", "tail").stdout
+    loaded = wardbox(box, "audit", "tail", "--tag", "settings:box:load", "--json").stdout
+    digests = [json.loads(line)["details"]["digest"] for line in loaded.splitlines()]
+    assert digests == [digest_of(load(box, {}))] * 2
     assert wardbox(box, "audit", "verify").returncode == 0
     key = wardbox(box, "key", "create", "emr")
     assert key.stdout.startswith("wbk_")

@@ -13,7 +13,7 @@ from appliance.errors import ApplianceError
 from appliance.settings.errors import SettingInvalid, SettingsUnreadable, SettingUnknown
 from appliance.settings.layout import StateLayout, state_directory
 from appliance.settings.model import Settings
-from appliance.settings.reading import known_keys, load
+from appliance.settings.reading import digest_of, known_keys, load
 from appliance.settings.reference import reference_markdown
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +37,15 @@ def test_the_environment_comes_before_the_file(tmp_path):
     write(tmp_path, '[server]\nport = 9000\nhost = "127.0.0.1"\n')
     settings = load(tmp_path, {"WARDBOX_SERVER__PORT": "9443"})
     assert (settings.server.port, settings.server.host) == (9443, "127.0.0.1")
+
+
+def test_their_digest_tells_whether_anything_was_set_differently(tmp_path):
+    plain = digest_of(load(tmp_path, {}))
+    assert digest_of(load(tmp_path, {})) == plain
+    assert len(bytes.fromhex(plain)) == 32
+    # What is written as it holds anyway is no difference; one number is.
+    assert digest_of(load(tmp_path, {"WARDBOX_SERVER__PORT": "8443"})) == plain
+    assert digest_of(load(tmp_path, {"WARDBOX_SERVER__PORT": "8444"})) != plain
 
 
 def test_other_variables_of_the_box_are_no_settings(tmp_path):

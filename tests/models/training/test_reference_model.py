@@ -1,10 +1,12 @@
 """The reference recipe, the examination of a model, and the model that the repository carries."""
 
+import argparse
 import json
 import random
 from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,8 +14,8 @@ from models.__main__ import main
 from models.card import ModelCard
 from models.reference.placeholders import mask_sheet
 from models.reference.prompting import reference_note
-from models.training import reference
-from models.training.errors import RecipeMalformed
+from models.training import command, reference, release
+from models.training.errors import QualityTooLow, RecipeMalformed
 from models.training.loop import Outcome, Surroundings
 from models.training.quality import KINDS, chats, judge, patients, share, table
 from models.training.recipe import parse
@@ -85,6 +87,29 @@ def test_the_recipe_can_be_written_and_read():
     assert parse(json.loads(json.dumps(reference.RECIPE.as_dict()))) == reference.RECIPE
     with pytest.raises(RecipeMalformed):
         reference.recipe(seed=1, threads=0, minutes=1)
+
+
+def test_a_model_that_misses_its_goals_is_kept_and_refused(tmp_path, monkeypatch):
+    facts = patients("ordinary", 5, 2)
+    seen = {kind: judge("ordinary", 5, facts, ["", ""]) for kind in KINDS[:1]}
+    good = judge("ordinary", 5, facts, right_notes(facts))
+    monkeypatch.setattr(
+        command, "_examine", lambda _args, _model, kind, _seed: seen.get(kind, good)
+    )
+    monkeypatch.setattr(reference, "card", lambda *_, **__: None)
+    monkeypatch.setattr(release, "sign_once", lambda *_, **__: None)
+    made = SimpleNamespace(
+        gguf=tmp_path / "made.gguf", outcome=SimpleNamespace(step=1, tokens=1, seconds=1)
+    )
+    made.gguf.write_bytes(b"GGUF")
+    args = argparse.Namespace(out=tmp_path, seed=1)
+    with pytest.raises(QualityTooLow) as told:
+        command._finish(args, made, reference.RECIPE, 0.0)
+    assert KINDS[0] in told.value.sentence
+    assert "--minutes" in told.value.way_out
+    assert (tmp_path / reference.GGUF_NAME).read_bytes() == b"GGUF"
+    seen.clear()
+    assert command._finish(args, made, reference.RECIPE, 0.0) == command.EXIT_OK
 
 
 @pytest.mark.slow
