@@ -1,4 +1,4 @@
-"""Sealing of short byte strings: AES-256-GCM with algorithm id, key id and bound context."""
+"""Sealing of short byte strings: an AEAD with algorithm id, key id and bound context."""
 
 import os
 import re
@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from secure_compute.errors import AlgorithmUnknown, KeyMalformed, SealBroken, SealMalformed
-from secure_compute.secret import Secret
+from secure_compute.errors import KeyMalformed, SealBroken, SealMalformed
+from secure_compute.secret import Secret, scrub
+from secure_compute.suites import AES_256_GCM, cipher, known
 
-AES_256_GCM: Final = "aes-256-gcm"
-KEY_SIZE: Final = 32
 NONCE_SIZE: Final = 12
 TAG_SIZE: Final = 16
 
@@ -25,7 +23,7 @@ class Sealed:
     """A sealed byte string. Every field is authenticated; none is secret.
 
     Attributes:
-        algorithm: `aes-256-gcm`.
+        algorithm: `aes-256-gcm` or `sm4-gcm`.
         key_id: Which key opens it; 1-128 letters, digits and `._:/-`.
         nonce: 12 random bytes.
         ciphertext: As long as the plaintext, and 16 bytes of tag.
@@ -59,7 +57,13 @@ class Sealed:
         return cls(algorithm, key_id, data[at : at + NONCE_SIZE], data[at + NONCE_SIZE :])
 
 
-def seal(plaintext: bytes, key: Secret, key_id: str, aad: bytes = b"") -> Sealed:
+def seal(
+    plaintext: bytes | memoryview,
+    key: Secret,
+    key_id: str,
+    aad: bytes = b"",
+    algorithm: str = AES_256_GCM,
+) -> Sealed:
     """Seal a byte string.
 
     A key may seal at most 2^32 strings, since nonces are random (NIST SP 800-38D 8.3).
@@ -69,13 +73,15 @@ def seal(plaintext: bytes, key: Secret, key_id: str, aad: bytes = b"") -> Sealed
         key: 32 bytes.
         key_id: Name of the key, written into the header.
         aad: Context that must be the same when opening (record id, use); it is not stored.
+        algorithm: `aes-256-gcm` or `sm4-gcm`; the reader takes it from the envelope.
 
     Raises:
         KeyMalformed: The key is not 32 bytes, or the key id has a forbidden shape.
+        AlgorithmUnknown: There is no such algorithm.
     """
-    empty = Sealed(AES_256_GCM, key_id, os.urandom(NONCE_SIZE), b"")
-    ciphertext = _cipher(key).encrypt(empty.nonce, plaintext, empty.header + aad)
-    return Sealed(AES_256_GCM, key_id, empty.nonce, ciphertext)
+    empty = Sealed(algorithm, key_id, os.urandom(NONCE_SIZE), b"")
+    ciphertext = cipher(algorithm, key).encrypt(empty.nonce, plaintext, empty.header + aad)
+    return Sealed(algorithm, key_id, empty.nonce, ciphertext)
 
 
 def unseal(sealed: Sealed, key: Secret, aad: bytes = b"") -> bytes:
@@ -85,9 +91,22 @@ def unseal(sealed: Sealed, key: Secret, aad: bytes = b"") -> bytes:
         SealBroken: Another key, another context, or altered bytes.
     """
     try:
-        return _cipher(key).decrypt(sealed.nonce, sealed.ciphertext, sealed.header + aad)
+        opener = cipher(sealed.algorithm, key)
+        return opener.decrypt(sealed.nonce, sealed.ciphertext, sealed.header + aad)
     except InvalidTag:
         raise SealBroken from None
+
+
+def unseal_key(sealed: Sealed, key: Secret, aad: bytes = b"") -> Secret:
+    """Open a sealed key into locked memory; the library's copy is overwritten.
+
+    Raises:
+        SealBroken: Another key, another context, or altered bytes.
+    """
+    plain = unseal(sealed, key, aad)
+    made = Secret(plain)
+    scrub(plain)
+    return made
 
 
 def header_bytes(magic: bytes, algorithm: str, key_id: str) -> bytes:
@@ -110,12 +129,4 @@ def read_header(data: bytes, magic: bytes) -> tuple[str, str, int]:
             raise SealMalformed(reason="its header is damaged")
         texts.append(part.decode("ascii"))
         at += 1 + size
-    if texts[0] != AES_256_GCM:
-        raise AlgorithmUnknown(algorithm=texts[0])
-    return texts[0], texts[1], at
-
-
-def _cipher(key: Secret) -> AESGCM:
-    if len(key) != KEY_SIZE:
-        raise KeyMalformed(reason="the key has {size} bytes", size=len(key))
-    return AESGCM(key.reveal())
+    return known(texts[0]), texts[1], at

@@ -211,6 +211,26 @@ class SlotUnreachable(SecureComputeError):
     )
 
 
+class ModuleRefused(SecureComputeError):
+    """A cryptographic module that does not compute what the standards say."""
+
+    code = "secure.module-refused"
+    zh = "密码模块“{module}”未通过自检:{what}。"
+    en = "The cryptographic module '{module}' failed its self-test: {what}."
+    way_out_zh = "请核对模块、驱动与固件版本;设备继续使用原有实现。"
+    way_out_en = "Check the module, its driver and firmware; the box goes on with what it had."
+
+
+class ModuleMissing(SecureComputeError):
+    """No library on this machine computes SM2."""
+
+    code = "secure.module-missing"
+    zh = "这台机器没有可用的 OpenSSL 3(libcrypto),无法计算 SM2。"
+    en = "This machine has no usable OpenSSL 3 (libcrypto): SM2 cannot be computed."
+    way_out_zh = "请安装软件包 libssl3,或接入经认证的密码模块。"
+    way_out_en = "Install the package libssl3, or plug in a certified module."
+
+
 class PasswordRefused(SecureComputeError):
     """A password that cannot be stored."""
 

@@ -6,12 +6,10 @@ from binascii import Error as Base64Error
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from secure_compute.envelope import Sealed, seal, unseal
+from secure_compute.envelope import Sealed, seal, unseal_key
 from secure_compute.errors import KeyMalformed, SealBroken
 from secure_compute.secret import Secret
+from secure_compute.suites import AES_256_GCM, INTERNATIONAL, Suite, expand
 
 ROOT_SIZE: Final = 32
 
@@ -72,13 +70,14 @@ class Keyring:
     outlive a rotation of the root (databases, files, signing seeds) is a random wrapped key.
     """
 
-    __slots__ = ("_kek", "_root", "root_id")
+    __slots__ = ("_keks", "_root", "root_id", "suite")
 
-    def __init__(self, root: Secret) -> None:
+    def __init__(self, root: Secret, suite: Suite = INTERNATIONAL) -> None:
         """Take over the root key.
 
         Args:
             root: 32 random bytes.
+            suite: What new keys are wrapped with; both suites are opened.
 
         Raises:
             KeyMalformed: It has another length.
@@ -86,7 +85,8 @@ class Keyring:
         if len(root) != ROOT_SIZE:
             raise KeyMalformed(reason="the key has {size} bytes", size=len(root))
         self._root = root
-        self._kek = self.derive("wrap")
+        self.suite: Final = suite
+        self._keks = {AES_256_GCM: self.derive("wrap")}
         self.root_id: Final = root_id(root)
 
     def derive(self, use: str, size: int = 32) -> Secret:
@@ -110,9 +110,9 @@ class Keyring:
     def wrap(self, key: Secret, use: str, version: int = 1) -> WrappedKey:
         """Wrap a key that exists already."""
         _check(use, version)
-        return WrappedKey(
-            use, version, seal(key.reveal(), self._kek, self.root_id, _aad(use, version))
-        )
+        algorithm = self.suite.aead
+        sealed = seal(key.view(), self._kek(algorithm), self.root_id, _aad(use, version), algorithm)
+        return WrappedKey(use, version, sealed)
 
     def unwrap(self, wrapped: WrappedKey) -> Secret:
         """Open a wrapped key.
@@ -122,7 +122,8 @@ class Keyring:
         """
         if wrapped.sealed.key_id != self.root_id:
             raise SealBroken
-        return Secret(unseal(wrapped.sealed, self._kek, _aad(wrapped.use, wrapped.version)))
+        key = self._kek(wrapped.sealed.algorithm)
+        return unseal_key(wrapped.sealed, key, _aad(wrapped.use, wrapped.version))
 
     def rewrap(self, wrapped: WrappedKey, under: "Keyring") -> WrappedKey:
         """The same key wrapped under a new root key: how the root is rotated."""
@@ -132,7 +133,13 @@ class Keyring:
     def wipe(self) -> None:
         """Forget the root key and what was derived from it to wrap others."""
         self._root.wipe()
-        self._kek.wipe()
+        for key in self._keks.values():
+            key.wipe()
+
+    def _kek(self, algorithm: str) -> Secret:
+        if algorithm not in self._keks:
+            self._keks[algorithm] = expand(algorithm, self._root, 32, b"wardbox/v1/wrap")
+        return self._keks[algorithm]
 
 
 def root_id(root: Secret) -> str:
@@ -142,7 +149,7 @@ def root_id(root: Secret) -> str:
 
 
 def _expand(root: Secret, use: str, size: int) -> Secret:
-    return Secret(HKDF(SHA256(), size, None, f"wardbox/v1/{use}".encode()).derive(root.reveal()))
+    return expand(AES_256_GCM, root, size, f"wardbox/v1/{use}".encode())
 
 
 def _aad(use: str, version: int) -> bytes:

@@ -38,6 +38,7 @@ REASONS_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "a salt is damaged": "盐值已损坏",
         "{name} is out of bounds": "参数 {name} 超出范围",
         "it is not a key of X25519": "不是有效的 X25519 密钥",
+        "it is not a key of SM2": "不是有效的 SM2 密钥",
         # the tree
         "{size} leaves cannot have {peaks} peaks": "{size} 片叶不会有 {peaks} 个峰",
         "a peak is not 32 bytes": "某个峰不是 32 字节",

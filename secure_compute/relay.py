@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from secure_compute.envelope import Sealed, seal, unseal
+from secure_compute.envelope import Sealed, seal, unseal, unseal_key
 from secure_compute.errors import KeyMalformed, SealBroken, SealMalformed
-from secure_compute.secret import Secret
+from secure_compute.secret import Secret, scrub
+from secure_compute.suites import AES_256_GCM, expand
 
 PUBLIC_SIZE: Final = 32
 
@@ -47,6 +46,9 @@ class Relay:
         if not isinstance(text, str):
             raise SealMalformed(reason="its header is damaged")
         data = b64decode(text, validate=True)
+        if b64encode(data).decode() != text:
+            # Base64 has spare bits at its end: one document, one text.
+            raise SealMalformed(reason="its header is damaged")
         return cls(data[:PUBLIC_SIZE], Sealed.parse(data[PUBLIC_SIZE:]))
 
 
@@ -73,7 +75,7 @@ def seal_to(public: bytes, root: Secret, slot_id: str, aad: bytes) -> tuple[Rela
     ephemeral = X25519PrivateKey.generate()
     sender = ephemeral.public_key().public_bytes_raw()
     with _agreed(ephemeral, public, sender, public) as key:
-        sealed = seal(root.reveal(), key, slot_id, aad)
+        sealed = seal(root.view(), key, slot_id, aad)
     with _keeper(root) as key:
         return Relay(sender, seal(public, key, slot_id, aad)), sealed
 
@@ -91,11 +93,11 @@ def open_with(key: Secret, relay: Relay | None, sealed: Sealed, aad: bytes) -> S
         SealBroken: Another key, or a document that was altered.
     """
     if relay is None:
-        return Secret(unseal(sealed, key, aad))
+        return unseal_key(sealed, key, aad)
     public = public_of(key)
     try:
         with _agreed(_private(key), relay.ephemeral, relay.ephemeral, public) as agreed:
-            root = Secret(unseal(sealed, agreed, aad))
+            root = unseal_key(sealed, agreed, aad)
         if public_in(relay, root, aad) != public:
             raise SealBroken
     except KeyMalformed:
@@ -116,21 +118,20 @@ def public_in(relay: Relay, root: Secret, aad: bytes) -> bytes:
 def _private(key: Secret) -> X25519PrivateKey:
     if len(key) != PUBLIC_SIZE:
         raise KeyMalformed(reason="the key has {size} bytes", size=len(key))
-    return X25519PrivateKey.from_private_bytes(key.reveal())
+    return X25519PrivateKey.from_private_bytes(key.view())
 
 
 def _agreed(private: X25519PrivateKey, public: bytes, sender: bytes, receiver: bytes) -> Secret:
     try:
-        with Secret(private.exchange(X25519PublicKey.from_public_bytes(public))) as shared:
-            return _expand(shared, b"wardbox/v1/slot-relay" + sender + receiver)
+        bare = private.exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError as error:
         # Wrong length, or a point of small order.
         raise KeyMalformed(reason="it is not a key of X25519") from error
+    with Secret(bare) as shared:
+        scrub(bare)
+        info = b"wardbox/v1/slot-relay" + sender + receiver
+        return expand(AES_256_GCM, shared, 32, info)
 
 
 def _keeper(root: Secret) -> Secret:
-    return _expand(root, b"wardbox/v1/slot-public")
-
-
-def _expand(key: Secret, info: bytes) -> Secret:
-    return Secret(HKDF(SHA256(), 32, None, info).derive(key.reveal()))
+    return expand(AES_256_GCM, root, 32, b"wardbox/v1/slot-public")

@@ -10,8 +10,6 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from argon2.low_level import Type, hash_secret_raw
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.envelope import Sealed
@@ -27,7 +25,8 @@ from secure_compute.errors import (
 )
 from secure_compute.keyring import ROOT_SIZE, root_id
 from secure_compute.relay import Relay, open_with, public_of, seal_to
-from secure_compute.secret import Secret
+from secure_compute.secret import Secret, scrub
+from secure_compute.suites import AES_256_GCM, expand
 
 FORMAT: Final = "wardbox-sealed-root/1"
 MAX_SLOTS: Final = 32
@@ -232,18 +231,19 @@ def _derive(opener: Opener, kdf: Mapping[str, Any]) -> Secret:
     salt = b64decode(kdf["salt"])
     if kdf["algorithm"] == _HKDF:
         info = f"wardbox/v1/slot-{opener.kind}".encode()
-        return Secret(HKDF(SHA256(), 32, salt, info).derive(opener.secret.reveal()))
-    return Secret(
-        hash_secret_raw(
-            opener.secret.reveal(),
-            salt,
-            time_cost=kdf["passes"],
-            memory_cost=kdf["memory_kib"],
-            parallelism=kdf["lanes"],
-            hash_len=32,
-            type=Type.ID,
-        )
+        return expand(AES_256_GCM, opener.secret, 32, info, salt)
+    bare = hash_secret_raw(
+        opener.secret.reveal(),
+        salt,
+        time_cost=kdf["passes"],
+        memory_cost=kdf["memory_kib"],
+        parallelism=kdf["lanes"],
+        hash_len=32,
+        type=Type.ID,
     )
+    made = Secret(bare)
+    scrub(bare)
+    return made
 
 
 def slot_aad(root: str, slot_id: str, kind: str, kdf: Mapping[str, Any]) -> bytes:

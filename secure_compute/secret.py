@@ -1,59 +1,79 @@
-"""Key bytes in memory: kept out of swap where the system allows, wiped, never printed."""
+"""Key bytes in memory: in pages that are locked, left out of dumps and of forks; wiped, never printed."""
 
 import ctypes
 import hmac
-import os
-from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NoReturn, Self
 
 from typing_extensions import override
 
 from secure_compute.errors import KeyMalformed
+from secure_compute.locked import ARENA, Block
+
+_RANDOM: Final = Path("/dev/urandom")
+_SHORTEST: Final = 16
+"""Shorter byte strings are shared by the interpreter and never a key."""
+_BYTES_HEAD: Final = bytes.__basicsize__ - 1
 
 
 class Secret:
-    """A mutable holder of key bytes.
+    """A holder of key bytes.
 
-    Locked into memory (mlock) where the limit allows, overwritten by `wipe`, at the end of a `with`
-    block, and when collected. Python and OpenSSL make copies that nobody can reach; this narrows
-    the window, it does not close it.
+    They lie in `secure_compute.locked` and are overwritten by `wipe`, at the end of a `with` block, and
+    when collected. Python and OpenSSL make copies that nobody can reach; `view` avoids most of them
+    and `scrub` overwrites the rest that a caller still holds.
     """
 
-    __slots__ = ("__weakref__", "_data")
+    __slots__ = ("__weakref__", "_block")
 
-    def __init__(self, data: bytes | bytearray) -> None:
-        self._data = bytearray(data)
-        _page_call(_LOCK, self._data)
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        self._block: Block | None = ARENA.take(len(data)) if len(data) else None
+        if self._block is not None:
+            self._block.view[:] = data
 
     @classmethod
     def random(cls, size: int = 32) -> Self:
-        """`size` bytes from the system's generator."""
-        return cls(os.urandom(size))
+        """`size` bytes from the system's generator, which never lie anywhere else."""
+        made = cls(bytes(size))
+        if size:
+            with _RANDOM.open("rb", buffering=0) as source:
+                source.readinto(made.view())
+        return made
 
-    def reveal(self) -> bytes:
-        """A copy of the bytes, for the call that needs them; keep it no longer than that call.
+    def view(self) -> memoryview:
+        """The bytes themselves, for the call that needs them; keep it no longer than that call.
 
         Raises:
             KeyMalformed: The secret was wiped.
         """
-        if not self._data:
+        if self._block is None:
             raise KeyMalformed(reason="the secret was wiped")
-        return bytes(self._data)
+        return self._block.view
+
+    def reveal(self) -> bytes:
+        """A copy of the bytes, for a call that takes nothing else; `scrub` it afterwards.
+
+        Raises:
+            KeyMalformed: The secret was wiped.
+        """
+        return bytes(self.view())
+
+    def copy(self) -> "Secret":
+        """A second holder of the same bytes, wiped on its own."""
+        return Secret(self.view())
 
     def equals(self, other: "Secret") -> bool:
         """Compare in constant time."""
-        return hmac.compare_digest(self._data, other.reveal())
+        return hmac.compare_digest(b"" if self._block is None else self._block.view, other.view())
 
     def wipe(self) -> None:
         """Overwrite the bytes and forget them; harmless when repeated."""
-        data = self._data
-        if data:
-            ctypes.memset((ctypes.c_char * len(data)).from_buffer(data), 0, len(data))
-            _page_call(_UNLOCK, data)
-            self._data = bytearray()
+        block, self._block = self._block, None
+        if block is not None:
+            block.release()
 
     def __len__(self) -> int:
-        return len(self._data)
+        return 0 if self._block is None else len(self._block.view)
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +82,9 @@ class Secret:
         self.wipe()
 
     def __del__(self) -> None:
-        self.wipe()
+        # A constructor that was refused leaves nothing to wipe.
+        if getattr(self, "_block", None) is not None:
+            self.wipe()
 
     @override
     def __repr__(self) -> str:
@@ -79,25 +101,14 @@ class Secret:
         return isinstance(other, Secret) and self.equals(other)
 
 
-def _libc_call(name: str) -> Callable[[ctypes.c_void_p, ctypes.c_size_t], int] | None:
-    try:
-        function = getattr(ctypes.CDLL(None, use_errno=True), name)
-    except (OSError, AttributeError):
-        return None
-    function.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
-    function.restype = ctypes.c_int
-    call: Callable[[ctypes.c_void_p, ctypes.c_size_t], int] = function
-    return call
+def scrub(data: bytes | bytearray) -> None:
+    """Overwrite a copy of key bytes that a library handed out and nobody else holds.
 
-
-_LOCK: Final = _libc_call("mlock")
-_UNLOCK: Final = _libc_call("munlock")
-
-
-def _page_call(
-    call: Callable[[ctypes.c_void_p, ctypes.c_size_t], int] | None, data: bytearray
-) -> None:
-    # A refusal (RLIMIT_MEMLOCK) is not an error: the secret is then merely swappable.
-    if call is not None and data:
-        anchor = (ctypes.c_char * len(data)).from_buffer(data)
-        call(ctypes.c_void_p(ctypes.addressof(anchor)), ctypes.c_size_t(len(data)))
+    Byte strings cannot be changed by the language; this reaches into CPython's object, whose bytes
+    stand at its end.
+    """
+    if len(data) >= _SHORTEST:
+        if isinstance(data, bytearray):
+            data[:] = bytes(len(data))
+        else:
+            ctypes.memset(id(data) + _BYTES_HEAD, 0, len(data))

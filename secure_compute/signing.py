@@ -1,7 +1,8 @@
-"""Signature keys: Ed25519 today, under algorithm ids so that others (SM2) can stand beside it."""
+"""Signature keys: Ed25519, and SM2 with SM3, each under an algorithm id that formats carry."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Final, Protocol, Self
@@ -11,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from typing_extensions import override
 
 from secure_compute.errors import AlgorithmUnknown, KeyMalformed, SignatureInvalid
+from secure_compute.plug import PLUG
 from secure_compute.secret import Secret
 
 ED25519: Final = "ed25519"
+SM2_SM3: Final = "sm2-sm3"
 
 
 class SignatureAlgorithm(Protocol):
@@ -58,7 +61,28 @@ class Ed25519(SignatureAlgorithm):
         return True
 
 
-ALGORITHMS: Final[Mapping[str, SignatureAlgorithm]] = MappingProxyType({ED25519: Ed25519()})
+class Sm2(SignatureAlgorithm):
+    """SM2 with SM3 (GB/T 32918.2): 32-byte scalars, points of 65 bytes, r and s in 64."""
+
+    seed_size = 32
+    public_size = 65
+
+    @override
+    def public_of(self, seed: bytes) -> bytes:
+        return PLUG.module.sm2_public(seed)
+
+    @override
+    def signer(self, seed: bytes) -> Callable[[bytes], bytes]:
+        return partial(PLUG.module.sm2_sign, seed)
+
+    @override
+    def verify(self, public: bytes, signature: bytes, message: bytes) -> bool:
+        return PLUG.module.sm2_verify(public, signature, message)
+
+
+ALGORITHMS: Final[Mapping[str, SignatureAlgorithm]] = MappingProxyType(
+    {ED25519: Ed25519(), SM2_SM3: Sm2()}
+)
 """Algorithm id -> scheme. A new scheme is a class and a row; ids stand in every format."""
 
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from secure_compute.envelope import AES_256_GCM, KEY_SIZE, TAG_SIZE, header_bytes, read_header
+from secure_compute.envelope import TAG_SIZE, header_bytes, read_header
 from secure_compute.errors import KeyMalformed, SealBroken, SealMalformed
 from secure_compute.secret import Secret
+from secure_compute.suites import AES_256_GCM, KEY_SIZE, Aead, cipher, expand
 
 CHUNK: Final = 1 << 20
 
@@ -33,29 +31,31 @@ class StreamKey:
         key: 32 bytes; any number of streams may share it.
         key_id: Name of the key, written into the header.
         aad: Context that must be the same when opening; not stored.
+        algorithm: What new streams are sealed with; a reader takes it from the header.
     """
 
     key: Secret
     key_id: str
     aad: bytes = b""
+    algorithm: str = AES_256_GCM
 
 
 def seal_stream(source: BinaryIO, target: BinaryIO, key: StreamKey) -> int:
     """Seal everything that is left in `source` into `target`.
 
-    Each stream has a key of its own, derived by HKDF-SHA256 from a random salt, the header and the
-    context. Chunks follow the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizar 2015): the
+    Each stream has a key of its own, derived by HKDF (SHA-256 or SM3) from a random salt, the header
+    and the context. Chunks follow the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizar 2015): the
     nonce is a derived prefix (7 bytes), the chunk number (4) and a byte that is 1 on the last chunk.
 
     Returns:
         Plaintext bytes sealed.
     """
-    header = header_bytes(_MAGIC, AES_256_GCM, key.key_id) + os.urandom(_SALT_SIZE)
-    cipher, prefix, commitment = _derive(key, header)
+    header = header_bytes(_MAGIC, key.algorithm, key.key_id) + os.urandom(_SALT_SIZE)
+    sealer, prefix, commitment = _derive(key, header, key.algorithm)
     target.write(header + commitment)
     total = 0
     for number, chunk, last in _chunks(source, CHUNK):
-        target.write(cipher.encrypt(_nonce(prefix, number, last=last), chunk, None))
+        target.write(sealer.encrypt(_nonce(prefix, number, last=last), chunk, None))
         total += len(chunk)
     return total
 
@@ -73,11 +73,11 @@ def unseal_stream(source: BinaryIO, target: BinaryIO, key: StreamKey) -> int:
         SealMalformed: It does not begin like a sealed stream.
         SealBroken: Another key or context; or altered, cut, reordered or lengthened content.
     """
-    cipher, prefix = _open_header(source, key)
+    opener, prefix = _open_header(source, key)
     total = 0
     for number, chunk, last in _chunks(source, CHUNK + TAG_SIZE):
         try:
-            plain = cipher.decrypt(_nonce(prefix, number, last=last), chunk, None)
+            plain = opener.decrypt(_nonce(prefix, number, last=last), chunk, None)
         except InvalidTag:
             raise SealBroken from None
         target.write(plain)
@@ -111,29 +111,30 @@ def _into_file(target: Path, write: Callable[[BinaryIO], int]) -> int:
     return count
 
 
-def _open_header(source: BinaryIO, key: StreamKey) -> tuple[AESGCM, bytes]:
+def _open_header(source: BinaryIO, key: StreamKey) -> tuple[Aead, bytes]:
     start = _read_full(source, len(_MAGIC) + 1)
     for extra in (1, _SALT_SIZE + _COMMITMENT_SIZE):  # each id ends where its length byte says
         start += _read_full(source, start[-1] + extra) if start else b""
-    _, key_id, at = read_header(start, _MAGIC)
+    algorithm, key_id, at = read_header(start, _MAGIC)
     end = at + _SALT_SIZE
     if len(start) != end + _COMMITMENT_SIZE:
         raise SealMalformed(reason="it is too short")
-    cipher, prefix, commitment = _derive(key, start[:end])
+    opener, prefix, commitment = _derive(key, start[:end], algorithm)
     # The commitment ties the stream to one key: AES-GCM alone can be made to open under two.
     if key_id != key.key_id or not hmac.compare_digest(commitment, start[end:]):
         raise SealBroken
-    return cipher, prefix
+    return opener, prefix
 
 
-def _derive(key: StreamKey, header: bytes) -> tuple[AESGCM, bytes, bytes]:
+def _derive(key: StreamKey, header: bytes, algorithm: str) -> tuple[Aead, bytes, bytes]:
     if len(key.key) != KEY_SIZE:
         raise KeyMalformed(reason="the key has {size} bytes", size=len(key.key))
     info = b"wardbox/v1/stream" + len(header).to_bytes(2, "big") + header + key.aad
-    hkdf = HKDF(SHA256(), KEY_SIZE + _PREFIX_SIZE + _COMMITMENT_SIZE, header[-_SALT_SIZE:], info)
-    okm = hkdf.derive(key.key.reveal())
-    rest = okm[KEY_SIZE:]
-    return AESGCM(okm[:KEY_SIZE]), rest[:_PREFIX_SIZE], rest[_PREFIX_SIZE:]
+    size = KEY_SIZE + _PREFIX_SIZE + _COMMITMENT_SIZE
+    with expand(algorithm, key.key, size, info, header[-_SALT_SIZE:]) as okm:
+        rest = bytes(okm.view()[KEY_SIZE:])
+        with Secret(okm.view()[:KEY_SIZE]) as own:
+            return cipher(algorithm, own), rest[:_PREFIX_SIZE], rest[_PREFIX_SIZE:]
 
 
 def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:

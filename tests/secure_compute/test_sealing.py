@@ -185,7 +185,7 @@ def test_a_secret_is_not_printed_copied_or_kept():
         pickle.dumps(secret)
     with pytest.raises(TypeError):
         hash(secret)
-    buffer = secret._data
+    buffer = secret.view()
     with secret:
         assert secret == Secret(b"hunter2 hunter2")
         assert secret != Secret(b"hunter3 hunter3")
