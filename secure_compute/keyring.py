@@ -130,6 +130,10 @@ class Keyring:
         with self.unwrap(wrapped) as key:
             return under.wrap(key, wrapped.use, wrapped.version)
 
+    def escrow(self, key: Secret, key_id: str, aad: bytes = b"") -> Sealed:
+        """The root key itself, sealed under another key: for a backup that outlives this machine."""
+        return seal(self._root.reveal(), key, key_id, aad)
+
     def wipe(self) -> None:
         """Forget the root key and what was derived from it to wrap others."""
         self._root.wipe()

@@ -1,0 +1,180 @@
+"""Where backups go: named objects that are written whole or not at all; a directory or a disk."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+from appliance.backup.errors import BackupAbsent, TargetFull, TargetGone, TargetRefused
+
+PART: Final = ".part"
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}(/[a-z0-9][a-z0-9.-]{0,80}){0,2}", re.ASCII)
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+class Target(Protocol):
+    """A place for objects. Names are lower-case words with at most two slashes.
+
+    Every method raises TargetGone when the place stops answering; several threads may call at once.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it is, for sentences."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """A whole object. Raises BackupAbsent when there is none."""
+        ...
+
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """A part of an object. Raises BackupAbsent."""
+        ...
+
+    def write(self, name: str, content: bytes | bytearray) -> None:
+        """Make an object, durable when this returns; a crash leaves none or all of it.
+
+        An object of the same name is replaced in one step. Raises TargetFull.
+        """
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is not there is fine."""
+        ...
+
+    def list(self, folder: str) -> dict[str, int]:
+        """Names (with the folder) and sizes of the finished objects below a folder."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what interrupted writes left; how many."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+def checked(name: str) -> str:
+    """A name that may stand in a path. Raises TargetRefused."""
+    if not _NAME.fullmatch(name):
+        raise TargetRefused(name=ascii(name[:80]), reason_zh="名称不合规", reason_en="bad name")
+    return name
+
+
+class DirectoryTarget:
+    """Objects as files below a directory.
+
+    Args:
+        root: an existing directory.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def place(self) -> str:
+        """The directory."""
+        return str(self._root)
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        with _told(name, self.place):
+            return (self._root / checked(name)).read_bytes()
+
+    def read_part(self, name: str, offset: int, size: int) -> bytes:
+        """Read a part of a file."""
+        with _told(name, self.place), (self._root / checked(name)).open("rb", 0) as stream:
+            return os.pread(stream.fileno(), size, offset)
+
+    def write(self, name: str, content: bytes | bytearray) -> None:
+        """Write beside, wait for the disk, rename, wait for the directory."""
+        path = self._root / checked(name)
+        part = path.with_name(path.name + PART)
+        with _told(name, self.place):
+            self._folder(path.parent)
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+                handle = os.open(part, flags, 0o600)
+                with os.fdopen(handle, "wb", 0) as stream:
+                    _write_all(handle, content)
+                    os.fsync(stream.fileno())
+                part.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)
+                raise
+            _sync(path.parent)
+
+    def delete(self, name: str) -> None:
+        """Remove a file."""
+        with _told(name, self.place):
+            (self._root / checked(name)).unlink(missing_ok=True)
+
+    def list(self, folder: str) -> dict[str, int]:
+        """Files below a folder."""
+        with _told(folder, self.place):
+            self._root.stat()
+            return {
+                name: path.stat().st_size
+                for path, name in self._files(self._root / checked(folder))
+                if not name.endswith(PART)
+            }
+
+    def sweep(self) -> int:
+        """Remove unfinished files."""
+        with _told(PART, self.place):
+            left = [path for path, name in self._files(self._root) if name.endswith(PART)]
+            for path in left:
+                path.unlink(missing_ok=True)
+        return len(left)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _files(self, start: Path) -> Iterator[tuple[Path, str]]:
+        for folder, _, names in os.walk(start):
+            for name in sorted(names):
+                path = Path(folder, name)
+                yield path, path.relative_to(self._root).as_posix()
+
+    def _folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        # Never the root itself: where a disk is no longer mounted, nothing is made in its place.
+        self._root.stat()
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(mode=0o700, exist_ok=True)
+            _sync(path.parent)
+
+
+def _write_all(handle: int, content: bytes | bytearray) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _told(name: str, place: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        if not Path(place).is_dir():
+            raise TargetGone(name=place, reason=error.strerror or "ENOENT") from error
+        raise BackupAbsent(place=f"{place}/{name}") from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise TargetFull(place=place) from error
+        raise TargetGone(name=place, reason=error.strerror or str(error)) from error
