@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from appliance.contract.access import VaultView
 
 _WRONG_USAGE = 2
+_MADE_OF = {"embedded": "SQLCipher + gocryptfs", "luks": "LUKS2, ext4"}
 _STATES = {"absent": "尚未创建", "locked": "已锁定", "unlocked": "已解锁"}
 
 
@@ -57,16 +58,17 @@ async def _lock(session: "Session") -> int:
 
 
 async def _status(session: "Session", *, as_json: bool) -> int:
-    from appliance.vault.outcome import LOST_EN, LOST_ZH  # noqa: PLC0415  # keeps --help light
+    from appliance.vault.outcome import LOST_EN, LOST_ZH, LUKS  # noqa: PLC0415  # keeps --help light
 
     view = await session.vault()
     if as_json:
         print(view.model_dump_json(indent=2))
     else:
         _show(view)
-        print(f"存储 back end  {view.backend} (SQLCipher + gocryptfs)")
+        print(f"存储 back end  {view.backend} ({_MADE_OF.get(view.backend, '')})")
         print(f"开启方式 slots  {', '.join(view.slots) or '-'}")
-        print(f"{LOST_ZH}\n{LOST_EN}")
+        if view.backend != LUKS:
+            print(f"{LOST_ZH}\n{LOST_EN}")
     return 0 if view.state == "unlocked" else 1
 
 

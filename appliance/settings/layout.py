@@ -45,6 +45,16 @@ class StateLayout:
         return self.keys / "failures.json"
 
     @property
+    def storage_record(self) -> Path:
+        """Which back end the vault has, on which device, and why; no secrets."""
+        return self.root / "storage.json"
+
+    @property
+    def luks_header(self) -> Path:
+        """A copy of the LUKS header of the box's device; it opens with the box's own key only."""
+        return self.keys / "luks-header.img"
+
+    @property
     def trust(self) -> Path:
         """The directory of public trust roots."""
         return self.root / "trust"
@@ -118,6 +128,11 @@ class StateLayout:
     def audit_db(self) -> Path:
         """The audit log's database."""
         return self.vault / "audit.db"
+
+    @property
+    def log_reserve(self) -> Path:
+        """Room that is given to the log when everything else has filled the disk."""
+        return self.vault / "log.reserve"
 
     @property
     def files_cipher(self) -> Path:

@@ -6,7 +6,10 @@ from datetime import datetime
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.vault.handover import KeyHandover
+from appliance.vault.luks import LuksVolume
 from appliance.vault.mount import GocryptfsMount
+from appliance.vault.record import UNRECORDED, read_record
+from appliance.vault.tools import Tools
 from appliance.vault.vault import Vault
 from models.engines.process import ProcessKeeper
 
@@ -17,14 +20,33 @@ def build_vault(
     environ: Mapping[str, str],
     clock: Callable[[], datetime],
 ) -> Vault:
-    """The vault of a box on the embedded back end.
+    """The vault of a box, on the back end that its storage record names.
 
     Args:
         layout: where the box keeps its state.
         settings: the box's settings.
         environ: the environment; it may name a handover.
         clock: wall time with a time zone.
+
+    Raises:
+        VaultDamaged: the storage record is not what was written.
     """
-    files = GocryptfsMount(layout, ProcessKeeper())
+    files = build_files(layout)
     handover = KeyHandover.inherited(environ)
     return Vault(layout, settings.audit.origin, files, clock, handover=handover)
+
+
+def build_files(layout: StateLayout, *, erase: bool = False) -> LuksVolume | GocryptfsMount:
+    """The encrypted files of a box, on the back end that its storage record names.
+
+    Args:
+        layout: where the box keeps its state.
+        erase: a person said that whatever is on a device that is yet to be made may go.
+
+    Raises:
+        VaultDamaged: the storage record is not what was written.
+    """
+    record = read_record(layout) or UNRECORDED
+    if record.backend == "luks":
+        return LuksVolume(layout, record, Tools(ProcessKeeper()), erase=erase)
+    return GocryptfsMount(layout, ProcessKeeper())

@@ -73,3 +73,41 @@ class CertificateBroken(ApplianceError):
     way_out_en = (
         "Install it again (wardbox certificate install) or remove it (wardbox certificate remove)."
     )
+
+
+class DeviceRefused(ApplianceError):
+    """A device that was named for the vault is not taken; nothing was written to it."""
+
+    code = "vault.device-refused"
+    zh = "不能把 {device} 用作加密存储:{reason_zh}。没有写入任何内容。"
+    en = "{device} cannot hold the vault: {reason_en}. Nothing was written to it."
+    way_out_zh = (
+        "请换一个空白的磁盘或分区;若其内容可以全部清除,请在应答文件中设置 storage_erase = true。"
+    )
+    way_out_en = (
+        "Name a blank disk or partition; if everything on it may go, set storage_erase = true in the "
+        "answers file."
+    )
+
+
+class ForeignDevice(ApplianceError):
+    """The disk of this box is not there, or another one is in its place."""
+
+    code = "vault.foreign-device"
+    zh = "没有找到这台设备的加密磁盘(LUKS {uuid}):{reason_zh}。"
+    en = "The encrypted disk of this box (LUKS {uuid}) was not found: {reason_en}."
+    way_out_zh = "请接好原来的磁盘再解锁;若磁盘已损坏,请在新磁盘上从备份恢复。"
+    way_out_en = (
+        "Connect the disk that belongs to this box and unlock again; if it is broken, restore a "
+        "backup on a new one."
+    )
+
+
+class HeaderDamaged(ApplianceError):
+    """The LUKS header cannot be read or does not open; a copy of it lies beside the keys."""
+
+    code = "vault.header-damaged"
+    zh = "加密磁盘 {device} 的 LUKS 头已损坏。"
+    en = "The LUKS header of the encrypted disk {device} is damaged."
+    way_out_zh = "请运行 wardbox storage restore-header,把 {copy} 中的副本写回,然后再解锁。"
+    way_out_en = "Run wardbox storage restore-header, which writes the copy in {copy} back, then unlock again."

@@ -51,6 +51,8 @@ class GocryptfsMount:
         monotonic: seconds.
     """
 
+    name: Final = "embedded"
+
     def __init__(
         self,
         layout: StateLayout,
@@ -93,7 +95,7 @@ class GocryptfsMount:
             raise VaultExists(path=cipher)
         for name in names:
             (cipher / name).unlink()
-        with _password_file(key) as password:
+        with password_file(key) as password:
             options = ("-init", "-q", "-nosyslog", "-scryptn", "10", "-passfile", password)
             code, said = self._run((str(programs.gocryptfs), *options, "--", str(cipher)))
         if code != 0:
@@ -119,7 +121,7 @@ class GocryptfsMount:
         mount.mkdir(mode=0o700, parents=True, exist_ok=True)
         if next(mount.iterdir(), None) is not None:
             raise MountFailed(reason=f"{mount} 不是空目录 is not empty", path=mount)
-        with _password_file(key) as password:
+        with password_file(key) as password:
             self._child = self._start(self._mount_argv(programs, password))
             self._await_mount(self._child)
         for name in _FOLDERS:
@@ -202,7 +204,7 @@ def _last_words(child: KeptProcess) -> str:
 
 
 @contextmanager
-def _password_file(key: bytes) -> Iterator[str]:
+def password_file(key: bytes) -> Iterator[str]:
     """A path under which a child of this user reads the password while the block lasts."""
     handle = os.memfd_create("wardbox-files")
     try:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-BACKEND: Final = "embedded"
+LUKS: Final = "luks"
 
 LOST_ZH: Final = (
     "与 LUKS2 加 TPM 相比:目录结构、文件大小与修改时间可见,重启后须输入口令,"
@@ -34,14 +34,20 @@ class VaultStatus:
 
     Args:
         state: "absent", "locked" or "unlocked".
-        backend: "embedded" (SQLCipher and gocryptfs).
+        backend: "luks" (a LUKS2 device) or "embedded" (SQLCipher and gocryptfs).
         slots: kinds of secrets that open it.
-        lost_zh: what this back end lacks against LUKS2 with a TPM, in Chinese.
-        lost_en: the same in English.
     """
 
     state: Literal["absent", "locked", "unlocked"]
     backend: str
     slots: tuple[str, ...]
-    lost_zh: str = LOST_ZH
-    lost_en: str = LOST_EN
+
+    @property
+    def lost_zh(self) -> str:
+        """What this back end lacks against LUKS2 with a TPM, in Chinese; empty for that one."""
+        return "" if self.backend == LUKS else LOST_ZH
+
+    @property
+    def lost_en(self) -> str:
+        """The same in English."""
+        return "" if self.backend == LUKS else LOST_EN

@@ -46,8 +46,8 @@ def detect(root: Path = Path("/"), search: str | None = None) -> Support:
         search: the PATH to look for programs in; the process's own when None.
     """
     return Support(
-        aes=_has_aes(root / "proc/cpuinfo"),
-        fuse=_can_open(root / "dev/fuse"),
+        aes=has_aes(root / "proc/cpuinfo"),
+        fuse=can_open(root / "dev/fuse"),
         gocryptfs=_program(("gocryptfs",), search),
         fusermount=_program(_UNMOUNTERS, search),
     )
@@ -87,7 +87,8 @@ def judge(support: Support) -> Programs:
     return Programs(support.gocryptfs, support.fusermount)
 
 
-def _has_aes(cpuinfo: Path) -> bool:
+def has_aes(cpuinfo: Path) -> bool:
+    """Whether the processor has AES instructions, from the kernel's list of its flags."""
     try:
         match = _FLAGS.search(cpuinfo.read_text(encoding="utf-8", errors="replace"))
     except OSError:
@@ -95,7 +96,8 @@ def _has_aes(cpuinfo: Path) -> bool:
     return match is not None and "aes" in match.group(1).split()
 
 
-def _can_open(device: Path) -> bool:
+def can_open(device: Path) -> bool:
+    """Whether this user may read and write a device."""
     try:
         os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
     except OSError:

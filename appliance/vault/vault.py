@@ -17,7 +17,7 @@ from appliance.vault.keyfile import (
     write_sealed_root,
 )
 from appliance.vault.opened import Opened, fresh_keys
-from appliance.vault.outcome import BACKEND, Created, VaultStatus
+from appliance.vault.outcome import Created, VaultStatus
 from appliance.vault.slots import Slots, judged
 from secure_compute.certificates import make_authority
 from secure_compute.keyring import Keyring, root_id
@@ -29,7 +29,11 @@ from secure_compute.secret import Secret
 
 
 class FilesMount(Protocol):
-    """The encrypted files: `appliance.vault.mount.GocryptfsMount`, or a double in tests."""
+    """Where the box is encrypted: `mount.GocryptfsMount`, `luks.LuksVolume`, or a double in tests."""
+
+    @property
+    def name(self) -> str:
+        """Which back end it is: "embedded" or "luks"."""
 
     def check(self) -> None:
         """Pass, or raise VaultUnsupported."""
@@ -107,9 +111,9 @@ class Vault:
     def status(self) -> VaultStatus:
         """How the vault stands, without opening anything."""
         if not self._layout.sealed_root.exists():
-            return VaultStatus("absent", BACKEND, ())
+            return VaultStatus("absent", self._files.name, ())
         slots = tuple(slot.kind for slot in read_sealed_root(self._layout).slots)
-        return VaultStatus("unlocked" if self._opened else "locked", BACKEND, slots)
+        return VaultStatus("unlocked" if self._opened else "locked", self._files.name, slots)
 
     def unlock(self, secret: str) -> Opened:
         """Open the vault with the passphrase or the recovery key; an open one stays open.

@@ -27,6 +27,8 @@ class Clock:
 class NotedMount:
     """The encrypted files without files."""
 
+    name = "embedded"
+
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.keys: set[bytes] = set()
