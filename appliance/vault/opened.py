@@ -96,6 +96,27 @@ class Opened:
         certificate, mark, key = pem.partition(_KEY_MARK)
         return Credential(certificate, mark + key)
 
+    def escrow(self, key: Secret) -> bytes:
+        """The root key sealed under a backup's key, so that a snapshot outlives this machine.
+
+        Raises:
+            VaultLocked: the vault was locked in the meantime.
+        """
+        with self._lock:
+            if self._keyring is None:
+                raise VaultLocked
+            return self._keyring.escrow(key, "backup").to_bytes()
+
+    def wrapped(self, use: str) -> WrappedKey:
+        """A key as it lies wrapped under the root key, made at the first call for it.
+
+        Raises:
+            VaultLocked: the vault was locked in the meantime.
+        """
+        with self._lock:
+            self._secret(use)
+            return self._wrapped[use]
+
     def close(self) -> None:
         """Overwrite every key; doing it twice is fine."""
         with self._lock:
