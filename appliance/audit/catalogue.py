@@ -49,6 +49,11 @@ _ADAPTER: Final = ("base", "digest")
 _LEASE: Final = ("holder", "purpose")
 _CLUSTER: Final = ("authority",)
 _PEER: Final = ("digest", "model")
+_TARGET: Final = ("kind", "pin")
+_SNAPSHOT: Final = ("digest", "repository", "snapshot", "tree_size")
+_CHECKED: Final = ("damaged", "objects", "ok")
+_DRILLED: Final = ("model", "snapshot", "tree_size")
+_RESTORED: Final = ("known", "repository", "snapshot", "tree_size")
 
 KINDS: Final = (
     Kind("box:audit:start", "日志已打开。", "The log was opened.", ("size", "version")),
@@ -208,6 +213,14 @@ KINDS: Final = (
 )
 
 
+    Kind("backup:target:add", "添加备份目标。", "A backup target was added.", _TARGET),
+    Kind("backup:target:remove", "移除备份目标。", "A backup target was removed.", _TARGET),
+    Kind("backup:snapshot:create", "备份已完成。", "A snapshot was made.", _SNAPSHOT),
+    Kind("backup:snapshot:fail", "备份操作失败。", "A backup failed.", ("code", "what")),
+    Kind("backup:snapshot:forget", "删除旧快照。", "Old snapshots went.", ("freed", "snapshots")),
+    Kind("backup:copy:verify", "备份已校验。", "A backup was checked.", _CHECKED),
+    Kind("backup:copy:drill", "恢复演练通过。", "A restore was rehearsed.", _DRILLED),
+    Kind("backup:box:restore", "本机由备份恢复。", "The box came out of a backup.", _RESTORED),
 def reference_markdown() -> str:
     """The page docs/reference/audit-events.md."""
     lines = [
