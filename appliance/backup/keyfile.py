@@ -14,7 +14,7 @@ from appliance.backup.target import Target
 from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.errors import SecureComputeError, WrongSecret
 from secure_compute.keyring import Keyring, WrappedKey
-from secure_compute.sealed_root import RECOVERY, Opener, SealedRoot, open_root, remove_slot
+from secure_compute.sealed_root import Opener, SealedRoot, open_root, remove_slot
 from secure_compute.secret import Secret
 from secure_compute.signing import VerifyKey
 
@@ -25,6 +25,7 @@ FORMAT: Final = "wardbox-backup/1"
 IDENTITY: Final = "backup-identity"
 """The use of the vault's key that is the box's own backup identity."""
 
+_PAPER: Final = "recovery"
 _KEYS_FORMAT: Final = "wardbox-backup-keys/1"
 _UNLOCK_FORMAT: Final = "wardbox-backup-unlock/1"
 
@@ -146,7 +147,7 @@ def unlock_document(document: SealedRoot, identity: WrappedKey) -> bytes:
     """
     kept = document
     for slot in document.slots:
-        if slot.kind != RECOVERY:
+        if slot.kind != _PAPER:
             kept = remove_slot(kept, slot.slot_id)
     return canonical_bytes(
         {

@@ -1,0 +1,270 @@
+"""A box out of a backup: into an empty state directory, with the recovery key alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+from appliance.audit.events_backup import box_restore
+from appliance.audit.log import AuditLog
+from appliance.backup.errors import KeysRefused, NewerRecordKnown, RestoreRefused
+from appliance.backup.index import Index
+from appliance.backup.keyfile import identity_from
+from appliance.backup.ours import Told
+from appliance.backup.rebuilt import identity_of, open_keys, prove, root_of
+from appliance.backup.repository import Repository
+from appliance.backup.snapshot import Entry, Snapshot
+from appliance.backup.source import SETTINGS
+from appliance.backup.target import Target
+from appliance.backup.writing import FileWriter, Wish
+from appliance.settings.layout import StateLayout
+from appliance.vault.keyfile import write_private, write_sealed_root
+from secure_compute.canonical import canonical_bytes
+from secure_compute.errors import RecoveryKeyMistyped, SecureComputeError
+from secure_compute.note import NoteKey, verify_checkpoint
+from secure_compute.recovery import parse_recovery, recovery_text
+from secure_compute.sealed_root import Argon2Cost, Opener, add_slot, seal_root
+from secure_compute.secret import Secret
+
+MARKER: Final = "restore.json"
+VKEY: Final = "trust/box.vkey"
+_FRESH: Final = frozenset((SETTINGS, "installer", "logs", "run", MARKER, "engines", "engines.d"))
+"""What an installer may have left: none of it is anybody's data."""
+
+
+class Files(Protocol):
+    """The encrypted files of the new box; as the vault has them."""
+
+    def check(self) -> None:
+        """Pass, or raise VaultUnsupported."""
+
+    def prepare(self, key: bytes) -> None:
+        """Make the encrypted directory."""
+
+    def mount(self, key: bytes) -> None:
+        """Mount it."""
+
+    def unmount(self) -> None:
+        """Unmount it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What shall be restored, and what is known besides.
+
+    Args:
+        secret: the recovery key as it was typed, or the text of another backup key.
+        passphrase: of the new vault.
+        number: of the snapshot; None for the newest.
+        checkpoint: a signed checkpoint of the log that somebody kept; None when nobody did.
+        accept_loss: go on although a later state of the log is known.
+        threads: that fetch and open.
+    """
+
+    secret: str = field(repr=False)
+    passphrase: str = field(repr=False)
+    number: int | None = None
+    checkpoint: bytes | None = None
+    accept_loss: bool = False
+    threads: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back.
+
+    Args:
+        snapshot: its number.
+        size: bytes that were authenticated.
+        tree_size: entries of the log that was restored.
+        known: the latest size of the log that is known of; equal when nothing is missing.
+        recovery_key: of the new vault; the one that was given, or a new one.
+    """
+
+    snapshot: int
+    size: int
+    tree_size: int
+    known: int
+    recovery_key: str = field(repr=False)
+
+
+class Recovery:
+    """One restore. The sealed root is written last: until then the directory holds no vault.
+
+    An interrupted restore is begun anew by the next one, which removes what the first had made.
+
+    Args:
+        layout: of the new box.
+        files: mounts its encrypted files; made once the snapshot's settings are in place.
+        told: hears progress.
+        clock: wall time with a time zone.
+        cost: of one guess at the passphrase; the recommended one when None.
+    """
+
+    def __init__(
+        self,
+        layout: StateLayout,
+        files: Callable[[], Files],
+        told: Told,
+        clock: Callable[[], datetime],
+        *,
+        cost: Argon2Cost | None = None,
+    ) -> None:
+        self._layout = layout
+        self._files = files
+        self._told = told
+        self._clock = clock
+        self._cost = cost or Argon2Cost()
+
+    def run(self, target: Target, order: Order) -> Restored:
+        """Restore.
+
+        Raises:
+            RestoreRefused: there is a vault already, or something else in the way.
+            KeysRefused: the key does not open this backup.
+            NewerRecordKnown: a later state of the log is known, and no loss was accepted.
+            BackupDamaged: an object is missing or altered; nothing counts as restored.
+            ApplianceError: what the vault and the log may raise.
+        """
+        self._require_empty()
+        paper, identity = _keys(target, order.secret)
+        repository = Repository.open(target, identity)
+        snapshot = repository.snapshot(order.number)
+        index = repository.index()
+        entries = list(repository.manifest(snapshot, index))
+        known = self._latest_known(repository, snapshot, _vkey(repository, index, entries), order)
+        if known > snapshot.tree_size and not order.accept_loss:
+            raise NewerRecordKnown(size=snapshot.tree_size, known=known)
+        self._begin(repository, snapshot)
+        size, tree_size = self._fill(repository, snapshot, (index, entries), known, order.threads)
+        self._seal(repository, snapshot, paper, order.passphrase)
+        return Restored(snapshot.number, size, tree_size, known, recovery_text(paper))
+
+    def _require_empty(self) -> None:
+        layout = self._layout
+        layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if layout.sealed_root.exists():
+            raise RestoreRefused(
+                place=layout.root, reason_zh="已有保险库", reason_en="it holds a vault"
+            )
+        if (layout.root / MARKER).exists():
+            return
+        for path in sorted(layout.root.iterdir()):
+            if path.name not in _FRESH:
+                raise RestoreRefused(
+                    place=layout.root,
+                    reason_zh=f"其中已有 {path.name}",
+                    reason_en=f"it holds {path.name}",
+                )
+
+    def _begin(self, repository: Repository, snapshot: Snapshot) -> None:
+        """Clear what an interrupted restore left, and say that one is going on."""
+        from shutil import rmtree  # noqa: PLC0415  # nothing else here removes anything
+
+        layout = self._layout
+        told = {"repository": repository.keys.repository, "snapshot": snapshot.number}
+        write_private(layout.root / MARKER, canonical_bytes(told))
+        self._files().unmount()
+        for folder in (layout.vault, layout.keys, layout.trust, layout.tls_cert.parent):
+            rmtree(folder, ignore_errors=True)
+        if layout.settings_file.exists():
+            kept = layout.settings_file.with_name(f"{SETTINGS}.before-restore")
+            if not kept.exists():
+                layout.settings_file.replace(kept)
+
+    def _fill(
+        self,
+        repository: Repository,
+        snapshot: Snapshot,
+        held: tuple[Index, list[Entry]],
+        known: int,
+        threads: int,
+    ) -> tuple[int, int]:
+        index, entries = held
+        layout = self._layout
+        outside = [one for one in entries if not one.path.startswith("vault/")]
+        inside = [one for one in entries if one.path.startswith("vault/")]
+        writer = FileWriter(repository, index, layout.root, threads, self._told)
+        writer.write(map(Wish, outside), snapshot.size)
+        files = self._files()
+        with root_of(repository, snapshot) as root:
+            opened = open_keys(layout, root)
+        try:
+            files.check()
+            files.prepare(opened.key("files"))
+            files.mount(opened.key("files"))
+            layout.vault.mkdir(mode=0o700, parents=True, exist_ok=True)
+            size = writer.write(map(Wish, inside), snapshot.size)
+            proven = prove(layout, opened, snapshot)
+            log = AuditLog.open(
+                layout.audit_db,
+                opened.key("audit.db"),
+                identity_of(layout, opened),
+                clock=self._clock,
+                version=snapshot.version,
+            )
+            try:
+                event = box_restore(
+                    repository=repository.keys.repository,
+                    snapshot=snapshot.number,
+                    tree_size=proven.tree_size,
+                    known=max(known, proven.tree_size),
+                )
+                log.append(event).result(60)
+            finally:
+                log.close("restore")
+        finally:
+            opened.close()
+            files.unmount()
+        return size, proven.tree_size
+
+    def _seal(
+        self, repository: Repository, snapshot: Snapshot, paper: Secret, passphrase: str
+    ) -> None:
+        with root_of(repository, snapshot) as root:
+            document = seal_root(root, Opener.passphrase(passphrase), self._cost)
+            document = add_slot(document, root, Opener.recovery(Secret(paper.reveal())), self._cost)
+            write_sealed_root(self._layout, document)
+        (self._layout.root / MARKER).unlink(missing_ok=True)
+
+    @staticmethod
+    def _latest_known(
+        repository: Repository, snapshot: Snapshot, key: NoteKey, order: Order
+    ) -> int:
+        """The largest size of the log that anything here tells of."""
+        sizes = [one.tree_size for one in repository.list.snapshots]
+        if order.checkpoint is not None:
+            try:
+                sizes.append(verify_checkpoint(order.checkpoint, key).size)
+            except SecureComputeError as error:
+                raise RestoreRefused(
+                    place=repository.target.place,
+                    reason_zh="给出的检查点不是这台设备的",
+                    reason_en="the checkpoint that was given is not this box's",
+                ) from error
+        return max(sizes, default=snapshot.tree_size)
+
+
+def _keys(target: Target, secret: str) -> tuple[Secret, Secret | str]:
+    """The recovery key of the new vault, and what opens the backup."""
+    if secret.strip().upper().startswith("AGE-SECRET-KEY-"):
+        return Secret.random(), secret.strip()
+    try:
+        paper = parse_recovery(secret)
+    except RecoveryKeyMistyped:
+        raise
+    except SecureComputeError as error:
+        raise KeysRefused(place=target.place) from error
+    return paper, identity_from(target, paper)
+
+
+def _vkey(repository: Repository, index: Index, entries: list[Entry]) -> NoteKey:
+    for entry in entries:
+        if entry.path == VKEY:
+            text = b"".join(repository.chunk(one, index.find(one)) for one in entry.ids())
+            return NoteKey.parse(text.decode("ascii"))
+    raise RestoreRefused(
+        place=repository.target.place,
+        reason_zh="快照中没有审计公钥",
+        reason_en="the snapshot holds no audit key",
+    )
