@@ -29,6 +29,8 @@ class Answers:
     vault_passphrase_file: Path | None = None
     secrets_file: Path | None = None
     service: str = "auto"
+    storage: str = "auto"
+    storage_erase: bool = False
 
     def names(self) -> tuple[str, ...]:
         """Host names and addresses that the box certificate shall carry."""
@@ -62,7 +64,16 @@ MEANING: Mapping[str, tuple[str, str]] = {
         "write the once-only secrets to this file (mode 0600) instead of the screen",
     ),
     "service": ("auto、systemd、background 或 none", "auto, systemd, background or none"),
+    "storage": (
+        "加密存储:auto、embedded 或 luks:/dev/…;见 docs/operate/storage.md",
+        "encrypted storage: auto, embedded or luks:/dev/...; see docs/operate/storage.md",
+    ),
+    "storage_erase": (
+        "该磁盘上的全部内容可以清除",
+        "everything on that device may be erased",
+    ),
 }
+STORAGES = ("auto", "embedded")
 SERVICES = ("auto", "systemd", "background", "none")
 
 
@@ -97,19 +108,41 @@ def read_answers(path: Path | None) -> Answers:
 
 
 def _convert(key: str, value: object, folder: Path, refuse: Callable[[str], AnswersInvalid]) -> Any:
-    if key == "port":
-        if type(value) is not int or value not in TCP_PORTS:
-            raise refuse("port 须为 1-65535 的整数 must be a whole number from 1 to 65535")
-        return value
-    if key == "host_names":
-        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-            raise refuse("host_names 须为字符串列表 must be a list of strings")
-        return tuple(value)
+    judged = _JUDGED.get(key)
+    if judged is not None:
+        fits, asked = judged
+        if not fits(value):
+            raise refuse(asked)
+        return tuple(value) if isinstance(value, list) else value
     if not isinstance(value, str) or not value.strip():
         raise refuse(f"{key} 须为非空字符串 must be a non-empty string")
-    if key == "service" and value not in SERVICES:
-        raise refuse(f"service 须为 must be one of {', '.join(SERVICES)}")
     return (folder / value).expanduser().resolve() if key.endswith("_file") else value
+
+
+def _is_storage(value: object) -> bool:
+    return isinstance(value, str) and (value in STORAGES or value.startswith("luks:/dev/"))
+
+
+_JUDGED: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "port": (
+        lambda value: type(value) is int and value in TCP_PORTS,
+        "port 须为 1-65535 的整数 must be a whole number from 1 to 65535",
+    ),
+    "host_names": (
+        lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+        "host_names 须为字符串列表 must be a list of strings",
+    ),
+    "service": (
+        lambda value: value in SERVICES,
+        f"service 须为 must be one of {', '.join(SERVICES)}",
+    ),
+    "storage": (_is_storage, "storage 须为 must be auto, embedded or luks:/dev/..."),
+    "storage_erase": (
+        lambda value: type(value) is bool,
+        "storage_erase 须为 true 或 false must be true or false",
+    ),
+}
+"""Key -> whether a value fits, and what is said when it does not; every other key is a text."""
 
 
 def read_secret(path: Path) -> str:
@@ -136,6 +169,7 @@ def answers_markdown() -> str:
     for field in fields(Answers):
         zh, en = MEANING[field.name]
         value = getattr(defaults, field.name)
-        shown = "" if value in (None, ()) else f"`{value}`"
+        told = "false" if value is False else value
+        shown = "" if value in (None, ()) else f"`{told}`"
         lines.append(f"| `{field.name}` | {shown} | {zh} | {en} |")
     return "\n".join(lines) + "\n"

@@ -21,6 +21,7 @@ from installer.steps.birth import Birth
 from installer.steps.service import Service
 from installer.steps.settings import SettingsFile
 from installer.steps.smoke import Smoke
+from installer.steps.storage import Storage
 from secure_compute.errors import SecureComputeError
 
 
@@ -58,6 +59,7 @@ def _plan(
     return Plan(
         (
             SettingsFile(site, answers),
+            Storage(site, answers),
             Birth(site, answers, newborn, journal, service.undo),
             service,
             Administrator(answers, newborn, box, journal),

@@ -16,7 +16,7 @@ from installer.host import Host, Machine, Rehearsal, environment, replace_proces
 from installer.journal import Journal
 from installer.places import Site
 from installer.plan import Plan
-from installer.preflight import require_fit
+from installer.preflight import may_be_luks, require_fit
 from installer.steps.engine import EngineBuild
 from installer.steps.environment import Environment
 from installer.steps.hot_path import HotPath
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, checkout: Path) -> int:
     if not in_environment:
         say(f"WardBox · {site.state}")
         require_fit(site.state, answers, ours=StateLayout(site.state).settings_file.exists())
-        steps = (*_ground(site, "run"), HotPath(site))
+        steps = (*_ground(site, "run", luks=may_be_luks(answers.storage)), HotPath(site))
         ground = Plan(steps, _journal(site), time.monotonic)
         if args.rehearse:
             ground.rehearse(host)
@@ -81,8 +81,11 @@ def site_of(args: argparse.Namespace, checkout: Path) -> Site:
     )
 
 
-def _ground(site: Site, group: str) -> tuple[SystemPackages | Environment | EngineBuild, ...]:
-    return (SystemPackages(group), Environment(site, group), EngineBuild(site))
+def _ground(
+    site: Site, group: str, *, luks: bool = False
+) -> tuple[SystemPackages | Environment | EngineBuild, ...]:
+    packages = SystemPackages(group, building=not site.shipped, luks=luks)
+    return (packages, Environment(site, group), EngineBuild(site))
 
 
 def _prepare(site: Site, group: str) -> int:

@@ -4,9 +4,14 @@ import os
 import shutil
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from appliance.errors import ApplianceError
+from appliance.vault.choice import AUTO, LABELLED, LUKS
+from appliance.vault.device import judge as judge_device
+from appliance.vault.device import look
+from appliance.vault.luks_support import detect_luks, judge_luks
 from installer.answers import Answers
 from installer.errors import NotFit
 
@@ -26,6 +31,8 @@ class Ground:
     memory: int
     port_free: bool
     port_owner_is_ours: bool
+    luks: bool = False
+    storage: "Finding | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ def survey(state: Path, answers: Answers, *, ours: bool, root: Path = Path("/"))
         memory=_memory(root / "proc/meminfo"),
         port_free=_port_free(answers.address, answers.port),
         port_owner_is_ours=ours,
+        luks=answers.storage.startswith(LUKS),
+        storage=None if ours else _storage(answers),
     )
 
 
@@ -69,7 +78,9 @@ def judge(ground: Ground, answers: Answers) -> tuple[Finding, ...]:
                 " machine, or pass AES-NI through in the hypervisor's settings",
             )
         )
-    if not ground.fuse:
+    if ground.storage is not None:
+        found.append(ground.storage)
+    if not ground.fuse and not ground.luks:
         found.append(
             Finding(
                 "不能打开 /dev/fuse,模型文件无法加密存放;请运行 modprobe fuse 并允许本用户读写它,容器中请加 --device /dev/fuse",
@@ -111,6 +122,26 @@ def require_fit(state: Path, answers: Answers, *, ours: bool) -> None:
             findings_zh="\n".join(f"  - {finding.zh}" for finding in findings),
             findings_en="\n".join(f"  - {finding.en}" for finding in findings),
         )
+
+
+def may_be_luks(wish: str) -> bool:
+    """Whether LUKS2 may be chosen, so that its programs are wanted."""
+    return wish.startswith(LUKS) or (wish == AUTO and os.geteuid() == 0 and LABELLED.exists())
+
+
+def _storage(answers: Answers) -> Finding | None:
+    """Why the device that was named will not do; programs may be missing, the next step brings them."""
+    if not answers.storage.startswith(LUKS):
+        return None
+    try:
+        judge_luks(replace(detect_luks(), missing=()))
+        device = Path(answers.storage.removeprefix(LUKS))
+        judge_device(look(device), erase=answers.storage_erase)
+    except ApplianceError as error:
+        return Finding(
+            f"{error.sentence_zh}{error.way_out_zh}", f"{error.sentence_en} {error.way_out_en}"
+        )
+    return None
 
 
 def _has_aes(cpuinfo: str) -> bool:

@@ -19,6 +19,8 @@ def build_vault(
     settings: Settings,
     environ: Mapping[str, str],
     clock: Callable[[], datetime],
+    *,
+    erase: bool = False,
 ) -> Vault:
     """The vault of a box, on the back end that its storage record names.
 
@@ -27,11 +29,12 @@ def build_vault(
         settings: the box's settings.
         environ: the environment; it may name a handover.
         clock: wall time with a time zone.
+        erase: a person said that whatever is on a device that is yet to be made may go.
 
     Raises:
         VaultDamaged: the storage record is not what was written.
     """
-    files = build_files(layout)
+    files = build_files(layout, erase=erase)
     handover = KeyHandover.inherited(environ)
     return Vault(layout, settings.audit.origin, files, clock, handover=handover)
 

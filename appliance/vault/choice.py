@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.vault import support as embedded
 from appliance.vault.device import DeviceFacts, judge, look
 from appliance.vault.errors import DeviceRefused, VaultUnsupported
 from appliance.vault.luks_support import LuksSupport, detect_luks, judge_luks, lacking
+from appliance.vault.support import Support, detect
+from appliance.vault.support import judge as judge_embedded
 
 LABELLED: Final = Path("/dev/disk/by-partlabel/wardbox-vault")
 """A partition with this GPT name was made for the vault; "auto" takes no other device by itself."""
@@ -37,7 +38,7 @@ class Eyes:
     """How a machine is looked at; doubles in tests."""
 
     luks: Callable[[], LuksSupport] = detect_luks
-    embedded: Callable[[], embedded.Support] = embedded.detect
+    embedded: Callable[[], Support] = detect
     device: Callable[[Path], DeviceFacts] = look
 
 
@@ -61,7 +62,7 @@ def choose(wish: str, *, erase: bool, eyes: Eyes | None = None) -> Choice:
         return Choice(device, f"应答文件指定了 {device}。", f"The answers file names {device}.")
     chosen = _asked() if wish == EMBEDDED else _automatic(eyes)
     if chosen.device is None:
-        embedded.judge(eyes.embedded())
+        judge_embedded(eyes.embedded())
     return chosen
 
 

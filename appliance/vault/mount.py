@@ -148,6 +148,11 @@ class GocryptfsMount:
             self._background.run(child.stop(_STOP_S))
             self._background.close()
 
+    def erase(self) -> None:
+        """Unmount and destroy the wrapped key of the files: none of them can be read again."""
+        self.unmount()
+        (self._layout.files_cipher / "gocryptfs.conf").unlink(missing_ok=True)
+
     def _mount_argv(self, programs: Programs, password: str) -> tuple[str, ...]:
         options = ("-fg", "-q", "-nosyslog", "-kernel_cache", "-nosuid", "-nodev", "-noexec")
         naming = ("-fsname", "wardbox-files", "-passfile", password)

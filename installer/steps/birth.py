@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from appliance.settings.layout import StateLayout
 from appliance.settings.reading import load
-from appliance.vault.assembly import build_vault
+from appliance.vault.assembly import build_files, build_vault
 from appliance.vault.authority import renew_certificate
+from appliance.vault.record import read_record
 from appliance.vault.vault import Vault
 from installer.answers import Answers, read_secret
 from installer.host import Host, environment
@@ -40,6 +41,9 @@ class Birth:
         if layout.sealed_root.exists():
             self.stop_service(host)
             host.perform("卸下旧保险库 unmount the old vault", lambda: self._vault(layout).lock())
+        record = read_record(layout)
+        if record is not None and record.stage != "chosen":
+            host.perform("清除未完成的存储 clear unfinished storage", build_files(layout).erase)
         for remains in (layout.vault, layout.keys, layout.trust, layout.tls_cert.parent):
             host.remove(remains)
         host.perform("建立保险库 make the vault", lambda: self._make(layout))
@@ -52,7 +56,7 @@ class Birth:
 
     def _vault(self, layout: StateLayout) -> Vault:
         settings = load(self.site.state, environment())
-        return build_vault(layout, settings, environment(), _now)
+        return build_vault(layout, settings, environment(), _now, erase=self.answers.storage_erase)
 
     def _make(self, layout: StateLayout) -> None:
         vault = self._vault(layout)

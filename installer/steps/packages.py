@@ -8,6 +8,7 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.vault.luks_support import PROGRAMS as LUKS
 from installer.errors import PackagesMissing
 from installer.host import Command, Host
 
@@ -32,6 +33,8 @@ CHECKING: Mapping[str, str] = {
     "/usr/libexec/tangd": "tang",
 }
 """What the checks need beside: programs and their packages."""
+BUILDING = frozenset(("gcc", "g++", "cmake", "ninja", "pkg-config"))
+"""Not asked for where environment and engine came ready to run."""
 PYTHON_HEADERS = "libpython3.11-dev"
 """Compiling the hot path needs them; another Python than the system's brings its own."""
 TPM_HEADERS = "libtss2-dev"
@@ -47,6 +50,8 @@ class SystemPackages:
     group: str = "run"
     find: Callable[[str], str | None] = shutil.which
     find_library: Callable[[str], str | None] = find_library
+    building: bool = True
+    luks: bool = False
     tpm_header: Path = Path("/usr/include/tss2/tss2_esys.h")
     is_root: Callable[[], bool] = lambda: os.geteuid() == 0
 
@@ -56,6 +61,11 @@ class SystemPackages:
     def missing(self) -> tuple[str, ...]:
         """Debian packages whose program is not on PATH."""
         programs = PROGRAMS if self.group == "run" else {**PROGRAMS, **CHECKING}
+        if self.luks:
+            programs = {**programs, **LUKS}
+        if not self.building:
+            programs = {name: brought for name, brought in programs.items() if name not in BUILDING}
+            return tuple(brought for name, brought in programs.items() if self.find(name) is None)
         missing = [package for program, package in programs.items() if self.find(program) is None]
         if self._lacks_headers():
             missing.append(PYTHON_HEADERS)
