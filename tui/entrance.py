@@ -1,4 +1,4 @@
-"""The way in by name: password, one-time code, and whatever is due before anything else."""
+"""The way in: password, one-time code, identity provider, and whatever is due before anything else."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,7 +9,13 @@ from textual.screen import Screen
 from appliance.client.problem import ProblemError
 from appliance.client.session import Session
 from appliance.contract.access import SessionView
-from tui.dialogs.person import CodeDialog, EnrolDialog, NewPasswordDialog, RecoveryCodesDialog
+from tui.dialogs.person import (
+    CodeDialog,
+    EnrolDialog,
+    NewPasswordDialog,
+    ProviderDialog,
+    RecoveryCodesDialog,
+)
 from tui.line import Fault
 
 T = TypeVar("T")
@@ -32,14 +38,14 @@ class Entrance:
     Args:
         box: the session to ask with; it speaks for the person afterwards.
         ask: puts dialogs in front of the person.
-        name: the name as entered.
+        name: the name as entered; the identity provider asks for it itself.
         directory: the hospital's directory judges the password.
     """
 
     box: Session
     ask: AskPerson
-    name: str
-    directory: bool
+    name: str = ""
+    directory: bool = False
 
     async def come_in(self, password: str) -> SessionView | None:
         """Open a session with nothing due; None when the person left on the way.
@@ -50,15 +56,39 @@ class Entrance:
         """
         while True:
             session = await self._open(password)
-            if session is None or session.must is None:
-                return session
-            if session.must == "totp":
-                return await self._leaving(session if await self._enrol() else None)
+            if session is None or session.must != "password":
+                return await self._enrolled(session)
             # Changing it ends every session: sign in once more with the new one.
             changed = await self._change(password)
             if changed is None:
                 return await self._leaving(None)
             password = changed
+
+    async def come_in_by_provider(self) -> tuple[str, SessionView | None]:
+        """Open a session at the hospital's identity provider: whose, and it; None when they left.
+
+        Raises:
+            ProblemError: the box refused, or there is no provider.
+            BoxUnreachable: nobody answered.
+        """
+        begun = await self.box.outside.begin()
+        said = ""
+        while True:
+            code = await self.ask(ProviderDialog(begun.url, said))
+            if code is None:
+                return "", None
+            try:
+                session = await self.box.outside.finish(begun.ticket, code)
+            except ProblemError as error:
+                said = _mendable(error)
+                continue
+            me = await self.box.access.me()
+            return me.actor.removeprefix("user:"), await self._enrolled(session)
+
+    async def _enrolled(self, session: SessionView | None) -> SessionView | None:
+        if session is None or session.must is None:
+            return session
+        return await self._leaving(session if await self._enrol() else None)
 
     async def _leaving(self, session: SessionView | None) -> SessionView | None:
         if session is None:

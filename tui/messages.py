@@ -14,6 +14,7 @@ from appliance.contract.audit import (
     Proof,
 )
 from appliance.contract.job import Job, JobEvent
+from appliance.contract.signin import SignInOffer
 from appliance.contract.specialist import Draft, DraftEvent
 from appliance.contract.system import Health, Overview
 from tui.line import Fault
@@ -62,6 +63,14 @@ class SignedIn(Message):
     def __init__(self, name: str, session: SessionView | None) -> None:
         self.name = name
         self.session = session
+        super().__init__()
+
+
+class OfferHeard(Message):
+    """Which outside ways of signing in are set up."""
+
+    def __init__(self, offer: SignInOffer) -> None:
+        self.offer = offer
         super().__init__()
 
 

@@ -17,6 +17,7 @@ from appliance.contract.signin import (
     OidcFinish,
     OidcWish,
     SecretWish,
+    SignInOffer,
     SignInWays,
 )
 
@@ -32,6 +33,10 @@ class OutsideSignIn:
     async def ways(self) -> SignInWays:
         """Which outside ways of signing in are set up."""
         return await self._wire.view(SignInWays, "GET", "/api/v1/signin")
+
+    async def offered(self) -> SignInOffer:
+        """Which outside ways of signing in a person may try; needs nobody to be signed in."""
+        return await self._wire.view(SignInOffer, "GET", "/api/v1/signin/offered")
 
     async def by_directory(self, name: str, password: str, totp: str | None = None) -> SessionView:
         """Sign in with the directory's password and speak with the new session from here on."""

@@ -53,6 +53,13 @@ class SignInWays(Wire):
     oidc_secret: bool
 
 
+class SignInOffer(Wire):
+    """Which outside ways of signing in are set up: all that is told to somebody who is nobody yet."""
+
+    directory: bool
+    oidc: bool
+
+
 class SecretWish(Wire):
     """The box's own secret at a directory; an empty one is forgotten."""
 

@@ -6,11 +6,14 @@ from typing import Any
 from aiohttp import web
 
 from appliance.contract.access import SessionView
-from appliance.contract.people import RecoveryCodes, TotpBegun
+from appliance.contract.people import Me, RecoveryCodes, TotpBegun
+from appliance.contract.signin import OidcBegun, SignInOffer
 from tests.fakes.paper import API, NOON, Route, problem, refuse, say
 
 PASSPHRASE = "correct horse battery"
 CODE = "123456"
+BROWSER_CODE = "abcd2345"
+AT_PROVIDER = "https://idp.hospital.local/realms/staff/auth?response_type=code&state=" + "s" * 400
 RECOVERY_CODES = ("aaaa-bbbb-cccc", "dddd-eeee-ffff")
 SECRET_OF_TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 REFUSED = problem(401, "access.refused", "姓名或密码不对。", "Name or password is wrong.")
@@ -22,6 +25,7 @@ class PaperPeople:
 
     password: str = PASSPHRASE
     directory: bool = False
+    provider: bool = False
     totp: bool = False
     due: list[str] = field(default_factory=list)
 
@@ -29,7 +33,11 @@ class PaperPeople:
         me = f"{API}/users/me"
         return [
             ("POST", f"{API}/sessions", self._sign_in),
+            ("GET", f"{API}/signin/offered", self._offered),
             ("POST", f"{API}/signin/directory", self._by_directory),
+            ("POST", f"{API}/signin/oidc", self._begin_oidc),
+            ("POST", f"{API}/signin/oidc/session", self._finish_oidc),
+            ("GET", me, self._me),
             ("DELETE", f"{API}/sessions/current", self._sign_out),
             ("PUT", f"{me}/password", self._change),
             ("POST", f"{me}/totp", self._begin),
@@ -44,6 +52,21 @@ class PaperPeople:
             off = ("未启用目录登录。", "Signing in by a directory is not set up.")
             return refuse(problem(422, "signin.off", *off))
         return self._judge(await request.json())
+
+    async def _offered(self, _: web.Request) -> web.Response:
+        return say(SignInOffer(directory=self.directory, oidc=self.provider))
+
+    async def _begin_oidc(self, _: web.Request) -> web.Response:
+        return say(OidcBegun(url=AT_PROVIDER, ticket="the-ticket", expires=NOON))
+
+    async def _finish_oidc(self, request: web.Request) -> web.Response:
+        if await request.json() != {"ticket": "the-ticket", "code": BROWSER_CODE}:
+            over = ("此次登录不存在、已过期或已用过。", "This sign-in is over.")
+            return refuse(problem(401, "signin.ticket-refused", *over))
+        return self._judge({"password": self.password})
+
+    async def _me(self, _: web.Request) -> web.Response:
+        return say(Me(actor="user:wang.fang", role="clinician", scopes=()))
 
     def _judge(self, told: dict[str, Any]) -> web.Response:
         if told["password"] != self.password:

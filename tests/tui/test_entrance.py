@@ -6,10 +6,22 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.fakes.fake_box import PASSPHRASE, FakeBox
-from tests.fakes.paper_people import CODE, RECOVERY_CODES, SECRET_OF_TOTP
+from tests.fakes.paper_people import (
+    AT_PROVIDER,
+    BROWSER_CODE,
+    CODE,
+    RECOVERY_CODES,
+    SECRET_OF_TOTP,
+)
 from tests.tui.conftest import console_on, press, text, until
 from tui.app import ConsoleApp
-from tui.dialogs.person import CodeDialog, EnrolDialog, NewPasswordDialog, RecoveryCodesDialog
+from tui.dialogs.person import (
+    CodeDialog,
+    EnrolDialog,
+    NewPasswordDialog,
+    ProviderDialog,
+    RecoveryCodesDialog,
+)
 
 
 async def _knock(pilot: Pilot[Any], app: ConsoleApp, by: str = "#sign-in") -> None:
@@ -30,8 +42,11 @@ async def _enter_code(pilot: Pilot[Any], app: ConsoleApp, code: str) -> None:
 
 
 async def test_the_directory_judges_the_password(box: FakeBox) -> None:
+    box.directory = True
     app = console_on(box, local=False)
     async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#directory").region.height)
+        box.directory = False
         await _knock(pilot, app, "#directory")
         await until(pilot, lambda: "未启用" in text(app, "#said"))
         box.directory = True
@@ -39,6 +54,55 @@ async def test_the_directory_judges_the_password(box: FakeBox) -> None:
         await until(pilot, lambda: app.current_mode == "overview")
     assert ("POST", "/api/v1/signin/directory") in {asked[:2] for asked in box.asked}
     assert ("POST", "/api/v1/sessions") not in {asked[:2] for asked in box.asked}
+
+
+async def test_only_the_ways_that_are_set_up_are_offered(box: FakeBox) -> None:
+    app = console_on(box, local=False)
+    offered = ("GET", "/api/v1/signin/offered", None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: offered in box.asked)
+        await until(pilot, lambda: app.screen.query_one("#sign-in").region.height)
+        await until(pilot, lambda: not app.screen.asking("offer"))
+        await pilot.pause()
+        assert not app.screen.query_one("#directory").display
+        assert not app.screen.query_one("#provider").display
+        # The box comes back with other settings.
+        await box.stop()
+        await until(pilot, lambda: not app.screen.query_one("#entering").display)
+        box.directory = box.provider = True
+        await box.start()
+        for way in ("#directory", "#provider"):
+            await until(pilot, lambda way=way: app.screen.query_one(way).region.height)
+            assert app.screen.region.contains_region(app.screen.query_one(way).region)
+
+
+async def test_a_person_signs_in_at_the_identity_provider(box: FakeBox) -> None:
+    box.provider = True
+    app = console_on(box, local=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#provider").region.height)
+        await press(pilot, "#provider")
+        await _asked(pilot, app, ProviderDialog)
+        assert text(app, "#uri") == AT_PROVIDER
+        await press(pilot, "#copy")
+        await until(pilot, lambda: app.clipboard == AT_PROVIDER)
+        await _enter_code(pilot, app, "wrong-code")
+        await until(pilot, lambda: "已用过" in text(app, ".issue"))
+        await _enter_code(pilot, app, BROWSER_CODE)
+        await until(pilot, lambda: app.current_mode == "overview")
+        await until(pilot, lambda: "wang.fang (clinician)" in text(app, "#whom"))
+
+
+async def test_whoever_leaves_the_provider_stays_outside(box: FakeBox) -> None:
+    box.provider = True
+    app = console_on(box, local=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query_one("#provider").region.height)
+        await press(pilot, "#provider")
+        await _asked(pilot, app, ProviderDialog)
+        await pilot.press("escape")
+        await until(pilot, lambda: "已取消" in text(app, "#said"))
+        assert app.current_mode == "door"
 
 
 async def test_a_code_is_asked_for_until_it_is_right(box: FakeBox) -> None:

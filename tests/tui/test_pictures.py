@@ -25,6 +25,8 @@ async def _door(pilot: Pilot[Any]) -> None:
 async def _door_open(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: pilot.app.screen.query_one("#sign-in").region.height)
     await until(pilot, lambda: pilot.app.focused is not None)
+    for way in ("#directory", "#provider"):
+        await until(pilot, lambda way=way: pilot.app.screen.query_one(way).region.height)
 
 
 async def _overview(pilot: Pilot[Any]) -> None:
@@ -96,7 +98,7 @@ async def _keys(pilot: Pilot[Any]) -> None:
     ],
 )
 def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked: bool) -> None:
-    paper = FakeBox(locked=locked)
+    paper = FakeBox(locked=locked, directory=True, provider=True)
     if steps is _cluster:
         paper.serving.nearby = neighbours()
     with served(paper) as box:

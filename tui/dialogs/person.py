@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.widgets import Input, Static
+from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
 from appliance.contract.people import RecoveryCodes, TotpBegun
@@ -112,6 +112,51 @@ class EnrolDialog(_Asking):
     def on_show(self) -> None:
         """What is asked for is the code."""
         self.query_one("#code").focus()
+
+    @override
+    def answer(self) -> str:
+        return _code(self.typed("code"))
+
+
+class ProviderDialog(_Asking):
+    """Shows where to sign in with a browser; answers with the one-time code that it shows then."""
+
+    DO: ClassVar[str] = "登录 Sign in"
+
+    def __init__(self, url: str, said: str = "") -> None:
+        super().__init__(said)
+        self._url = inert(url, 4096)
+
+    @property
+    @override
+    def heading(self) -> str:
+        return "统一身份登录 Sign in at the identity provider"
+
+    @override
+    def compose_fields(self) -> ComposeResult:
+        yield Static(
+            "请在浏览器中打开此地址并登录,十分钟内有效:\n"
+            "Open this address in a browser and sign in there within ten minutes:",
+            markup=False,
+        )
+        yield Static(self._url, id="uri", classes="head", markup=False)
+        yield Button("复制地址 Copy the address", id="copy", compact=True)
+        yield label("浏览器随后显示的一次性代码 the one-time code that the browser shows then")
+        yield Input(id="code", compact=True, max_length=CODE_LONGEST)
+
+    def on_show(self) -> None:
+        """What is asked for is the code."""
+        self.query_one("#code").focus()
+
+    @override
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Copy, in the terminal's own way, which not every terminal knows."""
+        if event.button.id != "copy":
+            return  # Textual hands it on to the form itself
+        event.prevent_default()
+        event.stop()
+        self.app.copy_to_clipboard(self._url)
+        self.notify("已请终端复制。 The terminal was asked to copy it.", markup=False)
 
     @override
     def answer(self) -> str:

@@ -1,6 +1,7 @@
 """The door: how the box is, unlocking its vault, signing in and out."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from textual.containers import Center, Horizontal, VerticalScroll
 from textual.content import Content
@@ -12,10 +13,13 @@ from tui import theme
 from tui.entrance import Entrance
 from tui.inert import inert
 from tui.line import LOCAL_PERSON, Line
-from tui.messages import Entered, Failed, SignedIn, SignedOut, Unlocked
+from tui.messages import Entered, Failed, OfferHeard, SignedIn, SignedOut, Unlocked
 from tui.screens.boxscreen import BoxScreen
 from tui.widgets.banner import Banner
 from tui.widgets.secret import SecretInput
+
+if TYPE_CHECKING:
+    from appliance.contract.signin import SignInOffer
 
 STATES = {
     "ok": "一体机已就绪。 The box is ready.",
@@ -36,6 +40,7 @@ class DoorScreen(BoxScreen):
     def __init__(self, line: Line) -> None:
         super().__init__(line)
         self._since: float | None = None
+        self._offer: SignInOffer | None = None
 
     @override
     def compose_body(self) -> Iterator[Widget]:
@@ -61,6 +66,11 @@ class DoorScreen(BoxScreen):
                     yield Button("登录 Sign in", id="sign-in", compact=True)
                     yield Button("以目录账号登录 by the directory", id="directory", compact=True)
                     yield Button("退出登录 Sign out", id="sign-out", compact=True)
+                yield Button(
+                    "以统一身份登录(浏览器)at the identity provider, by a browser",
+                    id="provider",
+                    compact=True,
+                )
             yield Static(id="said", markup=False)
 
     def on_mount(self) -> None:
@@ -81,7 +91,30 @@ class DoorScreen(BoxScreen):
         self._reveal("#unlocking", shown=locked, first="#secret")
         self._reveal("#entering", shown=open_, first="#local" if self.line.local else "#name")
         self.query_one("#local").display = self.line.local
+        self._show_offer(open_=open_)
         self.query_one("#sign-out").display = self.line.person not in {None, LOCAL_PERSON}
+
+    @override
+    def on_screen_resume(self) -> None:
+        self._offer = None  # whoever comes back learns anew what the box offers by now
+        super().on_screen_resume()
+
+    def _show_offer(self, *, open_: bool) -> None:
+        """Offer the outside ways that are set up; a box that is not open offers none."""
+        if not open_:
+            self._offer = None
+        elif self._offer is None and self.is_current:
+            self.ask("offer", self.box.outside.offered, OfferHeard, patience_s=5)
+            return  # what was known stays until it is answered
+        offer = self._offer
+        self.query_one("#directory").display = offer is not None and offer.directory
+        self.query_one("#provider").display = offer is not None and offer.oidc
+
+    def on_offer_heard(self, message: OfferHeard) -> None:
+        """Show the ways that work."""
+        message.stop()
+        self._offer = message.offer
+        self.show_line()
 
     def _state(self, *, nobody: bool) -> Content:
         if nobody:
@@ -110,6 +143,8 @@ class DoorScreen(BoxScreen):
                 self._unlock()
             case "sign-in" | "directory" as way:
                 self._sign_in(directory=way == "directory")
+            case "provider":
+                self._go_to_provider()
             case "sign-out":
                 self.ask("sign-in", self.box.sign_out, lambda _: SignedOut())
             case _:
@@ -150,6 +185,13 @@ class DoorScreen(BoxScreen):
         ):
             self._say("正在登录… Signing in…")
 
+    def _go_to_provider(self) -> None:
+        entrance = Entrance(self.box, self.app.push_screen_wait)
+        if self.ask(
+            "sign-in", entrance.come_in_by_provider, lambda came: SignedIn(*came), anew=True
+        ):
+            self._say("正在登录… Signing in…")
+
     def _count(self) -> None:
         if self._since is not None:
             seconds = int(self.line.clock() - self._since)
@@ -180,6 +222,8 @@ class DoorScreen(BoxScreen):
     def on_failed(self, message: Failed) -> None:
         """Say why it was refused, and what to do."""
         message.stop()
+        if message.topic == "offer":
+            return  # nobody asked for it: it is tried again at the next beat
         self._since = None
         fault = message.fault
         self._say(f"✖ {fault.sentence}\n→ {fault.way_out}")

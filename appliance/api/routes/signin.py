@@ -38,6 +38,7 @@ from appliance.contract.signin import (
     OidcFinish,
     OidcWish,
     SecretWish,
+    SignInOffer,
     SignInWays,
 )
 
@@ -85,6 +86,12 @@ def ways(box: Box, _: SystemReader) -> SignInWays:
         ldap_secret=signin.has_secret("ldap"),
         oidc_secret=signin.has_secret("oidc"),
     )
+
+
+@router.get("/signin/offered")
+def offered(box: Box) -> SignInOffer:
+    """Which outside ways of signing in a person may try; for entrances, and all that they learn."""
+    return SignInOffer(directory=box.signin.directory.on, oidc=box.signin.provider.on)
 
 
 @router.put("/signin/secrets/{way}", status_code=204)

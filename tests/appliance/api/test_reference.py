@@ -89,6 +89,7 @@ def test_the_document_says_what_is_open(shared_box):
         ("post", "/api/v1/sessions"),
         ("post", "/api/v1/cluster/join"),
         ("post", "/api/v1/signin/directory"),
+        ("get", "/api/v1/signin/offered"),
         ("post", "/api/v1/signin/oidc"),
         ("get", "/api/v1/signin/oidc/callback"),
         ("post", "/api/v1/signin/oidc/session"),

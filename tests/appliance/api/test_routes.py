@@ -17,6 +17,7 @@ OPEN = {
     # Ways of signing in: tests/appliance/signin.
     ("GET", "/api/v1/signin"),
     ("POST", "/api/v1/signin/directory"),
+    ("GET", "/api/v1/signin/offered"),
     ("POST", "/api/v1/signin/oidc"),
     ("GET", "/api/v1/signin/oidc/callback"),
     ("POST", "/api/v1/signin/oidc/session"),

@@ -13,6 +13,7 @@ import uvicorn
 
 from appliance.api.wire import BoxProtocol
 from appliance.settings.layout import StateLayout
+from appliance.settings.signin import LdapSettings
 from appliance.vault.authority import renew_box_certificate
 from appliance.vault.keyfile import write_private
 from appliance.vault.tls import TlsKeeper
@@ -206,4 +207,15 @@ async def test_ways_that_are_off_say_so_and_secrets_come_by_the_socket_alone(box
     ways = await (await box.local.get("http://localhost/api/v1/signin")).json()
     assert ways == {"ldap": False, "oidc": False, "ldap_secret": True, "oidc_secret": False}
     assert await code(box.http.get(f"{box.url}/api/v1/signin")) == 401
+    # An entrance learns without a key what it may offer, and not whether there is a secret.
+    offered = await box.http.get(f"{box.url}/api/v1/signin/offered")
+    assert (offered.status, await offered.json()) == (200, {"directory": False, "oidc": False})
+    assert offered.headers["Cache-Control"] == "no-store"
+    servers = {"servers": ["ldaps://dc1.hospital.local"]}
+    box.services.signin.directory._settings = LdapSettings.model_validate(servers)
+    offered = await box.http.get(f"{box.url}/api/v1/signin/offered")
+    assert await offered.json() == {"directory": True, "oidc": False}
+    services, box.front.services = box.front.services, None
+    assert await code(box.http.get(f"{box.url}/api/v1/signin/offered")) == 503
+    box.front.services = services
     assert "the box's own" not in str(box.entries("access:directory:secret"))
