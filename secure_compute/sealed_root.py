@@ -9,12 +9,9 @@ from os import urandom
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from argon2.low_level import Type, hash_secret_raw
-
 from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.envelope import Sealed
 from secure_compute.errors import (
-    AlgorithmUnknown,
     KeyMalformed,
     LastSlot,
     NotCanonical,
@@ -23,28 +20,26 @@ from secure_compute.errors import (
     SealMalformed,
     WrongSecret,
 )
+from secure_compute.key_file import KeyFile
 from secure_compute.keyring import ROOT_SIZE, root_id
 from secure_compute.relay import Relay, open_with, public_of, seal_to
-from secure_compute.secret import Secret, scrub
-from secure_compute.suites import AES_256_GCM, expand
+from secure_compute.secret import Secret
+from secure_compute.slot_kinds import (
+    KEY_FILE,
+    KINDS,
+    MACHINE,
+    PASSPHRASE,
+    RECOVERY,
+    SALT_SIZE,
+    check_kdf,
+    derive,
+    require,
+)
 
 FORMAT: Final = "wardbox-sealed-root/1"
 MAX_SLOTS: Final = 32
 
-_SALT_SIZE: Final = 16
 _MAX_BYTES: Final = 1 << 16
-_HKDF: Final = "hkdf-sha256"
-_ARGON2ID: Final = "argon2id"
-# What a document may ask of the machine: an altered one must not exhaust it.
-_BOUNDS: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
-    {"memory_kib": (8, 1 << 20), "passes": (1, 16), "lanes": (1, 16)}
-)
-PASSPHRASE: Final = "passphrase"  # noqa: S105  # the name of a kind
-RECOVERY: Final = "recovery"
-MACHINE: Final = "machine"
-_KDF_OF: Final[Mapping[str, str]] = MappingProxyType(
-    {PASSPHRASE: _ARGON2ID, RECOVERY: _HKDF, MACHINE: _HKDF}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +56,16 @@ class Opener:
     """A secret that opens the root key, and the kind of slot it fits.
 
     Attributes:
-        kind: `passphrase` (a person's), `recovery` (256 bits on paper) or `machine` (256 bits kept by
-            a TPM, a credential store or a key file).
-        secret: The bytes.
+        kind: One of `slot_kinds.KINDS`.
+        secret: The bytes: a passphrase, or 256 bits that paper, a TPM, shares or a server gave.
+        fields: What a new slot of the kind keeps to find the secret again; not needed to open one.
+        file_key: The 256 bits of a key file, beside its passphrase.
     """
 
     kind: str
     secret: Secret = field(repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    file_key: Secret | None = field(default=None, repr=False)
 
     @classmethod
     def passphrase(cls, text: str) -> Self:
@@ -89,6 +87,19 @@ class Opener:
     def machine(cls, key: Secret) -> Self:
         """32 random bytes that a TPM, a credential store or a key file keeps."""
         return cls(MACHINE, _full_entropy(key))
+
+    @classmethod
+    def found(
+        cls, kind: str, key: Secret, fields: Mapping[str, str] = MappingProxyType({})
+    ) -> Self:
+        """32 bytes that a TPM, shares or a key server gave, for a slot of that kind."""
+        return cls(kind, _full_entropy(key), fields)
+
+    @classmethod
+    def key_file(cls, passphrase: str, file: KeyFile) -> Self:
+        """A key file with its passphrase; WrongSecret for text that cannot be one."""
+        words = cls.passphrase(passphrase).secret
+        return cls(KEY_FILE, words, MappingProxyType({"file": file.name}), file.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +150,16 @@ class SealedRoot:
             AlgorithmUnknown: It needs an algorithm that this release does not know.
         """
         try:
-            _require(len(data) <= _MAX_BYTES, "it is too large")
+            require(len(data) <= _MAX_BYTES, "it is too large")
             value = parse_canonical(data)
             fields = {"format", "root_id", "slots"}
-            _require(isinstance(value, dict) and value.keys() == fields, "its fields are others")
-            _require(value["format"] == FORMAT, "its format is another")
-            _require(_is_hex(value["root_id"], 32), "the root id is damaged")
+            require(isinstance(value, dict) and value.keys() == fields, "its fields are others")
+            require(value["format"] == FORMAT, "its format is another")
+            require(_is_hex(value["root_id"], 32), "the root id is damaged")
             slots = value["slots"]
-            _require(isinstance(slots, list) and 0 < len(slots) <= MAX_SLOTS, "it has no slots")
-            parsed = tuple(_parse_slot(slot) for slot in slots)
-            _require(len({slot.slot_id for slot in parsed}) == len(parsed), "slot ids repeat")
+            require(isinstance(slots, list) and 0 < len(slots) <= MAX_SLOTS, "it has no slots")
+            parsed = tuple(parse_slot(slot) for slot in slots)
+            require(len({slot.slot_id for slot in parsed}) == len(parsed), "slot ids repeat")
         except (NotCanonical, SealMalformed, KeyMalformed, Base64Error, ValueError) as error:
             raise SealedRootMalformed(reason="it was damaged or edited") from error
         return cls(value["root_id"], parsed)
@@ -181,11 +192,12 @@ def add_slot(
         raise WrongSecret
     if len(document.slots) == MAX_SLOTS:
         raise SealedRootMalformed(reason="all {count} slots are taken", count=MAX_SLOTS)
-    salt = b64encode(urandom(_SALT_SIZE)).decode()
-    kdf: dict[str, str | int] = {"algorithm": _KDF_OF[opener.kind], "salt": salt}
-    if opener.kind == PASSPHRASE:
+    salt = b64encode(urandom(SALT_SIZE)).decode()
+    wanted = KINDS[opener.kind]
+    kdf: dict[str, str | int] = {"algorithm": wanted.algorithm, "salt": salt, **opener.fields}
+    if wanted.costly:
         kdf |= {"memory_kib": cost.memory_kib, "passes": cost.passes, "lanes": cost.lanes}
-    _check_kdf(opener.kind, kdf)  # never write what would not be read again
+    check_kdf(opener.kind, kdf)  # never write what would not be read again
     slot_id = urandom(8).hex()
     aad = slot_aad(document.root_id, slot_id, opener.kind, kdf)
     with _derive(opener, kdf) as key:
@@ -228,22 +240,7 @@ def open_root(document: SealedRoot, opener: Opener) -> Secret:
 
 
 def _derive(opener: Opener, kdf: Mapping[str, Any]) -> Secret:
-    salt = b64decode(kdf["salt"])
-    if kdf["algorithm"] == _HKDF:
-        info = f"wardbox/v1/slot-{opener.kind}".encode()
-        return expand(AES_256_GCM, opener.secret, 32, info, salt)
-    bare = hash_secret_raw(
-        opener.secret.reveal(),
-        salt,
-        time_cost=kdf["passes"],
-        memory_cost=kdf["memory_kib"],
-        parallelism=kdf["lanes"],
-        hash_len=32,
-        type=Type.ID,
-    )
-    made = Secret(bare)
-    scrub(bare)
-    return made
+    return derive(opener.kind, opener.secret, opener.file_key, kdf)
 
 
 def slot_aad(root: str, slot_id: str, kind: str, kdf: Mapping[str, Any]) -> bytes:
@@ -251,35 +248,17 @@ def slot_aad(root: str, slot_id: str, kind: str, kdf: Mapping[str, Any]) -> byte
     return canonical_bytes({"id": slot_id, "kdf": dict(kdf), "kind": kind, "root_id": root})
 
 
-def _parse_slot(value: Any) -> Slot:
+def parse_slot(value: Any) -> Slot:
+    """Read one slot of a document; raises as `SealedRoot.parse` does, and ValueError for bad base64."""
     fields = {"id", "kdf", "kind", "sealed"}
-    _require(isinstance(value, dict), "a slot has other fields")
-    _require(value.keys() - {"relay"} == fields, "a slot has other fields")
+    require(isinstance(value, dict), "a slot has other fields")
+    require(value.keys() - {"relay"} == fields, "a slot has other fields")
     kind, kdf, sealed = value["kind"], value["kdf"], value["sealed"]
-    _require(_is_hex(value["id"], 16) and isinstance(sealed, str), "a slot is damaged")
-    if not isinstance(kind, str) or kind not in _KDF_OF:
-        raise AlgorithmUnknown(algorithm=str(kind)[:64])
-    _check_kdf(kind, kdf)
+    require(_is_hex(value["id"], 16) and isinstance(sealed, str), "a slot is damaged")
+    check_kdf(str(kind), kdf)
     parsed = Sealed.parse(b64decode(sealed, validate=True))
     relay = Relay.parse(value["relay"]) if "relay" in value else None
     return Slot(value["id"], kind, MappingProxyType(kdf), parsed, relay)
-
-
-def _check_kdf(kind: str, kdf: Any) -> None:
-    _require(isinstance(kdf, dict), "a slot has no key derivation")
-    bounds = _BOUNDS if kind == PASSPHRASE else {}
-    _require(kdf.keys() == {"algorithm", "salt", *bounds}, "a key derivation has other fields")
-    if kdf["algorithm"] != _KDF_OF[kind]:
-        raise AlgorithmUnknown(algorithm=str(kdf["algorithm"])[:64])
-    _require(isinstance(kdf["salt"], str), "a salt is damaged")
-    _require(len(b64decode(kdf["salt"], validate=True)) == _SALT_SIZE, "a salt is damaged")
-    for name, (low, high) in bounds.items():
-        value = kdf[name]
-        _require(type(value) is int and low <= value <= high, "{name} is out of bounds", name=name)
-    if bounds:
-        # The least that argon2 itself accepts (RFC 9106 3.1).
-        enough = kdf["memory_kib"] >= 8 * kdf["lanes"]
-        _require(enough, "{name} is out of bounds", name="memory_kib")
 
 
 def _full_entropy(key: Secret) -> Secret:
@@ -292,8 +271,3 @@ def _is_hex(value: object, size: int) -> bool:
     return (
         isinstance(value, str) and len(value) == size and not set(value) - set("0123456789abcdef")
     )
-
-
-def _require(holds: bool, reason: str, **facts: str) -> None:  # noqa: FBT001  # an assertion that stays on
-    if not holds:
-        raise SealedRootMalformed(reason=reason, **facts)

@@ -81,7 +81,7 @@ def refusals() -> list[Any]:
 def _error_modules() -> Iterator[ModuleType]:
     for package in _PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name.endswith(".errors"):
+            if module.name.endswith("errors"):
                 yield importlib.import_module(module.name)
 
 

@@ -5,14 +5,15 @@ import string
 from pathlib import Path
 
 import secure_compute
-from secure_compute import errors
+from secure_compute import errors, slot_errors
 from secure_compute.errors import InputRefused, ProofInvalid, SecureComputeError
 from secure_compute.reasons import REASONS_ZH
 
 KINDS = [
     kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and kind.__module__ == errors.__name__
+    for module in (errors, slot_errors)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and kind.__module__ == module.__name__
 ]
 
 
@@ -41,7 +42,7 @@ def _given_reasons() -> set[str]:
             keywords = {keyword.arg: keyword.value for keyword in node.keywords}
             if "reason" in keywords and "reason_zh" not in keywords:
                 found.add(keywords["reason"])
-            if isinstance(node.func, ast.Name) and node.func.id == "_require":
+            if isinstance(node.func, ast.Name) and node.func.id in {"_require", "require"}:
                 found.add(node.args[1])
     return {
         value.value if isinstance(value, ast.Constant) else ast.unparse(value) for value in found
