@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
-from msgspec.structs import replace
 from mypy_extensions import mypyc_attr
 
 from appliance.access.errors import (
@@ -19,13 +18,12 @@ from appliance.access.grants import Grant
 from appliance.access.index import CredentialIndex
 from appliance.access.metering import Meter, Ticker
 from appliance.access.quota import Exhausted, Header
+from appliance.access.refusals import UNKNOWN, Refusals, Refused
 from appliance.access.roles import LOCAL_ROLE, SCOPES
 from appliance.access.usage_store import UsageStore
-from appliance.audit import events
 from appliance.audit.event import Event
 from appliance.errors import ApplianceError
 
-ANONYMOUS: Final = "anonymous"
 LOCAL_ACTOR: Final = "local:console"
 LOCAL: Final = Grant(LOCAL_ACTOR, SCOPES, None, None, LOCAL_ROLE, owner=LOCAL_ACTOR)
 _FLUSH_S: Final = 1.0
@@ -62,7 +60,7 @@ class Gate:
         self._clock = clock
         self._index = CredentialIndex()
         self._meter = Meter(clock())
-        self._refused = 0
+        self._refusals = Refusals(self._record)
         self._flushed_at = clock()
         self._ticker: Ticker | None = None
 
@@ -74,7 +72,7 @@ class Gate:
         """
         credential = self._index.check(authorization, self._clock())
         if credential is None:
-            self._refused += 1
+            self._refusals.count(UNKNOWN)
             raise AccessRefused
         return credential.grant
 
@@ -140,6 +138,10 @@ class Gate:
         if credential is not None and credential.quota is not None:
             credential.quota.charge(prompt_tokens + completion_tokens)
 
+    def turned_away(self, actor: str, code: str, route: str, model: str) -> None:
+        """Count a request that found no place at a full engine; told once a second."""
+        self._refusals.count(Refused(actor, code, route, model))
+
     def alive(self, grant: Grant) -> bool:
         """Tell whether what the grant allows is allowed still.
 
@@ -174,7 +176,7 @@ class Gate:
                 self._usage.add(rows, counts, seen)
             rows, counts = [], []
             self._flushed_at = now
-            self._tell_refusals()
+            self._refusals.tell()
         except ApplianceError:
             self._meter.give_back(rows)
             self._index.recount(counts)
@@ -186,13 +188,6 @@ class Gate:
 
     def _start(self) -> None:
         self._ticker = Ticker(self.flush, _FLUSH_S)
-
-    def _tell_refusals(self) -> None:
-        # One event a second at most, so that a flood of bad keys cannot fill the log.
-        refused, self._refused = self._refused, 0
-        if refused:
-            told = events.key_refuse(ANONYMOUS, None, code=AccessRefused.code)
-            self._record(replace(told, details={**told.details, "count": refused}))
 
     def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)

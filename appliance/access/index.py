@@ -73,6 +73,10 @@ class CredentialIndex:
         live = tuple(self.live.items())
         return [identity for identity, credential in live if credential.grant.actor == actor]
 
+    def actors(self) -> frozenset[str]:
+        """Return everybody as whom a live credential acts."""
+        return frozenset(credential.grant.actor for credential in tuple(self.live.values()))
+
     def get(self, identity: str) -> Credential | None:
         """Return a live credential by id."""
         return self.live.get(identity)

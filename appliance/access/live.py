@@ -70,6 +70,8 @@ class LiveRights:
         self._roles = roles
         self._rules = rules
         self._clock = clock
+        self.hear: Callable[[], object] = _nobody_hears
+        """Called after every change of what is live, on the thread that made it."""
 
     def load(self) -> None:
         """Make everything live that may be, at the start."""
@@ -84,6 +86,7 @@ class LiveRights:
         """Bring what belongs to "user:<name>", "account:<name>" or "key:<id>" up to date."""
         with self._stores.people.change():
             self._renew(owner)
+        self.hear()
 
     def renew_role(self, role: str) -> None:
         """Bring up to date whatever belongs to the holders of a role."""
@@ -93,18 +96,26 @@ class LiveRights:
             for account in self._stores.accounts.all():
                 if account.role == role:
                     self._renew(ACCOUNT + account.name)
+        self.hear()
 
     def kill(self, identity: str) -> None:
         """Make one credential dead now; the database follows."""
         self._index.drop(identity)
+        self.hear()
 
     def kill_person(self, name: str) -> None:
         """Make the sessions of a person dead now; the database follows."""
         self._index.drop_actor(USER + name)
+        self.hear()
 
     def live(self, identity: str) -> bool:
         """Tell whether a credential is live."""
         return self._index.get(identity) is not None
+
+    def gone(self) -> Callable[[str], bool]:
+        """Return what tells of an actor whether nothing live acts as it now; people and keys alone."""
+        live = self._index.actors()
+        return lambda actor: actor.startswith((USER, KEY)) and actor not in live
 
     def rights(self, owner: str) -> frozenset[str]:
         """Return what an owner of keys may do now; nothing when disabled or gone."""
@@ -203,3 +214,7 @@ class LiveRights:
         counted = usage.counts(key.view.id, min(month, day))
         known = {(count.limit, count.window, count.start) for count in counted}
         return counted + [c for c in metered if (c.limit, c.window, c.start) not in known]
+
+
+def _nobody_hears() -> None:
+    """Nobody waits for changes."""

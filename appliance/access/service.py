@@ -23,6 +23,7 @@ from appliance.access.key_desk import KeyDesk
 from appliance.access.live import LiveRights, Stores
 from appliance.access.passwords import Argon2Passwords
 from appliance.access.people import Passwords, People, SignIn
+from appliance.access.refusals import UNKNOWN
 from appliance.access.reports import Reports
 from appliance.access.role_book import RoleBook
 from appliance.access.role_desk import RoleDesk
@@ -94,8 +95,17 @@ class AccessService(Gate):
         self.reports = Reports(ground, self.flush)
         self.approvals = Approvals(ground, self._deeds())
         self._sessions = stores.people
+        self._live = live
         live.load()
         self._start()
+
+    def watched(self, hear: Callable[[Callable[[str], bool]], object] | None) -> None:
+        """Say who hears of every change of rights, on the thread that made it; None for nobody.
+
+        It is told what tells of an actor ("user:<name>", "key:<id>") whether it is gone.
+        """
+        live = self._live
+        live.hear = (lambda: None) if hear is None else (lambda: hear(live.gone()))
 
     # People -------------------------------------------------------------------------------------
 
@@ -201,7 +211,7 @@ class AccessService(Gate):
     # Inside -------------------------------------------------------------------------------------
 
     def _count_refusal(self) -> None:
-        self._refused += 1
+        self._refusals.count(UNKNOWN)
 
     def _deeds(self) -> Mapping[str, Deed]:
         people, keys, roles = self.people, self.api_keys, self.roles

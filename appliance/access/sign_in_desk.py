@@ -18,11 +18,11 @@ from appliance.access.grants import Grant, Session, SessionInfo
 from appliance.access.ground import Ground
 from appliance.access.live import USER
 from appliance.access.people import People, SignedIn, SignIn
+from appliance.access.refusals import ANONYMOUS
 from appliance.audit import events
 from appliance.audit.events_access import session_revoke, totp_change, user_change
 from appliance.errors import ApplianceError
 
-ANONYMOUS = "anonymous"
 _SECOND_FACTOR = frozenset({"ldap"})
 
 

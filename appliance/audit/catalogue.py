@@ -146,6 +146,12 @@ KINDS: Final = (
         ("code", "model", "route"),
     ),
     Kind(
+        "model:completion:turn-away",
+        "引擎已满,请求被拒绝(每秒合计)。",
+        "Requests found no place at a full engine, counted by the second.",
+        ("code", "count", "model", "route"),
+    ),
+    Kind(
         "specialist:admission-note:draft",
         "入院记录草稿已生成并核对。",
         "An admission note was drafted and checked.",
@@ -207,12 +213,6 @@ KINDS: Final = (
     Kind("cluster:peer:ask", "请求交给另一台机器。", "Another box was asked.", _PEER),
     Kind("cluster:peer:serve", "替另一台机器作答。", "Another box was served.", _PEER),
     Kind("cluster:peer:refuse", "拒绝另一台机器。", "Another box was refused.", ("reason",)),
-    Kind("alert:rule:raise", "告警触发。", "An alert was raised.", _ALERT),
-    Kind("alert:rule:clear", "告警解除。", "An alert was cleared.", _ALERT),
-    Kind("alert:rule:acknowledge", "告警已由人确认。", "A person took note of an alert.", _ALERT),
-)
-
-
     Kind("backup:target:add", "添加备份目标。", "A backup target was added.", _TARGET),
     Kind("backup:target:remove", "移除备份目标。", "A backup target was removed.", _TARGET),
     Kind("backup:snapshot:create", "备份已完成。", "A snapshot was made.", _SNAPSHOT),
@@ -221,6 +221,12 @@ KINDS: Final = (
     Kind("backup:copy:verify", "备份已校验。", "A backup was checked.", _CHECKED),
     Kind("backup:copy:drill", "恢复演练通过。", "A restore was rehearsed.", _DRILLED),
     Kind("backup:box:restore", "本机由备份恢复。", "The box came out of a backup.", _RESTORED),
+    Kind("alert:rule:raise", "告警触发。", "An alert was raised.", _ALERT),
+    Kind("alert:rule:clear", "告警解除。", "An alert was cleared.", _ALERT),
+    Kind("alert:rule:acknowledge", "告警已由人确认。", "A person took note of an alert.", _ALERT),
+)
+
+
 def reference_markdown() -> str:
     """The page docs/reference/audit-events.md."""
     lines = [

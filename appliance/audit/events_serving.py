@@ -17,6 +17,12 @@ def model_engine(
     return Event(f"model:engine:{action}", actor, model, None, {"code": code})
 
 
+def completion_turn_away(actor: str, *, route: str, model: str, code: str, count: int) -> Event:
+    """Within a second or so many requests of a caller found no place at a full engine."""
+    details: dict[str, Detail] = {"code": code, "count": count, "model": model, "route": route}
+    return Event("model:completion:turn-away", actor, None, None, details)
+
+
 def deployment_change(
     action: Literal["apply", "revert", "drain", "withdraw"],
     actor: str,

@@ -73,7 +73,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
         log=log,
         access=ground.access,
         signin=SignInService(db, ground.access, log, settings, trust),
-        notary=Notary(log, salt, posture.digest, POLICY),
+        notary=Notary(log, salt, posture.digest, POLICY, ground.access.turned_away),
         catalogue=catalogue,
         serving=serving,
         jobs=work.jobs,

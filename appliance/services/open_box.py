@@ -57,6 +57,9 @@ class Services:
     async def start(self) -> None:
         """Begin to serve: engines load, jobs go on, checks run and run again every night."""
         self.log.attach()
+        loop = asyncio.get_running_loop()
+        # Rights change on threads of the pool; who waits for an engine waits on this loop.
+        self.access.watched(lambda over: loop.call_soon_threadsafe(self.serving.dismiss, over))
         await asyncio.to_thread(self.catalogue.place_reference, REFERENCE)
         await self.serving.start()
         await self.jobs.start()
@@ -78,6 +81,7 @@ class Services:
     async def close(self) -> None:
         """Stop in good order: no work without a record, no record after the log is closed."""
         self.schedules.close()
+        self.access.watched(None)
         await self.jobs.close()
         await self.serving.close()
         await self.cluster.close()

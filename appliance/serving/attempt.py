@@ -35,6 +35,9 @@ class Abroad:
 class _Seat(Protocol):
     """A place where a request can be answered."""
 
+    @property
+    def full(self) -> bool: ...
+
     def enter(self) -> None: ...
 
     def leave(self) -> None: ...
@@ -58,6 +61,11 @@ class Home:
         if one is None or one.supervisor is None:
             return 0.0
         return one.in_flight / max(1, one.supervisor.spec.placement.slots)
+
+    @property
+    def full(self) -> bool:
+        """Whether a request has to wait for a place."""
+        return self._upstream.pool.full
 
     def enter(self) -> None:
         """Count a request in. Raises EngineDraining."""
@@ -90,6 +98,10 @@ class _Away:
         self.replica = replica
         self._abroad = abroad
         self._salt = salt
+
+    @property
+    def full(self) -> bool:
+        return self._abroad.pools.full(self.replica)
 
     def enter(self) -> None:
         self._count(1)
@@ -144,6 +156,11 @@ class Attempt:
         self._home, self._adapter = home, adapter
         self._tried: set[str] = set()
         self._seat: _Seat | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether the request has to wait for a place at its seat."""
+        return self._seat is not None and self._seat.full
 
     def enter(self) -> None:
         """Take the best seat. Raises EngineDraining when there is none any more."""

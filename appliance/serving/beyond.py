@@ -1,6 +1,7 @@
 """Which box answers: this one or one of its neighbours, the least busy of those that have the model."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from appliance.cluster.errors import ReplicasGone
@@ -64,6 +65,10 @@ class Beyond:
     def lost(self, address: str) -> None:
         """A box fell silent."""
         self._abroad.pools.drop(address)
+
+    def dismiss(self, over: Callable[[str], bool], why: Callable[[], Exception]) -> None:
+        """Let nobody wait here for another box whose asker is `over`."""
+        self._abroad.pools.dismiss(over, why)
 
     def offer(
         self, model: str, adapter: str | None, home: Upstream | None, one: Resident | None
@@ -157,6 +162,8 @@ class Beyond:
 
 class _Nobody:
     """Stands where connections are made later."""
+
+    full = False
 
     async def ask(
         self, path: str, body: bytes, asker: str = "", *, patient: bool = False

@@ -5,7 +5,7 @@ that their requests may take. It costs nothing as long as nobody waits.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -23,6 +23,7 @@ MOST_BYTES: Final = 256 << 20
 """Bytes of all bodies that wait."""
 # A request that nobody waits for is worth so many of the same kind: it comes late, but it comes.
 PATIENCE: Final = 8.0
+_PATIENT: Final = " patient"
 # What an answer is taken for where its length was not asked for.
 _UNTOLD: Final = 512
 _BYTES_PER_TOKEN: Final = 4
@@ -90,7 +91,7 @@ class FairLine:
             ShareFull: This asker has its share of waiting requests.
             EngineBusy: All together are too many.
         """
-        name = f"{asker} patient" if patient else asker
+        name = asker + _PATIENT if patient else asker
         lane = self._lanes.get(name)
         free, room = self.most - self.waiting, self.most_bytes - self.size
         if lane is not None and (len(lane.tickets) >= free or lane.size + size > room):
@@ -135,6 +136,13 @@ class FairLine:
         self._turned = at
         self._gone(lane, ticket)
         return ticket
+
+    def drop(self, over: Callable[[str], bool]) -> Iterator[Ticket]:
+        """Whoever waits for an asker that is `over`, taken out of the line."""
+        for lane in [one for one in self._lanes.values() if over(one.asker.removesuffix(_PATIENT))]:
+            for ticket in tuple(lane.tickets):
+                self.leave(ticket)
+                yield ticket
 
     def clear(self) -> Iterator[Ticket]:
         """Everybody who waits, taken out of the line."""

@@ -62,6 +62,11 @@ class PeerPools:
         self._log = log
         self._pools: dict[tuple[str, int, str, str | None], UpstreamPool] = {}
 
+    def full(self, replica: Replica) -> bool:
+        """Whether every connection to a model of a box is taken."""
+        pool = self._pools.get(_key(replica))
+        return pool is not None and pool.full
+
     async def ask(
         self, replica: Replica, path: str, body: bytes, asker: str, *, patient: bool
     ) -> Exchange:
@@ -76,7 +81,7 @@ class PeerPools:
         context = self._context()
         if context is None:
             raise EngineGone(reason="no cluster")
-        key = (replica.address, replica.port, offer.model, offer.adapter)
+        key = _key(replica)
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = peer_pool(replica, context)
@@ -87,7 +92,16 @@ class PeerPools:
         self._log.append(event)
         return await pool.ask(path, body, asker, patient=patient)
 
+    def dismiss(self, over: Callable[[str], bool], why: Callable[[], Exception]) -> None:
+        """Let nobody wait here for another box whose asker is `over`."""
+        for pool in self._pools.values():
+            pool.dismiss(over, why)
+
     def drop(self, address: str) -> None:
         """Hang up on a box: what it has not begun to answer fails, and moves on."""
         for key in [key for key in self._pools if key[0] == address]:
             self._pools.pop(key).close()
+
+
+def _key(replica: Replica) -> tuple[str, int, str, str | None]:
+    return (replica.address, replica.port, replica.offer.model, replica.offer.adapter)

@@ -64,6 +64,12 @@ class Places:
                 self.vacate()
             raise
 
+    def dismiss(self, over: Callable[[str], bool], why: Callable[[], Exception]) -> None:
+        """Let nobody wait for an asker that is `over`: they get what `why` makes, the rest stay."""
+        for ticket in self._line.drop(over):
+            if ticket.waiter is not None and not ticket.waiter.done():
+                ticket.waiter.set_exception(why())
+
     def turn_away(self, why: Callable[[], Exception]) -> None:
         """Let nobody wait any more: those who do, and whoever would have to, get what `why` makes."""
         self._away = why

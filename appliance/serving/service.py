@@ -11,6 +11,7 @@ from appliance.errors import ApplianceError
 from appliance.serving.adapter import Adapters
 from appliance.serving.books import Books
 from appliance.serving.deployment import Aim, Deployments
+from appliance.serving.dismissal import dismiss
 from appliance.serving.errors import AdapterRefused, ModelLoading, ModelNotLoaded
 from appliance.serving.keeping import Keeper
 from appliance.serving.lease import LeaseOffice
@@ -247,6 +248,10 @@ class ServingService:
         """Decide how a model is kept; a pinned one is loaded within seconds."""
         await asyncio.to_thread(self._shelf.get, model)
         await self.keeper.decide(model, keeping, actor)
+
+    def dismiss(self, over: Callable[[str], bool]) -> None:
+        """Let nobody wait for a place any more whose asker is `over`; raised is AccessRefused."""
+        dismiss(self.residency.residents.values(), self.beyond, over)
 
     def _check_target(self, model: str, adapter: str | None) -> None:
         self._shelf.get(model)

@@ -5,16 +5,19 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from appliance.access.grants import Grant
 from appliance.audit import events
 from appliance.audit.event import Event, Leaf
 from appliance.audit.identifiers import receipt_of, receipt_salt
 from appliance.errors import AuditUnavailable
+from appliance.serving.errors import EngineBusy, ShareFull
 from appliance.serving.upstream import Upstream
 
 Headers = tuple[tuple[bytes, bytes], ...]
+# A client can be refused so without end: such refusals are counted, not told one by one.
+_CROWDED: Final = frozenset({EngineBusy.code, ShareFull.code})
 
 
 class Log(Protocol):
@@ -29,13 +32,15 @@ class Log(Protocol):
 class Notary:
     """Makes records durable: the log, the salt of hashes, and what every receipt names.
 
-    `posture` tells the digest of the box's posture, `policy` the version of the policy in force.
+    `posture` tells the digest of the box's posture, `policy` the version of the policy in force,
+    `turned_away` counts who found no place: actor, code, route and model.
     """
 
     log: Log
     salt: bytes
     posture: Callable[[], str]
     policy: str
+    turned_away: Callable[[str, str, str, str], object]
 
     def commit(
         self, event: Event, durable: Callable[[], object] | None = None
@@ -96,6 +101,7 @@ class Turn:
     """
 
     __slots__ = (
+        "accepted",
         "alive",
         "closed",
         "completion_tokens",
@@ -132,6 +138,8 @@ class Turn:
         self.stream = False
         self.limits: Headers = ()
         self.alive: Callable[[], bool] = _always
+        self.accepted = False
+        """Whether it is on record that it went to the engine."""
         self.closed = False
         """Whether its end is on its way to the record."""
 
@@ -150,6 +158,7 @@ class Turn:
 
     def accept(self) -> asyncio.Future[Leaf]:
         """Record that the request goes to the engine."""
+        self.accepted = True
         model = self.upstream.model
         return self.notary.commit(
             events.completion_accept(
@@ -187,6 +196,9 @@ class Turn:
         """Record that no answer came; nobody waits for this record, it holds nothing back."""
         self.closed = True
         model = self.upstream.model
+        if code in _CROWDED and not self.accepted:
+            self.notary.turned_away(self.grant.actor, code, self.route, model)
+            return
         self.notary.insist(
             events.completion_fail(
                 self.grant.actor, self.request_id, route=self.route, model=model, code=code

@@ -10,6 +10,11 @@ from appliance.serving.exchange import Exchange
 class Pool(Protocol):
     """Whom a request is put to: an engine of this box, or whichever box is least busy."""
 
+    @property
+    def full(self) -> bool:
+        """Whether a request would have to wait for a place, or find none."""
+        ...
+
     async def ask(
         self, path: str, body: bytes, asker: str = "", *, patient: bool = False
     ) -> Exchange:

@@ -154,6 +154,7 @@ class UpstreamPool:
         self._idle: deque[Connection] = deque()
         self._places = Places(endpoint.width, endpoint.limit - endpoint.width)
         self._over = self._places.vacate
+        self.dismiss = self._places.dismiss
         self._all: set[Connection] = set()
         self._heads: dict[str, bytes] = {}
         self._sweeper = self.loop.call_later(1.0, self._sweep)
@@ -168,6 +169,11 @@ class UpstreamPool:
     def waiting(self) -> int:
         """How many requests wait for a place."""
         return self._places.waiting
+
+    @property
+    def full(self) -> bool:
+        """Whether every place is taken."""
+        return self._places.free <= 0
 
     async def ask(
         self, path: str, body: bytes, asker: str = "", *, patient: bool = False
@@ -198,8 +204,7 @@ class UpstreamPool:
                 connection.send(exchange, request)
                 try:
                     await exchange.begun()
-                except EngineGone:
-                    # It may have been closed as we wrote: a fresh one decides.
+                except EngineGone:  # It may have been closed as we wrote: a fresh one decides.
                     connection = None
             if connection is None:
                 exchange = Exchange(self.loop)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from appliance.access.errors import AccessRefused, TotpNeeded
-from appliance.access.gate import ANONYMOUS, Audit
+from appliance.access.gate import Audit
 from appliance.access.grants import Session
+from appliance.access.refusals import ANONYMOUS
 from appliance.access.service import AccessService
 from appliance.audit import events
 from appliance.errors import ApplianceError

@@ -63,7 +63,7 @@ async def _main(engine: Endpoint, port: int, state: Path, crowd: Crowd) -> None:
     serving.one = Upstream(
         MODEL, "0" * 64, None, frozenset({"chat"}), pool, count=serving.traffic.answered
     )
-    notary = Notary(log, secrets.token_bytes(32), lambda: "0" * 64, "1")
+    notary = Notary(log, secrets.token_bytes(32), lambda: "0" * 64, "1", access.turned_away)
     front = Front(Settings(), StateLayout(state), TestVault(), None, now)
     front.services = HotServicesOnly(access, serving, notary)
     app = create_app(front)

@@ -75,14 +75,16 @@ async def answer_stream(
     Raises:
         ApplianceError: the engine gave no answer, or no record could be made, before any byte.
     """
-    accepted = turn.accept()
-    exchange = await turn.upstream.pool.ask(
+    pool = turn.upstream.pool
+    # Who has to wait for a place, or finds none, does not go to the engine yet.
+    accepted = None if pool.full else turn.accept()
+    exchange = await pool.ask(
         question.asked.path, body, turn.grant.actor, patient=caller.known is not None
     )
     try:
         if exchange.status != _OK:
             raise refusal_of(exchange.status, await exchange.whole(), turn)
-        await accepted
+        await (accepted or turn.accept())
         await caller.begin((*_EVENTS, *names(turn)))
         pump = Pump(turn, exchange, question.translation.stream(mark_of(turn)))
         await caller.end(await _run(turn, access, pump, question, caller))

@@ -1,5 +1,7 @@
 """API keys: what they may do, when they die, and what hostile bearer values get."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -260,3 +262,44 @@ def test_refused_values_are_told_once_with_a_count(service, audit):
     told = [event for event in audit.events if event.tag == "access:key:refuse"]
     assert sum(event.details["count"] for event in told) == 1000
     assert len(told) <= 3
+
+
+def test_who_finds_no_place_is_told_once_a_second_with_a_count(service, audit):
+    def told():
+        return Counter(
+            {
+                (event.actor, event.details["code"], event.details["model"]): event.details["count"]
+                for event in audit.events
+                if event.tag == "model:completion:turn-away"
+            }
+        )
+
+    for _ in range(700):
+        service.turned_away("key:a", "engine.share-full", "/v1/chat/completions", "m")
+    service.turned_away("key:b", "engine.busy", "/v1/chat/completions", "m")
+    service.flush()
+    assert told() == {("key:a", "engine.share-full", "m"): 700, ("key:b", "engine.busy", "m"): 1}
+    service.flush()
+    assert len([event for event in audit.events if "turn-away" in event.tag]) == 2
+
+
+def test_counts_that_cannot_be_recorded_are_told_later(service, audit, monkeypatch):
+    def refuse(_):
+        raise AuditUnavailable(reason="full")
+
+    def count() -> None:
+        service.turned_away("key:a", "engine.share-full", "/v1/completions", "m")
+        with pytest.raises(AccessRefused):
+            service.authenticate("Bearer nobody")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service._refusals, "_record", refuse)
+        for _ in range(3):
+            count()
+        service.flush()
+    count()
+    service.flush()
+    counts = {event.tag: 0 for event in audit.events}
+    for event in audit.events:
+        counts[event.tag] += event.details.get("count", 0)
+    assert counts["model:completion:turn-away"] == counts["access:key:refuse"] == 4

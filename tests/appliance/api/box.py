@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import uvicorn
 
+from appliance.access.errors import AccessRefused
 from appliance.access.grants import KeyWish
 from appliance.access.service import AccessService
 from appliance.api.crowd import Crowd
@@ -121,6 +122,10 @@ class StubServing:
 
     def status(self) -> list[Any]:
         return []
+
+    def dismiss(self, over: Any) -> None:
+        if self.one is not None:
+            self.one.pool.dismiss(over, AccessRefused)
 
     def default_state(self) -> str:
         return "loading" if self.loading else "ready"
@@ -254,7 +259,7 @@ async def build_services(
             settings or Settings(),
             Trust(StateLayout(state), lambda: AUTHORITY, now),
         ),
-        notary=Notary(log, b"s" * 32, lambda: "unchecked", "1"),
+        notary=Notary(log, b"s" * 32, lambda: "unchecked", "1", access.turned_away),
         catalogue=NoCatalogue(),  # type: ignore[arg-type]
         serving=serving,  # type: ignore[arg-type]
         jobs=jobs,

@@ -189,3 +189,101 @@ async def test_a_refusal_for_want_of_places_tells_the_keys_own_limits_too(narrow
         pool._places.vacate()
     for answer in await asyncio.gather(*waiting, other):
         assert answer.status == 200
+
+
+async def told(asking: asyncio.Task) -> tuple[int, str]:
+    async with await asking as answer:
+        raw = await answer.read()
+        whole = json.loads(raw) if answer.status != 200 else {}
+        return answer.status, whole.get("code", "")
+
+
+async def test_a_revoked_keys_waiting_requests_end_at_once_and_the_others_keep_their_turns(
+    narrow, monkeypatch
+):
+    turns = Turns(monkeypatch)
+    occupy(narrow)
+    pool = narrow.serving.one.pool
+    stolen, other = narrow.make_key("chat"), narrow.make_key("chat")
+
+    def ask_as(key: dict[str, str], name: str, *, stream: bool = False) -> asyncio.Task:
+        body = ask(name, stream=stream)
+        return asyncio.create_task(narrow.http.post(narrow.url + CHAT, data=body, headers=key))
+
+    doomed, kept = [], []
+    for number in range(3):
+        doomed.append(ask_as(stolen, f"stolen-{number}", stream=number == 1))
+        kept.append(ask_as(other, f"other-{number}"))
+        await until(lambda: pool.waiting == len(doomed) + len(kept))
+    identity = stolen["Authorization"].removeprefix("Bearer ").partition(".")[0]
+    url = f"{narrow.url}/api/v1/keys/{identity}"
+    async with narrow.http.delete(url, headers=narrow.bearer) as answer:
+        assert answer.status == 204
+    # Nobody has had a turn yet: the places are taken still.
+    assert [await told(one) for one in doomed] == [(401, "access.refused")] * 3
+    assert (pool.waiting, turns.order) == (3, [])
+    for _ in range(WIDTH):
+        pool._places.vacate()
+    assert [await told(one) for one in kept] == [(200, "")] * 3
+    assert turns.order == ["other-0", "other-1", "other-2"]
+    await until(lambda: not pool.in_flight)
+    assert (pool.waiting, pool._places.free) == (0, WIDTH)
+    ends = narrow.entries("model:completion:fail")
+    assert Counter(one.details["code"] for one in ends) == {"access.refused": 3}
+
+
+async def test_a_disabled_persons_waiting_requests_end_too(narrow):
+    occupy(narrow)
+    pool, access = narrow.serving.one.pool, narrow.services.access
+    access.create_user("wang", "a long passphrase of hers", "clinician")
+    session = access.sign_in("wang", "a long passphrase of hers")
+    headers = {"Authorization": f"Bearer {session.token}"}
+    asking = asyncio.create_task(
+        narrow.http.post(narrow.url + CHAT, data=ask("w"), headers=headers)
+    )
+    await until(lambda: asking.done() or pool.waiting == 1)
+    if asking.done():
+        pytest.fail(str(await told(asking)))
+    url = f"{narrow.url}/api/v1/users/wang"
+    async with narrow.http.delete(url, headers=narrow.bearer) as answer:
+        assert answer.status == 204, await answer.read()
+    assert await told(asking) == (401, "access.refused")
+    assert pool.waiting == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_flood_of_refusals_takes_few_lines_on_the_record_and_all_are_counted(
+    narrow, stream
+):
+    occupy(narrow)
+    made = narrow.make_key("chat")
+    pool = narrow.serving.one.pool
+    waiting = [
+        asyncio.create_task(
+            narrow.http.post(narrow.url + CHAT, data=ask("w", stream=stream), headers=made)
+        )
+        for _ in range(39)
+    ]
+    await until(lambda: pool.waiting == 39)
+    before = len(narrow.tags())
+    for _ in range(120):
+        async with narrow.http.post(
+            narrow.url + CHAT, data=ask("x", stream=stream), headers=made
+        ) as answer:
+            assert answer.status == 429
+            await answer.read()
+    narrow.services.access.flush()
+    counted = narrow.entries("model:completion:turn-away")
+    assert sum(one.details["count"] for one in counted) == 120
+    (told_of,) = {(one.actor, one.details["code"], one.details["route"]) for one in counted}
+    identity = made["Authorization"].removeprefix("Bearer ").partition(".")[0]
+    assert told_of == (f"key:{identity}", "engine.share-full", CHAT)
+    # One event a second: as many as the flood took seconds, and not one for each request.
+    assert len(narrow.tags()) - before == len(counted) < 60
+    for _ in range(WIDTH):
+        pool._places.vacate()
+    for asking in waiting:
+        assert (await told(asking))[0] == 200
+    accepted = narrow.entries("model:completion:accept")
+    assert len(accepted) == (39 if stream else 0)
+    assert len(narrow.entries("model:completion:answer")) == 39

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from appliance.access.errors import AccessRefused
 from appliance.serving.places import Places
 from models.errors import EngineDraining
 
@@ -98,3 +99,29 @@ async def test_turning_away_wakes_everybody_and_takes_nobody_more():
         await crowd.places.turn("d", b"{}", patient=False)
     await crowd.serve()
     assert crowd.places.free == 1
+
+
+async def test_whoever_waits_for_somebody_gone_ends_at_once_and_the_line_stays_in_order():
+    crowd = Crowd(width=0)
+    for asker in ("key:a", "key:b", "key:a", "key:c", "key:b", "key:a"):
+        await crowd.come(asker)
+    patient = asyncio.create_task(crowd.places.turn("key:a", b"{}", patient=True))
+    await asyncio.sleep(0)
+    crowd.places.dismiss(lambda asker: asker == "key:a", AccessRefused)
+    ended = await asyncio.gather(*crowd.tasks[::2][:1], patient, return_exceptions=True)
+    assert all(isinstance(one, AccessRefused) for one in ended)
+    assert crowd.places.waiting == 3
+    for _ in range(3):
+        crowd.places.vacate()
+        await asyncio.sleep(0)
+    assert crowd.order == ["key:b", "key:c", "key:b"]
+    ends = await asyncio.gather(*crowd.tasks, return_exceptions=True)
+    assert sum(isinstance(one, AccessRefused) for one in ends) == 3
+    crowd.places.vacate()
+    assert (crowd.places.free, crowd.places.waiting) == (1, 0)
+    # Nobody is kept out who comes again under a new key.
+    crowd.places.free = 0
+    late = await crowd.come("key:d")
+    crowd.places.vacate()
+    await late
+    assert crowd.order[-1] == "key:d"

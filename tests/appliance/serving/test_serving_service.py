@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from appliance.access.errors import AccessRefused
 from appliance.errors import AuditUnavailable
 from appliance.serving.errors import ModelLoading, ModelNotLoaded
 from appliance.serving.store import Keeping
@@ -186,3 +187,25 @@ async def test_who_asked_may_leave_while_an_engine_ends(rooms):
     upstream.leave()
     await until(lambda: rooms.held() == 0)
     assert rooms.loaded() == set()
+
+
+async def test_requests_that_wait_for_a_revoked_key_end_whatever_model_they_wait_for(rooms):
+    serving, asking = rooms.serving, []
+    for model in ("m", "a"):
+        pool = (await serving.upstream(model)).pool
+        pool._places.free = 0
+        asking += [
+            asyncio.create_task(pool.ask("/v1/chat/completions", b"{}", asker))
+            for asker in ("key:lost", "key:kept")
+        ]
+        await until(lambda pool=pool: pool.waiting == 2)
+    serving.dismiss(lambda asker: asker == "key:lost")
+    for ended in asking[::2]:
+        with pytest.raises(AccessRefused):
+            await ended
+    assert [one.queued for one in serving.status()] == [1, 1]
+    for waiting in asking[1::2]:
+        assert not waiting.done()
+        waiting.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert [one.queued for one in serving.status()] == [0, 0]
