@@ -1,4 +1,4 @@
-"""Refusals of the ways to open the root key beside passphrase and paper: shares, TPM, network, key file."""
+"""Refusals of the other ways to open the root key: shares, TPM, key server, key file."""
 
 from secure_compute.errors import SecureComputeError
 
