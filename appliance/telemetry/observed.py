@@ -103,7 +103,9 @@ class Observed:
             prompt_tokens: tokens read.
             completion_tokens: tokens written.
         """
-        series = self._bound.get((route, model)) or self._series(route, model)
+        series = self._bound.get((route, model))
+        if series is None:
+            series = self._series(route, model)
         place = status // 100
         series.classes[place if 0 < place < len(CLASSES) else 0] += 1
         latency = series.latency
@@ -132,7 +134,10 @@ class Observed:
 
     def _series(self, route: str, model: str) -> Series:
         key = (self._route(route), self._model(model))
-        return self._bound.setdefault(key, Series())
+        series = self._bound.get(key)
+        if series is None:
+            series = self._bound[key] = Series()
+        return series
 
     def _route(self, route: str) -> str:
         return route if route in self._routes else OTHER

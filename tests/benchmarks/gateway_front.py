@@ -67,6 +67,7 @@ async def _main(engine: Endpoint, port: int, state: Path, crowd: Crowd) -> None:
     front = Front(Settings(), StateLayout(state), TestVault(), None, now)
     front.services = HotServicesOnly(access, serving, notary)
     app = create_app(front)
+    front.watch.observed.admit_models(lambda model: model == MODEL)
     tcp = socket.create_server(("127.0.0.1", port), backlog=2048)
     config = uvicorn.Config(
         app,

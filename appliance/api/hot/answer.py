@@ -59,7 +59,8 @@ async def answer_whole(
     if not turn.alive():
         raise AccessRefused
     await turn.answer(turn.answer_hash(said), status, partial(meter, turn, access))
-    await question.keep(whole)
+    if question.keeps:
+        await question.keep(whole)
     headers = (*_JSON, (b"content-length", b"%d" % len(whole)), *names(turn))
     await caller.whole(200, headers, whole)
 
@@ -100,7 +101,8 @@ async def _run(turn: Turn, access: Gate, pump: Pump, question: Question, caller:
         status = pump.status
         await turn.answer(pump.answer_hash, status, partial(meter, turn, access))
         last = pump.ending()
-        await question.keep(last)
+        if question.keeps:
+            await question.keep(last)
     except asyncio.CancelledError:
         # What was written until the client hung up was used, and is on record.
         if status == GONE:

@@ -111,7 +111,7 @@ class Question:
         translation: the request in its dialect.
     """
 
-    __slots__ = ("_grant", "_services", "asked", "speech", "translation", "upstream")
+    __slots__ = ("_grant", "_services", "asked", "keeps", "speech", "translation", "upstream")
 
     def __init__(
         self,
@@ -127,13 +127,14 @@ class Question:
         self.translation = translation
         self.asked = translation.asked
         self.speech = dialect.speech
+        self.keeps = isinstance(translation, ResponsesTranslation) and bool(translation.wish.store)
+        """Whether the response asked to be kept."""
 
     async def keep(self, whole: bytes) -> None:
-        """Keep a response that asked for it, before its answer leaves."""
-        translation = self.translation
-        if isinstance(translation, ResponsesTranslation) and translation.wish.store:
+        """Keep the response before its answer leaves; only for one that `keeps`."""
+        if isinstance(self.translation, ResponsesTranslation):
             responses = self._services.responses
-            await asyncio.to_thread(keep, responses, self._grant, translation, whole)
+            await asyncio.to_thread(keep, responses, self._grant, self.translation, whole)
 
 
 def judge(dialect: Dialect, body: bytes) -> Any:

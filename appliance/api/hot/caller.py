@@ -1,7 +1,8 @@
 """Who is on the other end of a model request: how its body is read and its answer is written."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
@@ -14,7 +15,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 Message: Final = "http.response.body"
 
 
-class Caller(Protocol):
+class Caller(ABC):
     """One request and the way back.
 
     Attributes:
@@ -24,43 +25,45 @@ class Caller(Protocol):
         known: Who calls, where the box itself does it for somebody; else None.
     """
 
+    __slots__ = ()
+
     path: str
     local: bool
     peer: bytes | None
     known: Grant | None
 
     @property
+    @abstractmethod
     def gone(self) -> bool:
         """Whether the client hung up, for which the request's task was cancelled."""
-        ...
 
+    @abstractmethod
     def authorization(self, limit: int) -> str | None:
         """Judge the head; return the Authorization header. Raises BodyTooLarge and the like."""
-        ...
 
+    @abstractmethod
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge, BodyTooSlow."""
-        ...
 
+    @abstractmethod
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Write a whole answer; content-length is among the headers."""
-        ...
 
+    @abstractmethod
     async def begin(self, headers: Headers) -> None:
         """Begin a streamed answer, status 200."""
-        ...
 
+    @abstractmethod
     async def pass_on(self, data: bytes) -> None:
         """Write a piece of a streamed answer; waits for a slow reader."""
-        ...
 
+    @abstractmethod
     async def end(self, data: bytes) -> None:
         """Write the last piece of a streamed answer."""
-        ...
 
+    @abstractmethod
     def leave(self) -> None:
         """The request is over, however it went."""
-        ...
 
 
 class AsgiCaller(Caller):

@@ -5,7 +5,7 @@ head is judged here by a few searches over its bytes, which costs a tenth of a c
 A head that is unusual in any way is not refused but left alone: the full parser knows what to say.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 LONGEST: Final = 16_384
 """Bytes of a head that is read here."""
@@ -22,10 +22,12 @@ _UNUSUAL: Final = frozenset(
 _READ: Final = frozenset(
     (b"host", b"content-length", b"connection", b"authorization", b"x-api-key")
 )
+# Another with every request, or not ours to remember.
+_CHANGING: Final = frozenset((b"content-length", b"authorization", b"x-api-key"))
 _LONGEST_NUMBER: Final = 10
 
 
-class Head(NamedTuple):
+class Head:
     """What the gateway needs of a head.
 
     Args:
@@ -38,68 +40,108 @@ class Head(NamedTuple):
         keep_alive: whether the connection stays open after the answer.
     """
 
-    path: str
-    start: int
-    length: int
-    host: bytes
-    authorization: bytes | None
-    api_key: bytes | None
-    keep_alive: bool
+    __slots__ = ("api_key", "authorization", "host", "keep_alive", "length", "path", "start")
+
+    def __init__(  # noqa: PLR0913, PLR0917  # one is made for every request, by place
+        self,
+        path: str,
+        start: int,
+        length: int,
+        host: bytes,
+        authorization: bytes | None,
+        api_key: bytes | None,
+        keep_alive: bool,  # noqa: FBT001
+    ) -> None:
+        self.path = path
+        self.start = start
+        self.length = length
+        self.host = host
+        self.authorization = authorization
+        self.api_key = api_key
+        self.keep_alive = keep_alive
 
 
-class Harmless:
-    """Remembers header lines that were found well formed and say nothing the gateway reads.
+class Seen:
+    """Remembers request lines and header lines that were found well formed, and what they say.
 
-    A client sends the same half dozen lines with every request. What is remembered is bounded.
+    A client sends the same half dozen lines with every request. What is remembered is bounded, and
+    holds no key.
     """
 
     ROOM: Final = 1024
     LONGEST: Final = 256
 
     def __init__(self) -> None:
-        self._lines: set[bytes] = set()
+        self._paths: dict[bytes, str] = {}
+        self._lines: dict[bytes, tuple[bytes, bytes]] = {}
+
+    def path(self, line: bytes) -> str | None:
+        """The path that a request line asks for; None when the line is unusual."""
+        path = self._paths.get(line)
+        if path is None:
+            target = line[len(_POST) : -len(_VERSION)]
+            if not line.endswith(_VERSION) or target.translate(None, _TARGET):
+                return None
+            path = target.decode("ascii")
+            if len(self._paths) >= self.ROOM:
+                self._paths.clear()
+            self._paths[line] = path
+        return path
 
     def pick(self, lines: list[bytes]) -> dict[bytes, bytes] | None:
         """The fields the gateway reads, by name in lower case; None when a line is unusual."""
         fields: dict[bytes, bytes] = {}
         known = self._lines
         for line in lines:
-            if line in known:
-                continue
-            name, colon, value = line.partition(b":")
-            name = name.lower()
-            if not colon or not name or name in _UNUSUAL or name in fields:
-                return None
-            if line.translate(None, _VISIBLE) or name.translate(None, _TOKEN):
-                return None
-            if name in _READ:
-                fields[name] = value.strip(b" \t")
-            elif len(line) <= self.LONGEST:
-                if len(known) >= self.ROOM:
-                    known.clear()
-                known.add(line)
+            one = known.get(line)
+            if one is None:
+                one = self._judge(line)
+                if one is None:
+                    return None
+            name, value = one
+            if name:
+                if name in fields:
+                    return None
+                fields[name] = value
         return fields
 
+    def _judge(self, line: bytes) -> tuple[bytes, bytes] | None:
+        """Name and value of a line that the gateway reads, no name for any other that is usual."""
+        name, colon, value = line.partition(b":")
+        name = name.lower()
+        if not colon or line.translate(None, _VISIBLE):
+            return None
+        if name not in _READ:
+            if not name or name in _UNUSUAL or name.translate(None, _TOKEN):
+                return None
+            name, value = b"", b""
+        one = (name, value.strip(b" \t"))
+        if name not in _CHANGING and len(line) <= self.LONGEST:
+            if len(self._lines) >= self.ROOM:
+                self._lines.clear()
+            self._lines[line] = one
+        return one
 
-_HARMLESS: Final = Harmless()
+
+_SEEN: Final = Seen()
 
 
-def read_plain_head(data: bytes, harmless: Harmless = _HARMLESS) -> Head | None:
+def read_plain_head(data: bytes, seen: Seen = _SEEN) -> Head | None:
     """Read a head that stands whole at the beginning of `data`; None when it is unusual."""
     if not data.startswith(_POST):
         return None
     end = data.find(_END, 0, LONGEST)
     if end < 0:
         return None
-    first, *lines = data[:end].split(b"\r\n")
-    target = first[len(_POST) : -len(_VERSION)]
-    if not first.endswith(_VERSION) or target.translate(None, _TARGET):
+    lines = data[:end].split(b"\r\n")
+    path = seen.path(lines.pop(0))
+    if path is None:
         return None
-    fields = harmless.pick(lines)
-    return None if fields is None else _judge(target, end + len(_END), fields)
+    fields = seen.pick(lines)
+    return None if fields is None else _judge(path, end + len(_END), fields)
 
 
-def _judge(target: bytes, start: int, fields: dict[bytes, bytes]) -> Head | None:
+def _judge(path: str, start: int, fields: dict[bytes, bytes]) -> Head | None:
     length, host = fields.get(b"content-length", b""), fields.get(b"host")
     connection = fields.get(b"connection", b"keep-alive").lower()
     if host is None or not length.isdigit() or len(length) > _LONGEST_NUMBER:
@@ -107,7 +149,7 @@ def _judge(target: bytes, start: int, fields: dict[bytes, bytes]) -> Head | None
     if connection not in {b"keep-alive", b"close"}:
         return None
     return Head(
-        target.decode("ascii"),
+        path,
         start,
         int(length),
         host,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from appliance.api.hot import body as hot_body
 from appliance.api.hot import line as hot_line
-from appliance.api.hot.head import Harmless, read_plain_head
+from appliance.api.hot.head import Seen, read_plain_head
 from tests.appliance.api.box import MODEL, LiveBox
 
 CHAT = "/v1/chat/completions"
@@ -243,14 +243,16 @@ def test_an_unusual_head_is_left_to_the_full_parser(old, new):
 
 @given(st.lists(st.binary(max_size=40), max_size=12))
 def test_lines_are_judged_the_same_the_second_time(lines):
-    harmless = Harmless()
+    seen = Seen()
     block = [line.replace(b"\r\n", b"") for line in lines]
-    assert harmless.pick(block) == harmless.pick(block) == Harmless().pick(block)
+    assert seen.pick(block) == seen.pick(block) == Seen().pick(block)
 
 
 def test_what_is_remembered_is_bounded_and_holds_no_key():
-    harmless = Harmless()
+    seen = Seen()
     for number in range(5000):
-        harmless.pick([b"X-Trace: %d" % number, b"Authorization: Bearer secret", b"Host: a"])
-    assert len(harmless._lines) <= Harmless.ROOM
-    assert not any(b"secret" in line for line in harmless._lines)
+        seen.pick([b"X-Trace: %d" % number, b"Authorization: Bearer secret", b"Host: a"])
+        seen.path(b"POST /v1/%d HTTP/1.1" % number)
+    assert len(seen._lines) <= Seen.ROOM
+    assert len(seen._paths) <= Seen.ROOM
+    assert not any(b"secret" in line for line in seen._lines)
