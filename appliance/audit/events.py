@@ -1,6 +1,6 @@
 """The events of the box, one typed function per tag; docs/reference/audit-events.md lists them."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from appliance.audit.event import Detail, Event
 
@@ -116,7 +116,7 @@ def completion_accept(actor: str, request_id: str, *, route: str, model: str) ->
     return Event("model:completion:accept", actor, None, request_id, details)
 
 
-class Completion(NamedTuple):
+class Completion:
     """What is recorded of one answer; digests and counts, never its text.
 
     Args:
@@ -136,20 +136,55 @@ class Completion(NamedTuple):
         policy: version of the policy that was applied.
     """
 
-    receipt: str
-    route: str
-    model: str
-    model_digest: str
-    adapter_digest: str | None
-    prompt_hash: str
-    answer_hash: str
-    prompt_tokens: int
-    completion_tokens: int
-    seed: int | None
-    stream: bool
-    status: str
-    posture: str
-    policy: str
+    __slots__ = (
+        "adapter_digest",
+        "answer_hash",
+        "completion_tokens",
+        "model",
+        "model_digest",
+        "policy",
+        "posture",
+        "prompt_hash",
+        "prompt_tokens",
+        "receipt",
+        "route",
+        "seed",
+        "status",
+        "stream",
+    )
+
+    def __init__(  # noqa: PLR0913  # by name, and one is made for every answer
+        self,
+        *,
+        receipt: str,
+        route: str,
+        model: str,
+        model_digest: str,
+        adapter_digest: str | None,
+        prompt_hash: str,
+        answer_hash: str,
+        prompt_tokens: int,
+        completion_tokens: int,
+        seed: int | None,
+        stream: bool,
+        status: str,
+        posture: str,
+        policy: str,
+    ) -> None:
+        self.receipt = receipt
+        self.route = route
+        self.model = model
+        self.model_digest = model_digest
+        self.adapter_digest = adapter_digest
+        self.prompt_hash = prompt_hash
+        self.answer_hash = answer_hash
+        self.prompt_tokens = prompt_tokens
+        self.completion_tokens = completion_tokens
+        self.seed = seed
+        self.stream = stream
+        self.status = status
+        self.posture = posture
+        self.policy = policy
 
     def details(self) -> dict[str, Detail]:
         """The fields as details of an event."""

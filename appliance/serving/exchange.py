@@ -105,7 +105,7 @@ class Exchange:
         """
         try:
             while not self.status:
-                await self._wait()
+                await self._waiting()
         except BaseException:
             self.abort()
             raise
@@ -120,22 +120,14 @@ class Exchange:
             if self._connection is not None:
                 # Nobody takes pieces of it away: the connection must not wait for that.
                 self._connection.resume()
-            await self._wait()
+            await self._waiting()
         chunks = self._chunks
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def more(self) -> bytes:
         """Wait for what comes next of the body; b"" is its end; the errors of `begun`."""
         while not self._chunks and not self.complete:
-            # As `_wait` does: a call for each event of a stream is saved.
-            error = self._error
-            if error is not None:
-                raise error
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._waiting()
         chunks, self._chunks, self.buffered = self._chunks, [], 0
         if self._connection is not None:
             self._connection.resume()
@@ -146,13 +138,11 @@ class Exchange:
         if self._connection is not None:
             self._connection.close()
 
-    async def _wait(self) -> None:
+    def _waiting(self) -> asyncio.Future[None]:
+        """What is done when there is something to look at."""
         # Looked at before waiting only: pieces that came ahead of a failure are handed over first.
         error = self._error
         if error is not None:
             raise error
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        waiter = self._waiter = self._loop.create_future()
+        return waiter

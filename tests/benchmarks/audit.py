@@ -30,9 +30,21 @@ def now() -> datetime:
 def answer(number: int) -> Event:
     """The largest event of the hot path: an answer with its digests."""
     completion = events.Completion(
-        receipt_id(now), "/v1/chat/completions", "wardbox-reference", "a" * 64, None, "b" * 64,
-        "c" * 64, 100, 200, number, True, "complete", "pass", "1",
-    )  # fmt: skip
+        receipt=receipt_id(now),
+        route="/v1/chat/completions",
+        model="wardbox-reference",
+        model_digest="a" * 64,
+        adapter_digest=None,
+        prompt_hash="b" * 64,
+        answer_hash="c" * 64,
+        prompt_tokens=100,
+        completion_tokens=200,
+        seed=number,
+        stream=True,
+        status="complete",
+        posture="pass",
+        policy="1",
+    )
     return events.completion_answer(f"key:{number % 50}", request_id(now), completion)
 
 
