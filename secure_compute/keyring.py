@@ -89,6 +89,11 @@ class Keyring:
         self._keks = {AES_256_GCM: self.derive("wrap")}
         self.root_id: Final = root_id(root)
 
+    @property
+    def root(self) -> Secret:
+        """The root key itself, for whoever seals it to a slot; it stays the keyring's."""
+        return self._root
+
     def derive(self, use: str, size: int = 32) -> Secret:
         """The key for a use: HKDF-SHA256 of the root key with info `wardbox/v1/<use>`.
 

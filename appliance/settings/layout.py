@@ -35,9 +35,39 @@ class StateLayout:
         return self.keys / "root.json"
 
     @property
+    def sealed_root_copy(self) -> Path:
+        """The same once more: a damaged byte of the one costs nothing."""
+        return self.keys / "root.copy.json"
+
+    @property
+    def slot_book(self) -> Path:
+        """What people call the slots, and when each was used; no secrets."""
+        return self.keys / "slots.json"
+
+    @property
+    def machine_claim(self) -> Path:
+        """Which machine this vault belongs to, as digests."""
+        return self.keys / "machine.json"
+
+    @property
+    def kept_locked(self) -> Path:
+        """Lies there when a person has locked the vault: nothing opens it without a person then."""
+        return self.keys / "kept-locked"
+
+    @property
     def keyring_file(self) -> Path:
         """The keys that are wrapped under the root key."""
         return self.keys / "keyring.json"
+
+    @property
+    def rotation_file(self) -> Path:
+        """The journal of a rotation of the root key; gone once both files are replaced."""
+        return self.keys / "rotation.json"
+
+    @property
+    def erased_file(self) -> Path:
+        """The certificate of the destruction of this box's keys; with it, nothing opens any more."""
+        return self.keys / "destroyed.cert"
 
     @property
     def unlock_failures(self) -> Path:

@@ -111,3 +111,90 @@ class HeaderDamaged(ApplianceError):
     en = "The LUKS header of the encrypted disk {device} is damaged."
     way_out_zh = "请运行 wardbox storage restore-header,把 {copy} 中的副本写回,然后再解锁。"
     way_out_en = "Run wardbox storage restore-header, which writes the copy in {copy} back, then unlock again."
+
+
+class AreaFull(ApplianceError):
+    """An area of the vault would go beyond its quota; nothing was written."""
+
+    code = "vault.area-full"
+    zh = "{area} 区的配额 {quota} GiB 已用完。"
+    en = "The area {area} has used its quota of {quota} GiB."
+    way_out_zh = "请移除不用的内容,或提高设置 [storage] 中的配额。"
+    way_out_en = "Remove what nobody needs, or raise its quota in the settings, section [storage]."
+
+
+class SpaceLow(ApplianceError):
+    """The disk is nearly full: only answers and the log are written; nothing was changed."""
+
+    code = "vault.space-low"
+    zh = "磁盘仅剩 {gib} GiB,暂停接收文件、模型与任务;应答与审计照常。"
+    en = "Only {gib} GiB of disk are free: files, models and jobs wait; answers and the log go on."
+    way_out_zh = "请腾出空间或扩容(wardbox storage grow),之后自动恢复。"
+    way_out_en = "Make room or enlarge the disk (wardbox storage grow); it goes on by itself then."
+
+
+class KeyUnknown(ApplianceError):
+    """A key that the box does not have."""
+
+    code = "vault.key-unknown"
+    zh = "没有密钥“{key}”。"
+    en = "There is no key '{key}'."
+    way_out_zh = "请运行 wardbox vault keys 查看全部密钥。"
+    way_out_en = "Run wardbox vault keys for all keys."
+
+
+class KeyFixed(ApplianceError):
+    """A key that is never replaced on its own, with the reason."""
+
+    code = "vault.key-fixed"
+    zh = "密钥“{key}”不能单独轮换:{reason_zh}。"
+    en = "The key '{key}' is not replaced on its own: {reason_en}."
+    way_out_zh = "请轮换根密钥:wardbox vault rotate --root。它会重新封装这把密钥。"
+    way_out_en = "Rotate the root key instead: wardbox vault rotate --root wraps this key anew."
+
+
+class VaultErased(ApplianceError):
+    """The keys of this box were destroyed on purpose."""
+
+    code = "vault.erased"
+    zh = "这台设备的密钥已按要求销毁,数据无法再读取。"
+    en = "The keys of this box were destroyed on purpose; its data can never be read again."
+    way_out_zh = "销毁证明在 {path};要重新使用这台设备,请清空状态目录后再安装。"
+    way_out_en = (
+        "The certificate of destruction is {path}; empty the state directory to install anew."
+    )
+
+
+class SubjectUnknown(ApplianceError):
+    """Nothing of that name has a key of its own."""
+
+    code = "vault.subject-unknown"
+    zh = "没有为“{subject}”单独保管的密钥,因此没有可销毁的内容。"
+    en = "'{subject}' has no key of its own, so there is nothing to destroy."
+    way_out_zh = "请核对名称或编号。"
+    way_out_en = "Check the name or number."
+
+
+class SubjectErased(ApplianceError):
+    """A key that was destroyed on purpose: what it locked is gone for good."""
+
+    code = "vault.subject-erased"
+    zh = "“{subject}”的密钥已于 {when} 销毁,内容无法再读取。"
+    en = "The key of '{subject}' was destroyed on {when}; its content can never be read again."
+    way_out_zh = "销毁证明记录在审计日志中;新的内容请使用新的名称。"
+    way_out_en = (
+        "The audit record holds the certificate of destruction; use another name for new content."
+    )
+
+
+class CertificateTargetRefused(ApplianceError):
+    """A certificate of destruction cannot be written where it was asked for."""
+
+    code = "vault.certificate-target"
+    zh = "销毁证明不能写到 {path}:{reason_zh}。没有销毁任何密钥。"
+    en = "The certificate of destruction cannot be written to {path}: {reason_en}. No key was destroyed."
+    way_out_zh = "请给出一个不存在的文件的绝对路径,目录须可写且在状态目录之外。"
+    way_out_en = (
+        "Give the absolute path of a file that does not exist, in a writable directory outside the "
+        "state directory."
+    )

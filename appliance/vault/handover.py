@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from secure_compute.keyring import ROOT_SIZE
+from secure_compute.keyring import ROOT_SIZE, root_id
 from secure_compute.secret import Secret
 
 VARIABLE: Final = "WARDBOX_KEY_FD"
+SIZE: Final = 2 * ROOT_SIZE
+"""The root key in use, and during a rotation the one that follows it."""
 _EMPTY: Final = bytes(ROOT_SIZE)
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
@@ -33,7 +35,7 @@ class KeyHandover:
         """A new, empty handover, inheritable by children; for the supervisor."""
         # Sealing against size changes keeps every reader's offsets true.
         handle = os.memfd_create("wardbox-key", os.MFD_ALLOW_SEALING)
-        os.ftruncate(handle, ROOT_SIZE)
+        os.ftruncate(handle, SIZE)
         seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
         fcntl.fcntl(handle, fcntl.F_ADD_SEALS, seals)
         os.set_inheritable(handle, True)
@@ -52,7 +54,7 @@ class KeyHandover:
         try:
             target = Path(f"/proc/self/fd/{handle}").readlink()
             is_memory = str(target).startswith("/memfd:wardbox-key")
-            right_size = os.fstat(handle).st_size == ROOT_SIZE
+            right_size = os.fstat(handle).st_size == SIZE
         except OSError:
             return None
         if not (is_memory and right_size):
@@ -63,16 +65,34 @@ class KeyHandover:
 
     def read(self) -> Secret | None:
         """The root key, or None when the box was locked."""
-        content = os.pread(self.descriptor, ROOT_SIZE, 0)
-        return Secret(content) if len(content) == ROOT_SIZE and content != _EMPTY else None
+        return self._at(0)
+
+    def find(self, root: str) -> Secret | None:
+        """The root key of this id, also when a process was killed in the middle of a rotation."""
+        for at in (0, ROOT_SIZE):
+            found = self._at(at)
+            if found is not None and root_id(found) == root:
+                return found
+        return None
 
     def write(self, root: Secret) -> None:
-        """Leave the root key for the next process."""
-        os.pwrite(self.descriptor, root.reveal(), 0)
+        """Leave the root key for the next process, and no other."""
+        with Secret(bytes(SIZE)) as both:
+            both.view()[:ROOT_SIZE] = root.view()
+            os.pwritev(self.descriptor, [both.view()], 0)
+
+    def stage(self, root: Secret) -> None:
+        """Leave the root key that follows beside the present one, until `write`."""
+        os.pwritev(self.descriptor, [root.view()], ROOT_SIZE)
 
     def wipe(self) -> None:
         """Overwrite it with zeros."""
-        os.pwrite(self.descriptor, _EMPTY, 0)
+        os.pwrite(self.descriptor, bytes(SIZE), 0)
+
+    def _at(self, offset: int) -> Secret | None:
+        found = Secret(_EMPTY)
+        count = os.preadv(self.descriptor, [found.view()], offset)
+        return found if count == ROOT_SIZE and found != Secret(_EMPTY) else None
 
     def close(self) -> None:
         """Wipe it and close the descriptor; for the supervisor's end."""

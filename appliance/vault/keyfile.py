@@ -1,19 +1,19 @@
 """The key files of a box: read whole and judged, written beside and renamed, never half."""
 
 import os
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from appliance.settings.layout import StateLayout
-from appliance.vault.errors import VaultAbsent, VaultDamaged
+from appliance.vault.errors import VaultAbsent, VaultDamaged, VaultErased
+from appliance.vault.keybook import KeyBook
 from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.errors import SecureComputeError
-from secure_compute.keyring import WrappedKey
 from secure_compute.sealed_root import SealedRoot
 
-FORMAT: Final = "wardbox-keyring/1"
-_MAX_BYTES: Final = 1 << 20
+_JOURNAL: Final = "wardbox-rotation/1"
+_MAX_BYTES: Final = 1 << 21
 
 
 def read_sealed_root(layout: StateLayout) -> SealedRoot:
@@ -21,10 +21,16 @@ def read_sealed_root(layout: StateLayout) -> SealedRoot:
 
     Raises:
         VaultAbsent: there is no vault in this state directory.
+        VaultErased: its keys were destroyed on purpose.
         VaultDamaged: the file is not what was written.
     """
+    pending = pending_rotation(layout)
+    if pending is not None:
+        return pending[0]
     path = layout.sealed_root
     if not path.exists():
+        if layout.erased_file.exists():
+            raise VaultErased(path=layout.erased_file)
         raise VaultAbsent(path=layout.root)
     try:
         return SealedRoot.parse(_read(path))
@@ -34,35 +40,115 @@ def read_sealed_root(layout: StateLayout) -> SealedRoot:
 
 def write_sealed_root(layout: StateLayout, document: SealedRoot) -> None:
     """Replace the document."""
-    write_private(layout.sealed_root, document.to_bytes())
+    pending_rotation(layout)
+    replace_scrubbed(layout.sealed_root, document.to_bytes())
 
 
-def read_keyring(layout: StateLayout) -> dict[str, WrappedKey]:
-    """The wrapped keys by use.
+def read_keyring(layout: StateLayout) -> KeyBook:
+    """The wrapped keys.
 
     Raises:
         VaultDamaged: the file is missing or not what was written.
     """
+    pending = pending_rotation(layout)
+    if pending is not None:
+        return pending[1]
     path = layout.keyring_file
     try:
-        value = parse_canonical(_read(path))
-        if not isinstance(value, dict) or value.keys() != {"format", "keys"}:
-            raise VaultDamaged(path=path, reason="字段不对 its fields are others")
-        if value["format"] != FORMAT or not isinstance(value["keys"], list):
-            raise VaultDamaged(path=path, reason="格式不对 its format is another")
-        keys = [WrappedKey.parse(item) for item in value["keys"]]
+        return KeyBook.parse(parse_canonical(_read(path)))
     except SecureComputeError as error:
         raise VaultDamaged(path=path, reason=error.sentence) from error
-    found = {key.use: key for key in keys}
-    if len(found) != len(keys):
-        raise VaultDamaged(path=path, reason="用途重复 uses repeat")
-    return found
 
 
-def write_keyring(layout: StateLayout, keys: Mapping[str, WrappedKey]) -> None:
+def write_keyring(layout: StateLayout, book: KeyBook) -> None:
     """Replace the wrapped keys."""
-    items = [keys[use].to_json() for use in sorted(keys)]
-    write_private(layout.keyring_file, canonical_bytes({"format": FORMAT, "keys": items}))
+    pending_rotation(layout)
+    replace_scrubbed(layout.keyring_file, canonical_bytes(book.to_json()))
+
+
+def write_rotation(layout: StateLayout, document: SealedRoot, book: KeyBook) -> None:
+    """Replace both files, the new root key and what lies under it, as one.
+
+    A journal with both is written first: once it lies there whole the rotation has happened, and
+    whoever reads next finishes it. It holds no secret that the two files do not hold.
+
+    Raises:
+        OSError: the journal could not be written; nothing has changed.
+    """
+    pending_rotation(layout)
+    root = parse_canonical(document.to_bytes())
+    journal = {"format": _JOURNAL, "keyring": book.to_json(), "root": root}
+    write_private(layout.rotation_file, canonical_bytes(journal))
+    with suppress(OSError):
+        _finish(layout, document, book)
+
+
+def pending_rotation(layout: StateLayout) -> tuple[SealedRoot, KeyBook] | None:
+    """Finish a rotation that was interrupted; both documents when the disk does not even allow that.
+
+    Raises:
+        VaultDamaged: the journal is not what was written, and the files need it.
+    """
+    path = layout.rotation_file
+    if not path.exists():
+        return None
+    try:
+        value = parse_canonical(_read(path))
+        if not isinstance(value, dict) or value.keys() != {"format", "keyring", "root"}:
+            raise VaultDamaged(path=path, reason="字段不对 its fields are others")
+        document = SealedRoot.parse(canonical_bytes(value["root"]))
+        book = KeyBook.parse(value["keyring"])
+    except SecureComputeError as error:
+        raise VaultDamaged(path=path, reason=error.sentence) from error
+    try:
+        _finish(layout, document, book)
+    except OSError:
+        return document, book
+    return None
+
+
+def _finish(layout: StateLayout, document: SealedRoot, book: KeyBook) -> None:
+    replace_scrubbed(layout.keyring_file, canonical_bytes(book.to_json()))
+    replace_scrubbed(layout.sealed_root, document.to_bytes())
+    layout.rotation_file.unlink()
+    _sync_directory(layout.rotation_file.parent)
+
+
+def replace_scrubbed(path: Path, content: bytes) -> None:
+    """Replace a file as `write_private` does, then overwrite the blocks of the old one.
+
+    On file systems that copy on write and on flash the old blocks may survive out of reach; what was
+    wrapped in them is useless once the root key has been rotated.
+    """
+    try:
+        old = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        write_private(path, content)
+        return
+    try:
+        write_private(path, content)
+        with suppress(OSError):
+            # The new file stands already: what cannot be overwritten must not undo that.
+            os.pwrite(old, bytes(os.fstat(old).st_size), 0)
+            os.fsync(old)
+    finally:
+        os.close(old)
+
+
+def destroy(path: Path) -> bool:
+    """Overwrite a file and remove it; False when it was not there."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        os.pwrite(handle, bytes(os.fstat(handle).st_size), 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    path.unlink()
+    _sync_directory(path.parent)
+    return True
 
 
 def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
@@ -82,7 +168,11 @@ def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     part.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)
     finally:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from appliance.errors import VaultLocked
 from appliance.settings.layout import StateLayout
 from appliance.vault.backoff import Backoff
 from appliance.vault.errors import VaultExists
@@ -20,12 +21,13 @@ from appliance.vault.opened import Opened, fresh_keys
 from appliance.vault.outcome import Created, VaultStatus
 from appliance.vault.slots import Slots, judged
 from secure_compute.certificates import make_authority
-from secure_compute.keyring import Keyring, root_id
+from secure_compute.keyring import Keyring
 from secure_compute.note import NoteKey
 from secure_compute.passwords import generate_password
 from secure_compute.recovery import recovery_text
 from secure_compute.sealed_root import Argon2Cost, Opener
 from secure_compute.secret import Secret
+from secure_compute.suites import INTERNATIONAL, Suite
 
 
 class FilesMount(Protocol):
@@ -76,6 +78,8 @@ class Vault:
         self._clock = clock
         self._slots = Slots(layout, Backoff(layout.unlock_failures, clock), cost or Argon2Cost())
         self._handover = handover
+        self.suite: Suite = INTERNATIONAL
+        """What new keys are wrapped with; both suites are opened."""
         self._lock = threading.RLock()
         self._opened: Opened | None = None
 
@@ -104,7 +108,7 @@ class Vault:
             self._files.check()
             with Secret.random() as root, Secret.random() as paper:
                 document = self._slots.seal(root, chosen, paper)
-                self._fill(Secret(root.reveal()))
+                self._fill(root.copy())
                 write_sealed_root(self._layout, document)
                 return Created(recovery_text(paper), chosen)
 
@@ -137,11 +141,10 @@ class Vault:
         with self._lock:
             if self._opened is not None or self._handover is None:
                 return self._opened
-            root = self._handover.read()
-            if root is None:
+            if self._handover.read() is None:
                 return None
-            document = read_sealed_root(self._layout)
-            if root_id(root) != document.root_id:
+            root = self._handover.find(read_sealed_root(self._layout).root_id)
+            if root is None:
                 self._handover.wipe()
                 return None
             with root:
@@ -189,11 +192,38 @@ class Vault:
                 self._slots.replace(secret, Opener.recovery(Secret(paper.reveal())))
             return recovery_text(paper)
 
+    def rotate_root(self) -> str:
+        """Take a new root key while everything goes on; every slot opens it as before.
+
+        Returns:
+            The public name of the new root key.
+
+        Raises:
+            VaultLocked: the vault is locked.
+            SlotUnreachable: a slot cannot follow; nothing has changed.
+            OSError: the disk refused; nothing has changed.
+        """
+        with self._lock:
+            if self._opened is None:
+                raise VaultLocked
+            document = read_sealed_root(self._layout)
+            if self._handover is None:
+                return self._opened.rotate_root(document, lambda _root: None).root_id
+            fresh = self._opened.rotate_root(document, self._handover.stage).root_id
+            found = self._handover.find(fresh)
+            if found is not None:
+                with found:
+                    self._handover.write(found)
+            return fresh
+
+    def _now(self) -> int:
+        return int(self._clock().timestamp())
+
     def _fill(self, root: Secret) -> None:
-        keyring = Keyring(root)
+        keyring = Keyring(root, self.suite)
         authority = make_authority(f"WardBox {self._origin.rpartition('/')[2]}"[:64], self._clock())
-        wrapped = fresh_keys(keyring, authority)
-        opened = Opened(self._layout, keyring, wrapped)
+        wrapped = fresh_keys(keyring, authority, self._now())
+        opened = Opened(self._layout, keyring, wrapped, self._now)
         try:
             self._files.prepare(opened.key("files"))
             write_keyring(self._layout, wrapped)
@@ -206,7 +236,7 @@ class Vault:
     def _open(self, root: Secret) -> Opened:
         self._files.check()
         wrapped = read_keyring(self._layout)
-        opened = Opened(self._layout, Keyring(Secret(root.reveal())), wrapped)
+        opened = Opened(self._layout, Keyring(root.copy(), self.suite), wrapped, self._now)
         try:
             opened.check()
             self._files.mount(opened.key("files"))
