@@ -142,6 +142,17 @@ class ReplicaBook:
                 return peer.names[name]
         return ()
 
+    def askable(self) -> tuple[str, ...]:
+        """Models, without their adapters, and shared names that a box can be asked for now; by name."""
+        offered = {(one.offer.model, one.offer.adapter) for one in self.all() if not one.resting}
+        shared = {
+            name
+            for peer in self._peers.values()
+            for name in peer.names
+            if any((one.model, one.adapter) in offered for one in self.targets(name) if one.weight)
+        }
+        return tuple(sorted(shared | {model for model, adapter in offered if adapter is None}))
+
     def take(self, address: str, model: str, by: int) -> None:
         """Count a request to a box in (1) or out (-1)."""
         peer = self._peers.get(address)

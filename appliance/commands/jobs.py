@@ -33,6 +33,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     train.add_argument("--steps", type=int, help="最多步数 most steps")
     train.add_argument("--records", type=int, help="生成的病历数 invented records")
     train.add_argument("--seed", type=int)
+    train.add_argument(
+        "--boxes",
+        type=_count,
+        metavar="N",
+        help="在集群的几台机器上同步训练 boxes of the cluster that train in step",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,11 +94,20 @@ async def _resume(session: "Session", args: argparse.Namespace) -> int:
 
 
 async def _train(session: "Session", args: argparse.Namespace) -> int:
-    given = {key: getattr(args, key) for key in ("name", "minutes", "steps", "records", "seed")}
+    keys = ("name", "minutes", "steps", "records", "seed", "boxes")
+    given = {key: getattr(args, key) for key in keys}
     spec = {key: value for key, value in given.items() if value is not None}
     job = await session.submit_job("training", spec)
     print(job.id, flush=True)
     return await watch(session, job.id)
+
+
+def _count(text: str) -> int:
+    """A whole number as it was typed; what it may be is the box's to say."""
+    if not text.isascii() or not text.removeprefix("-").isdigit():
+        told = plain(text[:20])
+        raise argparse.ArgumentTypeError(f"应为整数 a whole number is expected: {told}")
+    return int(text[:20])
 
 
 def job_line(job: "Job") -> str:

@@ -1,5 +1,6 @@
 """Routes of the models: the shelf, cards, verification, and the list that OpenAI's clients read."""
 
+import asyncio
 from datetime import datetime
 
 import orjson
@@ -20,6 +21,7 @@ from appliance.contract.serving import Keeping, ModelStateView
 from appliance.services.open_box import Services
 from appliance.serving.store import Keeping as StoredKeeping
 from appliance.serving.store import StoredDeployment
+from models.errors import ModelUnknown
 from models.registry.shelf import ShelvedModel
 
 router = APIRouter(tags=["models"])
@@ -36,34 +38,56 @@ def _listed(model: ShelvedModel) -> ListedModel:
     return ListedModel(id=model.card.id, created=int(created.timestamp()))
 
 
+def _allowed(who: Grant, name: str) -> bool:
+    return who.models is None or name in who.models
+
+
 def _visible(who: Grant, model: ShelvedModel) -> bool:
-    return who.models is None or model.card.id in who.models
+    return _allowed(who, model.card.id)
 
 
 def _served(who: Grant, one: StoredDeployment) -> bool:
-    return not one.drained and (who.models is None or one.name in who.models)
+    return not one.drained and _allowed(who, one.name)
+
+
+def _elsewhere(name: str) -> ListedModel:
+    """A model of another box, which does not tell when it was made."""
+    return ListedModel(id=name, created=0)
 
 
 def _named(one: StoredDeployment) -> ListedModel:
     return ListedModel(id=one.name, created=int(one.made))
 
 
+def _beyond(box: Services) -> tuple[str, ...]:
+    """What other boxes of the cluster can be asked for now; known to the event loop alone."""
+    return () if box.serving.beyond is None else box.serving.beyond.book.askable()
+
+
 @router.get("/v1/models")
-def list_models(box: Box, who: ChatCaller) -> ModelList:
-    """The models and served names that the caller's key may use."""
-    models = [_listed(model) for model in box.catalogue.models() if _visible(who, model)]
+async def list_models(box: Box, who: ChatCaller) -> ModelList:
+    """The models and served names that the caller's key may use, those of other boxes last."""
+    shelf = await asyncio.to_thread(box.catalogue.models)
+    models = [_listed(model) for model in shelf if _visible(who, model)]
     names = [one for one in box.serving.deployments.all() if _served(who, one)]
-    return ModelList(data=(*models, *map(_named, names)))
+    here = {model.card.id for model in shelf} | {one.name for one in names}
+    away = [one for one in _beyond(box) if one not in here and _allowed(who, one)]
+    return ModelList(data=(*models, *map(_named, names), *map(_elsewhere, away)))
 
 
 @router.get("/v1/models/{model_id}")
-def get_model(model_id: str, box: Box, who: ChatCaller) -> ListedModel:
-    """One model or served name."""
+async def get_model(model_id: str, box: Box, who: ChatCaller) -> ListedModel:
+    """One model or served name, of this box or of another one of the cluster."""
     box.access.allow(who, model_id)
     for one in box.serving.deployments.all():
         if one.name == model_id:
             return _named(one)
-    return _listed(box.catalogue.get(model_id))
+    try:
+        return _listed(await asyncio.to_thread(box.catalogue.get, model_id))
+    except ModelUnknown:
+        if model_id not in _beyond(box):
+            raise
+        return _elsewhere(model_id)
 
 
 @router.get("/api/v1/models")

@@ -120,3 +120,21 @@ def test_a_shared_name_has_the_targets_of_who_shares_it(book: ReplicaBook) -> No
     assert book.targets("other") == ()
     book.hear(told(ONE, 2, offer(), leaving=True, ward=shares))
     assert book.targets("ward") == ()
+
+
+def test_what_can_be_asked_for_is_told_once_and_by_name(book, clock: HandClock) -> None:
+    assert book.askable() == ()
+    lora = offer("base", adapter="lora")
+    ward, empty = (Share("base", "lora", 100),), (Share("base", None, 0), Share("gone", None, 100))
+    book.hear(told(ONE, 1, offer(), offer("b"), lora, ward=ward, empty=empty))
+    book.hear(told(TWO, 1, offer(), offer("c")))
+    # An adapter is asked for by a name alone; a name whose targets nobody has is no name.
+    assert book.askable() == ("b", "c", M, "ward")
+    book.failed(ONE)
+    assert book.askable() == ("c", M)
+    clock.now += 2
+    book.hear(told(ONE, 2, lora, ward=ward))
+    assert book.askable() == ("c", M, "ward")
+    book.hear(told(ONE, 3, lora, ward=ward, leaving=True))
+    clock.now += SILENT_S + 1
+    assert book.askable() == ()

@@ -131,6 +131,24 @@ def test_training_sends_only_what_was_said(box):
     assert box.asked == [("training", {"name": "mine", "steps": 5})]
 
 
+def test_a_training_on_several_boxes_asks_for_them(box):
+    assert run(jobs, "jobs", "train", "mine", "--boxes", "2") == 0
+    assert run(jobs, "jobs", "train", "mine", "--boxes", "-1") == 0
+    # What a number may be is the box's to say, in a sentence.
+    assert [spec["boxes"] for _, spec in box.asked] == [2, -1]
+
+
+@pytest.mark.parametrize("typed", ["two", "2.5", "", "٢", "1e3", "--2", "2\x1b[2J"])
+def test_boxes_that_are_no_number_are_a_sentence(box, typed, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(jobs, "jobs", "train", "mine", f"--boxes={typed}")
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "应为整数 a whole number is expected" in told
+    assert "\x1b" not in told
+    assert box.asked == []
+
+
 def test_an_evaluation_ends_in_a_table(box, capsys):
     assert run(evaluate, "eval", "run", "--ability", "B8", "--limit", "10") == 0
     told = capsys.readouterr().out

@@ -148,6 +148,7 @@ async def test_a_box_asks_for_what_only_its_neighbour_has(pair) -> None:
     upstream = one.serving.ready("a")
     assert (upstream.model, upstream.engine, upstream.context) == ("a", "llama.cpp", 512)
     assert one.rooms.loaded() == set()
+    assert one.serving.beyond.book.askable() == ("a",)
     two.at.peering._leaving = True
     await until(lambda: one.serving.beyond is None)
     with pytest.raises(ModelUnknown):
@@ -284,6 +285,7 @@ async def test_a_served_name_is_shared_with_its_targets(pair) -> None:
     await until(lambda: one.serving.beyond is not None)
     assert [one.serving.ready("ward").model for _ in range(4)] == ["m", "a", "m", "a"]
     assert (await one.ask("ward"))["choices"]
+    assert one.serving.beyond.book.askable() == ("a", "m", "ward")
     with pytest.raises(ModelUnknown):
         await two.at.peering.share("no-such", "user:it")
 

@@ -5,16 +5,23 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from openai import AsyncOpenAI
 
 from appliance.client.problem import ProblemError
 from appliance.client.session import Session
+from appliance.cluster.announcement import Share
+from appliance.cluster.replicas import SILENT_S, ReplicaBook
 from appliance.commands import adapter, deployment, lease, model
 from appliance.commands.model_serving import act, line_of
 from appliance.contract.serving import AdapterWish, DeploymentWish, Keeping, TargetWish
+from appliance.serving.beyond import Beyond
+from appliance.serving.peer_pool import PeerPools
 from models.card import Bilingual
 from models.engines.explain import Failure
 from models.planning.reservations import HOST, Reservations
+from tests.appliance.access.doubles import HandClock
 from tests.appliance.api.box import live_box
+from tests.appliance.cluster.test_replicas import offer, told
 from tests.appliance.serving.fakes import until
 from tests.appliance.serving.test_adapters import write_adapter
 from tests.fakes.stub_engine import serve as serve_stub
@@ -264,3 +271,41 @@ async def test_who_asks_while_it_loads_is_told_how_far_it_is(rooms, box, monkeyp
     assert (answer.status, told["code"], told["progress"]) == (503, "model.loading", 0.4)
     assert int(answer.headers["retry-after"]) >= 1
     gate.set()
+
+
+async def listed(box, headers) -> list[str]:
+    async with box.http.get(f"{box.url}/v1/models", headers=headers) as answer:
+        assert answer.status == 200
+        return [row["id"] for row in (await answer.json())["data"]]
+
+
+async def test_models_of_other_boxes_are_listed_after_the_box_s_own(rooms, box):
+    one = f"{box.url}/v1/models/theirs"
+    clock = HandClock(100.0)
+    book = ReplicaBook(clock)
+    rooms.serving.beyond = Beyond(
+        book, PeerPools(lambda: None, rooms.log), rooms.serving.traffic, b"k"
+    )
+    own = ["a", "b", "huge", "large", "m"]
+    assert await listed(box, box.bearer) == own
+    async with box.http.get(one, headers=box.bearer) as answer:
+        assert answer.status == 404
+    # What both have is listed once, as the box's own.
+    book.hear(told("10.20.0.1", 1, offer("a"), offer("theirs"), shared=(Share("a", None, 100),)))
+    book.hear(told("10.20.0.2", 1, offer("theirs"), offer("other")))
+    assert await listed(box, box.bearer) == [*own, "other", "shared", "theirs"]
+    async with box.http.get(one, headers=box.bearer) as answer:
+        assert await answer.json() == {
+            "id": "theirs", "object": "model", "created": 0, "owned_by": "wardbox"
+        }  # fmt: skip
+    only = box.make_key("chat", models=frozenset({"theirs", "b"}))
+    assert await listed(box, only) == ["b", "theirs"]
+    async with box.http.get(f"{box.url}/v1/models/other", headers=only) as answer:
+        assert answer.status == 403
+    # The official client reads what does not tell when it was made.
+    client = AsyncOpenAI(base_url=f"{box.url}/v1", api_key=box.key, max_retries=0)
+    assert [row.id async for row in client.models.list()][-1] == "theirs"
+    await client.close()
+    clock.now += SILENT_S + 1
+    assert await listed(box, box.bearer) == own
+    rooms.serving.beyond = None
