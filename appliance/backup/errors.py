@@ -197,13 +197,3 @@ class DrillFailed(BackupError):
     en = "The restore drill failed: {reason_en}."
     way_out_zh = "请运行 wardbox backup verify,并在完好的目标上重新备份。"
     way_out_en = "Run wardbox backup verify and back up to a sound target."
-
-
-class ScheduleRefused(BackupError):
-    """A time that is no cron time."""
-
-    code = "backup.schedule-refused"
-    zh = "备份时间 {when} 不是有效的 cron 时间。"
-    en = "The backup time {when} is no cron time."
-    way_out_zh = '请更正 settings.toml 的 backup.schedule,例如 "30 1 * * *"。'
-    way_out_en = 'Correct backup.schedule in settings.toml, for example "30 1 * * *".'
