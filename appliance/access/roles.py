@@ -19,6 +19,7 @@ SCOPES: Final[frozenset[str]] = frozenset(
         "system:read",
         "vault:write",
         "updates:write",
+        "backups:write",
         "evaluation:read",
         "evaluation:write",
         "tuning:write",

@@ -7,6 +7,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from appliance.client.access import Access
+from appliance.client.backup import Backups
 from appliance.client.cluster import Cluster
 from appliance.client.imports import Imports
 from appliance.client.problem import ProblemError, unexpected
@@ -57,6 +58,7 @@ class Session:
         self.serving = Serving(transport)
         self.outside = OutsideSignIn(transport)
         self.access = Access(transport)
+        self.backups = Backups(transport)
         self.cluster = Cluster(transport)
         self.imports = Imports(transport)
 
@@ -284,15 +286,13 @@ class Session:
 
     async def verify_update(self, directory: str) -> UpdateView:
         """Verify a bundle (local socket only)."""
-        return await self._wire.view(
-            UpdateView, "POST", "/api/v1/updates/verify", {"directory": directory}
-        )
+        wish = {"directory": directory}
+        return await self._wire.view(UpdateView, "POST", "/api/v1/updates/verify", wish)
 
     async def apply_update(self, directory: str) -> UpdateView:
         """Verify a bundle and place it (local socket only)."""
-        return await self._wire.view(
-            UpdateView, "POST", "/api/v1/updates/apply", {"directory": directory}
-        )
+        wish = {"directory": directory}
+        return await self._wire.view(UpdateView, "POST", "/api/v1/updates/apply", wish)
 
 
 def _part(value: str) -> str:

@@ -84,6 +84,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
         files=work.files,
         batches=work.batches,
         responses=work.responses,
+        backups=work.backups,
         schedules=Schedules(),
         hardware=ground.watch,
     )

@@ -15,6 +15,7 @@ from appliance.access.service import AccessService
 from appliance.audit.events import settings_load
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.backup.migrations import MIGRATIONS as BACKUP
 from appliance.batches.migrations import MIGRATIONS as BATCHES
 from appliance.cluster.migrations import MIGRATIONS as CLUSTER
 from appliance.db.database import Db
@@ -45,6 +46,7 @@ MIGRATIONS: Final = (
     *CLUSTER,
     *SERVING,
     *SIGNIN,
+    *BACKUP,
 )
 
 

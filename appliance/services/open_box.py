@@ -9,6 +9,7 @@ from typing import Final
 import models
 from appliance.access.service import AccessService
 from appliance.audit.log import AuditLog
+from appliance.backup.kinds import BackupJobs
 from appliance.batches.files import FileService
 from appliance.batches.kept import KeptResponses
 from appliance.batches.service import BatchService
@@ -51,6 +52,7 @@ class Services:
     files: FileService
     batches: BatchService
     responses: KeptResponses
+    backups: BackupJobs
     schedules: Schedules
     hardware: Callable[[], Hardware]
 
@@ -69,6 +71,7 @@ class Services:
         self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
         self.schedules.every("files", HOUR_S, self._sweep_files)
         self.signin.attend(self.schedules, NIGHTLY)
+        self.backups.attend(self.schedules, self.jobs)
         self.schedules.start()
 
     async def _forget_old_usage(self) -> None:

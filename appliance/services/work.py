@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from appliance.backup.kinds import BACKUP, BackupJobs
 from appliance.batches.desk import DeskRules, make_desk
 from appliance.batches.files import FileLimits, FileService
 from appliance.batches.kept import KeptResponses
@@ -15,6 +16,7 @@ from appliance.cluster.service import ClusterService
 from appliance.examination.service import EVALUATION, ExaminationService
 from appliance.jobs.service import JobService
 from appliance.services.ground import Ground, Site
+from appliance.services.keeping import make_backups
 from appliance.serving.assembly import make_job_desk
 from appliance.serving.service import ServingService
 from appliance.tuning.kind import TRAINING, Gang, Workshop
@@ -28,6 +30,7 @@ class Work:
     files: FileService
     batches: BatchService
     responses: KeptResponses
+    backups: BackupJobs
 
 
 def make_work(
@@ -46,15 +49,17 @@ def make_work(
     desk = make_desk(db, log, ground.access, rules, time.time)
     workshop = Workshop(catalogue, log, threads, serving.adapters, desk.files)
     workshop.use(Gang(ray_python(layout), cluster.env))
+    backups = BackupJobs(make_backups(site, ground))
     kinds = {
         TRAINING: workshop.kind(),
         EVALUATION: ExaminationService(db, log, catalogue, layout.socket, time.time).kind(),
         BATCH: desk.work.kind(),
         IMPORT: importer.kind(),
+        BACKUP: backups.kind(),
     }
     jobs = JobService(db, log, kinds, layout.jobs_dir, time.time, workers=settings.jobs.workers)
     jobs.borrow_from(
         make_job_desk(serving.leases, threads, training=TRAINING, evaluation=EVALUATION)
     )
     importer.follow(jobs.get)
-    return Work(jobs, desk.files, desk.batches(jobs), desk.responses)
+    return Work(jobs, desk.files, desk.batches(jobs), desk.responses, backups)

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import override
 
 from appliance.settings.access import AccessSettings
+from appliance.settings.backup import BackupSettings
 from appliance.settings.field import Section
 from appliance.settings.field import told as _told
 from appliance.settings.signin import LdapSettings, OidcSettings, TlsSettings
@@ -220,6 +221,7 @@ class Settings(BaseSettings):
     files: FileSettings = FileSettings()
     audit: AuditSettings = AuditSettings()
     access: AccessSettings = AccessSettings()
+    backup: BackupSettings = BackupSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     tls: TlsSettings = TlsSettings()
     ldap: LdapSettings = LdapSettings()
