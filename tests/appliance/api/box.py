@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
 import socket
 import time
@@ -25,6 +26,10 @@ from appliance.api.wire import protocol_with
 from appliance.app import BoxApi, create_app
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.backup.kinds import BackupJobs
+from appliance.backup.retention import Retention
+from appliance.backup.rules import BackupRules
+from appliance.backup.service import BackupService
 from appliance.batches.desk import DeskRules, make_desk
 from appliance.batches.files import FileLimits
 from appliance.cluster.node import Lent, RayKeeper
@@ -228,6 +233,23 @@ class LiveBox:
         return [e.event for e in self.log.reader.search(Query(tag=tag, limit=1000))]
 
 
+class PaperKeys:
+    """Keys of a vault that nobody opens."""
+
+    def key(self, use: str) -> bytes:
+        return hashlib.sha256(use.encode()).digest()
+
+
+def paper_backups(db: Db, log: AuditLog, state: Path) -> BackupService:
+    """A backup room whose workers are never started."""
+    rules = BackupRules("box", (), Retention(), 1, "0", MODEL, ())
+    return BackupService(db, log, PaperKeys(), StateLayout(state), rules)
+
+
+async def never_run(request: Any, directory: Path, tell: Any) -> Any:
+    raise AssertionError(request)
+
+
 def no_cluster(db: Db, log: AuditLog, folder: Path) -> ClusterService:
     """A cluster room in a machine that has no Ray."""
     ray = RayKeeper(ProcessKeeper(), folder / "no-ray", folder / "cluster", Lent(1, 0, 1 << 20))
@@ -248,7 +270,9 @@ async def build_services(
     limits = (settings or Settings()).files
     rules = DeskRules(state / "callers", FileLimits(limits.max_bytes, limits.owner_bytes))
     desk = make_desk(db, log, access, rules, time.time)
-    jobs = JobService(db, log, {"batch": desk.work.kind()}, state / "jobs", time.time)
+    backups = BackupJobs(paper_backups(db, log, state), never_run)
+    kinds = {"batch": desk.work.kind(), "backup": backups.kind()}
+    jobs = JobService(db, log, kinds, state / "jobs", time.time)
     return Services(
         db=db,
         log=log,
@@ -267,6 +291,7 @@ async def build_services(
         files=desk.files,
         batches=desk.batches(jobs),
         responses=desk.responses,
+        backups=backups,
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
         updates=NoUpdates(),  # type: ignore[arg-type]
