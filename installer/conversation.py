@@ -1,6 +1,7 @@
 """What the installer says to the running box, over its local socket."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,9 @@ from appliance.contract.specialist import Draft
 from installer.errors import SmokeFailed
 
 T = TypeVar("T")
+LOADING = "model.loading"
+LOADS_WITHIN_S = 600.0
+ASK_AGAIN_S = 2.0
 
 
 class Conversation:
@@ -68,7 +72,15 @@ class Conversation:
         """
 
         async def ask(session: Session) -> Draft:
-            return await session.draft(facts)
+            until = time.monotonic() + LOADS_WITHIN_S
+            while True:
+                try:
+                    return await session.draft(facts)
+                except ProblemError as error:
+                    # A slow machine reads a model for minutes, and says so each time it is asked.
+                    if error.code != LOADING or time.monotonic() > until:
+                        raise
+                await asyncio.sleep(ASK_AGAIN_S)
 
         try:
             return asyncio.run(self._with(ask))

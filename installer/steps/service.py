@@ -38,7 +38,7 @@ SystemCallArchitectures=native
 [Install]
 WantedBy={wanted_by}
 """
-ANSWER_WITHIN = 60.0
+ANSWER_WITHIN = 180.0
 
 
 @dataclass(frozen=True, slots=True)

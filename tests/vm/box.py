@@ -1,0 +1,60 @@
+"""The box inside the machine: its commands, its state, and waiting for it."""
+
+import json
+import time
+from dataclasses import dataclass
+
+from tests.vm.agent import Agent, Said
+from tests.vm.medium import CHECKOUT
+
+HOUSE = f"/media/wardbox/{CHECKOUT}"
+_ANSWER_S = 300.0
+_POLL_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box of the machine.
+
+    Args:
+        agent: speaks to the machine.
+        state: the box's state directory.
+    """
+
+    agent: Agent
+    state: str = "/var/lib/wardbox"
+
+    def try_wardbox(self, *words: str, given: str = "", limit_s: float = 300.0) -> Said:
+        """Run `wardbox WORDS`."""
+        named = ("/usr/bin/env", f"WARDBOX_STATE={self.state}", f"{HOUSE}/wardbox", *words)
+        return self.agent.try_run(*named, given=given, limit_s=limit_s)
+
+    def wardbox(self, *words: str, given: str = "", limit_s: float = 300.0) -> str:
+        """Run `wardbox WORDS`, which must succeed."""
+        named = ("/usr/bin/env", f"WARDBOX_STATE={self.state}", f"{HOUSE}/wardbox", *words)
+        return self.agent.run(*named, given=given, limit_s=limit_s)
+
+    def vault(self, limit_s: float = _ANSWER_S) -> str:
+        """How the vault stands, once the box answers: "locked" or "unlocked"."""
+        until = time.monotonic() + limit_s
+        while True:
+            said = self.try_wardbox("vault", "status", "--json")
+            try:
+                return str(json.loads(said.out)["state"])
+            except (ValueError, KeyError):
+                if time.monotonic() > until:
+                    return f"no answer: {said.text}"
+            time.sleep(_POLL_S)
+
+    def await_unlocked(self, limit_s: float = _ANSWER_S) -> str:
+        """The state of the vault, which may take a moment to open by itself."""
+        until = time.monotonic() + limit_s
+        while (state := self.vault()) != "unlocked" and time.monotonic() < until:
+            time.sleep(_POLL_S)
+        return state
+
+
+def secrets_on(page: str) -> dict[str, str]:
+    """The secrets of a closing page, by their English names' first word."""
+    rows = [line.split() for line in page.splitlines() if line.startswith("  ")]
+    return {row[1]: row[-1] for row in rows if len(row) > 2}

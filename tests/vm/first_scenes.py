@@ -1,0 +1,75 @@
+"""Scene 1: installed offline on a blank disk. Scene 2: after a restart the vault opens by itself."""
+
+from tests.vm.agent import Agent
+from tests.vm.box import HOUSE, Box, secrets_on
+from tests.vm.ledger import Ledger
+
+VAULT = "/dev/vdb"
+ANSWERS = f"""\
+hospital = "整机测试 Whole-machine test"
+storage = "luks:{VAULT}"
+secrets_file = "secrets.txt"
+"""
+PLANTED = "PLANTED-PLAINTEXT-OF-A-PATIENT-8f1c2ab97e"
+_INSTALL_S = 900.0
+
+
+def secure_boot(agent: Agent) -> bool:
+    """What the firmware says."""
+    said = agent.run("/usr/bin/od", "-An", "-tu1", *_variable("SecureBoot"))
+    return said.split()[-1] == "1"
+
+
+def _variable(name: str) -> tuple[str]:
+    return (f"/sys/firmware/efi/efivars/{name}-8be4df61-93ca-11d2-aa0d-00e098032b8c",)
+
+
+def register(agent: Agent, number: int) -> str:
+    """One register of the TPM's SHA-256 bank."""
+    return agent.run("/bin/cat", f"/sys/class/tpm/tpm0/pcr-sha256/{number}").strip().lower()
+
+
+def install(agent: Agent, ledger: Ledger) -> None:
+    """Scene 1: no network, one blank disk, one medium; at the end the box has drafted a note."""
+    ledger.require("Secure Boot is on", holds=secure_boot(agent))
+    links = agent.run("/bin/ls", "/sys/class/net").split()
+    ledger.require("there is no network", holds=links == ["lo"], seen=str(links))
+    agent.run("/bin/mkdir", "-p", "/root/install")
+    agent.write("/root/install/answers.toml", ANSWERS.encode())
+    said = agent.try_run(
+        f"{HOUSE}/install.sh", "--answers", "/root/install/answers.toml", limit_s=_INSTALL_S
+    )
+    for line in said.out.splitlines():
+        if line.startswith("["):
+            ledger.say(f"     {line}")
+    ledger.require("install.sh succeeds", holds=said.code == 0, seen=said.text)
+    secrets = secrets_on(agent.run("/bin/cat", "/root/install/secrets.txt"))
+    ledger.keep("secrets", secrets)
+    box = Box(agent)
+    ledger.require("the vault is open", holds=box.vault() == "unlocked")
+    kind = agent.run("/usr/sbin/blkid", "-o", "value", "-s", "TYPE", VAULT).strip()
+    ledger.require("the disk is LUKS", holds=kind == "crypto_LUKS", seen=kind)
+    mounted = agent.run("/bin/findmnt", "-no", "SOURCE,FSTYPE,OPTIONS", f"{box.state}/vault")
+    safe = all(word in mounted for word in ("/dev/mapper/wardbox-", "nodev", "nosuid", "noexec"))
+    ledger.require("it is mounted where nothing on it can run", holds=safe, seen=mounted)
+    ledger.say(f"     {mounted.strip()}")
+    ledger.say(f"     PCR 7 = {register(agent, 7)}")
+    agent.write(f"{box.state}/vault/files/exports/planted.txt", PLANTED.encode() * 1000)
+    agent.run("/bin/sync")
+
+
+def seal_to_tpm(agent: Agent, ledger: Ledger) -> None:
+    """The rest of scene 1: the TPM becomes a way to open the vault."""
+    box = Box(agent)
+    secrets = dict(ledger.done()["secrets"])  # type: ignore[call-overload]
+    said = box.try_wardbox("vault", "slots", "add", "tpm", given=secrets["vault"] + "\n")
+    ledger.require("a TPM slot is added", holds=said.code == 0, seen=said.text)
+    ledger.say("     " + box.wardbox("vault", "slots", "list").replace("\n", "\n              "))
+
+
+def opens_by_itself(agent: Agent, ledger: Ledger) -> None:
+    """Scene 2: nobody types anything."""
+    state = Box(agent).await_unlocked()
+    ledger.require("the vault opened by itself", holds=state == "unlocked", seen=state)
+    status = Box(agent).try_wardbox("status")
+    ledger.say("     " + status.out.replace("\n", "\n              "))

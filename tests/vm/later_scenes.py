@@ -1,0 +1,83 @@
+"""Scenes 3 to 5: a changed PCR, Secure Boot turned off, and a backup restored on a second disk."""
+
+from tests.vm.agent import Agent
+from tests.vm.box import Box
+from tests.vm.first_scenes import PLANTED, register, secure_boot
+from tests.vm.ledger import Ledger
+
+SECOND = "/dev/vdc"
+RESTORED = "/var/lib/wardbox-restored"
+_BACKUPS = "/root/backups"
+_LONG_S = 600.0
+_FLAG = "/etc/changed-firmware"
+
+
+def _secret(ledger: Ledger, name: str) -> str:
+    secrets = ledger.done()["secrets"]
+    return str(dict(secrets)[name]) + "\n"  # type: ignore[call-overload]
+
+
+def change_boot_chain(agent: Agent, ledger: Ledger) -> None:
+    """From the next boot on PCR 7 is another one, as after a change of the firmware's keys."""
+    ledger.keep("sound PCR 7", register(agent, 7))
+    agent.write(_FLAG, b"")
+    agent.run("/bin/sync")
+
+
+def stays_locked(agent: Agent, ledger: Ledger) -> None:
+    """Scene 3, first half: another PCR 7, so the TPM gives nothing; the paper still opens the box."""
+    box = Box(agent)
+    now, before = register(agent, 7), str(ledger.done()["sound PCR 7"])
+    ledger.require("PCR 7 is another one", holds=now != before, seen=now)
+    ledger.require("the vault stays locked", holds=box.vault() == "locked")
+    told = box.try_wardbox("vault", "status").text
+    ledger.say("     " + told.replace("\n", "\n              "))
+    wrong = box.try_wardbox("vault", "unlock", given="not the key at all\n")
+    ledger.require("a wrong secret is refused", holds=wrong.code == 1, seen=wrong.text)
+    box.wardbox("vault", "unlock", given=_secret(ledger, "recovery"), limit_s=_LONG_S)
+    ledger.require("the recovery key opens it", holds=box.vault() == "unlocked")
+    said = box.try_wardbox("vault", "slots", "reseal", given=_secret(ledger, "recovery"))
+    ledger.require("the TPM slot is sealed anew", holds=said.code == 0, seen=said.text)
+
+
+def opens_again(agent: Agent, ledger: Ledger) -> None:
+    """Scene 3, second half: after another restart the new seal holds."""
+    state = Box(agent).await_unlocked()
+    ledger.require("the vault opened by itself again", holds=state == "unlocked", seen=state)
+
+
+def without_secure_boot(agent: Agent, ledger: Ledger) -> None:
+    """Scene 4: anybody's kernel could run now, so the vault stays locked; the boot completes."""
+    ledger.require("Secure Boot is off", holds=not secure_boot(agent))
+    ledger.require("the vault stays locked", holds=Box(agent).vault() == "locked")
+    state = agent.try_run("/usr/bin/systemctl", "is-system-running", "--wait", limit_s=_LONG_S).text
+    reached = agent.run("/usr/bin/systemctl", "is-active", "multi-user.target").strip()
+    ledger.require("the boot completes", holds=reached == "active", seen=state)
+
+
+def make_backup(agent: Agent, ledger: Ledger) -> None:
+    """Before scene 5: a backup of the open box, while it serves."""
+    box = Box(agent)
+    agent.run("/bin/mkdir", "-p", _BACKUPS)
+    said = box.try_wardbox("backup", "create", "--to", _BACKUPS, limit_s=_LONG_S)
+    ledger.require("a backup is made while it serves", holds=said.code == 0, seen=said.text)
+    ledger.say("     " + said.text.replace("\n", "\n              "))
+
+
+def restore_on_second_disk(agent: Agent, ledger: Ledger) -> None:
+    """Scene 5: out of the backup and the recovery key, on a blank disk, with the same record."""
+    blank = agent.try_run("/usr/sbin/blkid", "--probe", SECOND).code
+    ledger.require("the second disk is blank", holds=blank == 2, seen=str(blank))
+    said = Box(agent, RESTORED).try_wardbox(
+        "backup", "restore", "--from", _BACKUPS, "--storage", f"luks:{SECOND}",
+        given=_secret(ledger, "recovery"), limit_s=_LONG_S,
+    )  # fmt: skip
+    ledger.require("the backup is restored on it", holds=said.code == 0, seen=said.text)
+    kind = agent.run("/usr/sbin/blkid", "-o", "value", "-s", "TYPE", SECOND).strip()
+    ledger.require("the second disk is LUKS", holds=kind == "crypto_LUKS", seen=kind)
+
+
+def nothing_readable(agent: Agent, ledger: Ledger, disk: str) -> None:
+    """The planted text is on the disk, and cannot be found on it."""
+    found = agent.try_run("/bin/grep", "-c", "-a", "-F", PLANTED, disk, limit_s=_LONG_S)
+    ledger.require(f"the planted text cannot be found on {disk}", holds=found.out.strip() == "0")
