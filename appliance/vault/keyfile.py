@@ -10,6 +10,7 @@ from appliance.vault.errors import VaultAbsent, VaultDamaged, VaultErased
 from appliance.vault.keybook import KeyBook
 from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.errors import SecureComputeError
+from secure_compute.salvage import salvage
 from secure_compute.sealed_root import SealedRoot
 
 _JOURNAL: Final = "wardbox-rotation/1"
@@ -28,20 +29,42 @@ def read_sealed_root(layout: StateLayout) -> SealedRoot:
     if pending is not None:
         return pending[0]
     path = layout.sealed_root
-    if not path.exists():
+    if not path.exists() and not layout.sealed_root_copy.exists():
         if layout.erased_file.exists():
             raise VaultErased(path=layout.erased_file)
         raise VaultAbsent(path=layout.root)
+    fault: SecureComputeError | VaultDamaged | None = None
+    # The second copy is the way out of a damaged byte; what neither holds whole is read slot by slot.
+    for judge in (SealedRoot.parse, salvage):
+        for one in (path, layout.sealed_root_copy):
+            try:
+                return judge(_read(one))
+            except (SecureComputeError, VaultDamaged) as error:
+                fault = fault or error
+    told = fault.facts["reason"] if isinstance(fault, VaultDamaged) else fault and fault.sentence
+    raise VaultDamaged(path=path, reason=told) from fault
+
+
+def sealed_root_is_whole(layout: StateLayout) -> bool:
+    """Whether both copies are what was written last; vaults of older releases have one."""
     try:
-        return SealedRoot.parse(_read(path))
-    except SecureComputeError as error:
-        raise VaultDamaged(path=path, reason=error.sentence) from error
+        first = _read(layout.sealed_root)
+        SealedRoot.parse(first)
+        return not layout.sealed_root_copy.exists() or first == _read(layout.sealed_root_copy)
+    except (SecureComputeError, VaultDamaged):
+        return False
 
 
 def write_sealed_root(layout: StateLayout, document: SealedRoot) -> None:
-    """Replace the document."""
+    """Replace the document and its copy."""
     pending_rotation(layout)
-    replace_scrubbed(layout.sealed_root, document.to_bytes())
+    _write_root(layout, document)
+
+
+def _write_root(layout: StateLayout, document: SealedRoot) -> None:
+    content = document.to_bytes()
+    replace_scrubbed(layout.sealed_root, content)
+    replace_scrubbed(layout.sealed_root_copy, content)
 
 
 def read_keyring(layout: StateLayout) -> KeyBook:
@@ -78,7 +101,14 @@ def write_rotation(layout: StateLayout, document: SealedRoot, book: KeyBook) -> 
     pending_rotation(layout)
     root = parse_canonical(document.to_bytes())
     journal = {"format": _JOURNAL, "keyring": book.to_json(), "root": root}
-    write_private(layout.rotation_file, canonical_bytes(journal))
+    try:
+        write_private(layout.rotation_file, canonical_bytes(journal))
+    except OSError:
+        # It may stand there all the same, when only its directory could not be synced.
+        with suppress(OSError):
+            layout.rotation_file.unlink()
+        if not layout.rotation_file.exists():
+            raise
     with suppress(OSError):
         _finish(layout, document, book)
 
@@ -109,7 +139,7 @@ def pending_rotation(layout: StateLayout) -> tuple[SealedRoot, KeyBook] | None:
 
 def _finish(layout: StateLayout, document: SealedRoot, book: KeyBook) -> None:
     replace_scrubbed(layout.keyring_file, canonical_bytes(book.to_json()))
-    replace_scrubbed(layout.sealed_root, document.to_bytes())
+    _write_root(layout, document)
     layout.rotation_file.unlink()
     _sync_directory(layout.rotation_file.parent)
 
