@@ -245,6 +245,11 @@ class Recovery:
         return max(sizes, default=snapshot.tree_size)
 
 
+def opened_by(target: Target, secret: str) -> Repository:
+    """The backup on a target, by what a person typed. Raises KeysRefused, RecoveryKeyMistyped."""
+    return Repository.open(target, _keys(target, secret)[1])
+
+
 def _keys(target: Target, secret: str) -> tuple[Secret, Secret | str]:
     """The recovery key of the new vault, and what opens the backup."""
     if secret.strip().upper().startswith("AGE-SECRET-KEY-"):

@@ -28,6 +28,7 @@ _PLACE: Final = re.compile(
 _TIMEOUT_S: Final = 60.0
 _CONNECT_S: Final = 15.0
 _ALIVE_S: Final = 10.0
+_SEED: Final = 32
 _LITTLE: Final = 1 << 24
 _MOST_PORT: Final = 65_535
 _T = TypeVar("_T")
@@ -58,7 +59,16 @@ class Server:
 
 
 def login_key(seed: bytes) -> asyncssh.SSHKey:
-    """The key that signs in, out of 32 secret bytes."""
+    """The key that signs in, out of 32 secret bytes; or a person's own, as its file says."""
+    if len(seed) != _SEED:
+        try:
+            return asyncssh.import_private_key(seed)
+        except asyncssh.KeyImportError as error:
+            raise TargetRefused(
+                name="sftp",
+                reason_zh="登录私钥不可读(不能有口令)",
+                reason_en="the private key cannot be read (it must have no passphrase)",
+            ) from error
     key = Ed25519PrivateKey.from_private_bytes(seed)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     return asyncssh.import_private_key(pem)
