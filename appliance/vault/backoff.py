@@ -1,12 +1,12 @@
 """Waiting after wrong secrets: the wait doubles, survives a restart and ends with a success."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.audit.identifiers import microseconds
 from appliance.errors import VaultBackoff
 from appliance.vault.errors import VaultDamaged
 from appliance.vault.keyfile import write_private
@@ -16,6 +16,31 @@ from secure_compute.errors import SecureComputeError
 FREE_TRIES: Final = 3
 LONGEST_S: Final = 300
 _MAX_COUNT: Final = 1_000_000
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """Time that nobody can set: seconds since this boot, and which boot it is.
+
+    A wall clock that stands at 1970, or is set forward, neither locks anybody out nor shortens a wait.
+
+    Args:
+        boot: names the boot.
+        seconds: since then, sleep included.
+    """
+
+    boot: str
+    seconds: Callable[[], float]
+
+    @classmethod
+    def of_machine(cls) -> "Uptime":
+        """This machine's own."""
+        try:
+            boot = _BOOT_ID.read_text(encoding="ascii").strip()
+        except OSError:
+            boot = ""
+        return cls(boot, lambda: time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 def wait_after(failures: int) -> int:
@@ -30,12 +55,12 @@ class Backoff:
 
     Args:
         path: the file.
-        clock: wall time with a time zone.
+        uptime: counts the wait.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, uptime: Uptime) -> None:
         self._path = path
-        self._clock = clock
+        self._uptime = uptime
 
     def check(self) -> None:
         """Pass, or say how long to wait.
@@ -43,9 +68,9 @@ class Backoff:
         Raises:
             VaultBackoff: the last failure is too recent.
         """
-        failures, last = self._read()
-        since = microseconds(self._clock()) // 1_000_000 - last
-        # A clock that was set back must not lock anyone out for longer than the wait itself.
+        failures, boot, last = self._read()
+        # Of a failure before this boot it is only sure that it was before: the wait begins with the boot.
+        since = self._now() - (last if boot == self._uptime.boot else 0)
         left = wait_after(failures) - max(0, since)
         if left > 0:
             raise VaultBackoff(seconds=left)
@@ -53,19 +78,23 @@ class Backoff:
     def fail(self) -> int:
         """Count a failure; how many there are in a row now."""
         failures = min(self._read()[0] + 1, _MAX_COUNT)
-        now = microseconds(self._clock()) // 1_000_000
-        write_private(self._path, canonical_bytes({"failures": failures, "last": now}))
+        value = {"boot": self._uptime.boot, "failures": failures, "last": self._now()}
+        write_private(self._path, canonical_bytes(value))
         return failures
 
     def succeed(self) -> None:
         """Forget all failures."""
         self._path.unlink(missing_ok=True)
 
-    def _read(self) -> tuple[int, int]:
+    def _now(self) -> int:
+        return int(self._uptime.seconds())
+
+    def _read(self) -> tuple[int, str, int]:
         with suppress(FileNotFoundError, SecureComputeError, VaultDamaged):
             value = parse_canonical(self._path.read_bytes()[:4096])
-            if isinstance(value, dict) and value.keys() == {"failures", "last"}:
-                failures, last = value["failures"], value["last"]
+            # Files of older releases have no boot and tell wall time: as from before this boot.
+            if isinstance(value, dict) and value.keys() - {"boot"} == {"failures", "last"}:
+                failures, last, boot = value["failures"], value["last"], value.get("boot")
                 if type(failures) is int and type(last) is int:
-                    return max(0, failures), last
-        return 0, 0
+                    return max(0, failures), boot if isinstance(boot, str) else "", max(0, last)
+        return 0, "", 0

@@ -29,6 +29,33 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """What people should know about the vault, and what to do.
+
+    Args:
+        sentence: what it is, Chinese first.
+        way_out: what to do.
+    """
+
+    sentence: str
+    way_out: str
+
+
+FOREIGN: Final = Warned(
+    "这个保险库属于另一台机器:状态目录可能被复制,两台设备不得同时使用它。 This vault belongs to another "
+    "machine: its state directory may have been copied, and two boxes must not use it at once.",
+    "若设备确已迁到这台机器,请运行 wardbox vault claim;否则请停用这份副本。 If the box did move to this machine, "
+    "run wardbox vault claim; stop using this copy otherwise.",
+)
+DAMAGED: Final = Warned(
+    "根密钥文件的两份副本不一致或有损坏,完好的部分仍可使用。 The two copies of the sealed root key differ or are "
+    "damaged; what is whole still opens it.",
+    "下次更改开启方式时会重写两份副本;请用 wardbox vault slots test 逐一核对。 The next change of a slot writes both "
+    "anew; try each slot with wardbox vault slots test.",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class VaultStatus:
     """How the vault stands.
 
@@ -36,11 +63,13 @@ class VaultStatus:
         state: "absent", "locked" or "unlocked".
         backend: "luks" (a LUKS2 device) or "embedded" (SQLCipher and gocryptfs).
         slots: kinds of secrets that open it.
+        warnings: why it did not open by itself, and whatever else people should know.
     """
 
     state: Literal["absent", "locked", "unlocked"]
     backend: str
     slots: tuple[str, ...]
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def lost_zh(self) -> str:

@@ -1,22 +1,19 @@
-"""The slots of the sealed root key: which secret opens it, what a wrong one costs, replacing one."""
+"""The slots of the sealed root key: which of them an offer opens, and what a wrong one costs."""
 
 from typing import Final
 
 from appliance.errors import VaultBackoff, WrongSecret
-from appliance.settings.layout import StateLayout
 from appliance.vault.backoff import Backoff
 from appliance.vault.errors import WeakPassphrase
-from appliance.vault.keyfile import read_sealed_root, write_sealed_root
-from secure_compute.errors import KeyMalformed, RecoveryKeyMistyped
+from appliance.vault.offer import Offer, openers_of
 from secure_compute.errors import WrongSecret as NoSlotOpens
-from secure_compute.recovery import parse_recovery
 from secure_compute.sealed_root import (
     Argon2Cost,
     Opener,
     SealedRoot,
+    Slot,
     add_slot,
-    open_root,
-    remove_slot,
+    open_slot,
     seal_root,
 )
 from secure_compute.secret import Secret
@@ -37,89 +34,57 @@ def judged(passphrase: str) -> str:
 
 
 class Slots:
-    """Opens and changes the sealed root.
+    """Opens the sealed root with what people bring.
 
     Args:
-        layout: where the box keeps its state.
         backoff: counts failures.
         cost: what one guess at a passphrase costs.
     """
 
-    def __init__(self, layout: StateLayout, backoff: Backoff, cost: Argon2Cost) -> None:
-        self._layout = layout
+    def __init__(self, backoff: Backoff, cost: Argon2Cost) -> None:
         self._backoff = backoff
-        self._cost = cost
+        self.cost = cost
 
     def seal(self, root: Secret, passphrase: str, paper: Secret) -> SealedRoot:
         """A new document with a passphrase slot and a recovery slot."""
-        document = seal_root(root, Opener.passphrase(passphrase), self._cost)
+        document = seal_root(root, Opener.passphrase(passphrase), self.cost)
         return add_slot(document, root, Opener.recovery(Secret(paper.reveal())))
 
-    def root_for(self, document: SealedRoot, secret: str) -> Secret:
-        """The root key that a typed secret opens.
+    def opened_by(self, document: SealedRoot, offer: Offer) -> tuple[Secret, Slot]:
+        """The root key, and the slot that gave it.
 
         Raises:
-            WrongSecret: it opens no slot; the same whatever was wrong with it.
-            VaultBackoff: too many wrong secrets, and this one is no recovery key.
+            WrongSecret: the offer opens no slot; the same whatever was wrong with it.
+            RecoveryKeyMistyped: it looks like the recovery key and is none; tells the group.
+            ShareMistyped, SharesUnfit, KeyFileMalformed: it cannot be what it shall be.
+            VaultBackoff: too many wrong secrets, and this one could be guessed.
         """
-        paper = _recovery_opener(secret)
-        openers = [paper, _passphrase_opener(secret)]
+        found = openers_of(offer)
+        openers = (*found.full, *found.guessed)
         try:
             self._backoff.check()
         except VaultBackoff:
-            # 256 bits cannot be guessed: the paper key works even while others are kept waiting.
-            if paper is None:
+            # 256 bits cannot be guessed: paper and shares work even while others are kept waiting.
+            if not found.full:
                 raise
-            openers = [paper]
-        root = _first_that_opens(document, openers)
-        if root is None:
+            openers = found.full
+        opened = _first_that_opens(document, openers)
+        if opened is None:
             self._backoff.fail()
-            raise WrongSecret
+            raise found.mistyped or WrongSecret()
         self._backoff.succeed()
-        return root
-
-    def replace(self, secret: str, opener: Opener) -> None:
-        """Put a new slot in the place of those of its kind.
-
-        Args:
-            secret: the present passphrase or recovery key.
-            opener: what shall open the root from now on.
-
-        Raises:
-            WrongSecret: the present secret opens no slot.
-        """
-        document = read_sealed_root(self._layout)
-        with self.root_for(document, secret) as root:
-            fresh = add_slot(document, root, opener, self._cost)
-        for slot in document.slots:
-            if slot.kind == opener.kind:
-                fresh = remove_slot(fresh, slot.slot_id)
-        write_sealed_root(self._layout, fresh)
+        return opened
 
 
-def _recovery_opener(secret: str) -> Opener | None:
-    try:
-        return Opener.recovery(parse_recovery(secret))
-    except (RecoveryKeyMistyped, KeyMalformed):
-        return None
-
-
-def _passphrase_opener(secret: str) -> Opener | None:
-    try:
-        return Opener.passphrase(secret)
-    except NoSlotOpens:
-        return None
-
-
-def _first_that_opens(document: SealedRoot, openers: list[Opener | None]) -> Secret | None:
-    found: Secret | None = None
+def _first_that_opens(
+    document: SealedRoot, openers: tuple[Opener, ...]
+) -> tuple[Secret, Slot] | None:
+    found: tuple[Secret, Slot] | None = None
     # Every opener is tried, so that the time tells nothing about which one was meant.
     for opener in openers:
-        if opener is None:
-            continue
         try:
-            root = open_root(document, opener)
+            opened = open_slot(document, opener)
         except NoSlotOpens:
             continue
-        found = found or root
+        found = found or opened
     return found

@@ -2,32 +2,39 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from appliance.errors import VaultLocked
 from appliance.settings.layout import StateLayout
-from appliance.vault.backoff import Backoff
+from appliance.vault.backoff import Backoff, Uptime
+from appliance.vault.claim import Claim
 from appliance.vault.errors import VaultExists
 from appliance.vault.handover import KeyHandover
 from appliance.vault.keyfile import (
     read_keyring,
     read_sealed_root,
+    sealed_root_is_whole,
     write_keyring,
     write_private,
     write_sealed_root,
 )
+from appliance.vault.offer import Offer
 from appliance.vault.opened import Opened, fresh_keys
-from appliance.vault.outcome import Created, VaultStatus
+from appliance.vault.outcome import DAMAGED, FOREIGN, Created, VaultStatus, Warned
+from appliance.vault.slot_desk import SlotDesk
 from appliance.vault.slots import Slots, judged
+from appliance.vault.unattended import Refusal, Unattended
 from secure_compute.certificates import make_authority
 from secure_compute.keyring import Keyring
 from secure_compute.note import NoteKey
 from secure_compute.passwords import generate_password
 from secure_compute.recovery import recovery_text
-from secure_compute.sealed_root import Argon2Cost, Opener
+from secure_compute.sealed_root import Argon2Cost, Slot
 from secure_compute.secret import Secret
 from secure_compute.suites import INTERNATIONAL, Suite
+from secure_compute.tpm import Tpm
 
 
 class FilesMount(Protocol):
@@ -50,6 +57,21 @@ class FilesMount(Protocol):
         """Unmount it, also where a killed process left it behind."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What opens the vault without a person, and what tells this machine and its boots.
+
+    Args:
+        unattended: the TPM and the key servers.
+        uptime: counts waits; names the boot.
+        claim: tells this machine from others.
+    """
+
+    unattended: Unattended
+    uptime: Uptime
+    claim: Claim
+
+
 class Vault:
     """Owns the state of the vault; safe to call from any thread.
 
@@ -60,9 +82,10 @@ class Vault:
         clock: wall time with a time zone.
         handover: memory that the supervisor keeps over restarts, or None.
         cost: what one guess at a passphrase costs; the recommended one when None.
+        ways: what opens it without a person, and what tells this machine and its boots.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the last three have defaults
         self,
         layout: StateLayout,
         origin: str,
@@ -71,17 +94,23 @@ class Vault:
         *,
         handover: KeyHandover | None = None,
         cost: Argon2Cost | None = None,
+        ways: Ways | None = None,
     ) -> None:
         self._layout = layout
         self._origin = origin
         self._files = files
         self._clock = clock
-        self._slots = Slots(layout, Backoff(layout.unlock_failures, clock), cost or Argon2Cost())
+        ways = ways or Ways(Unattended(Tpm()), Uptime.of_machine(), Claim(layout))
+        self._uptime, self._claim = ways.uptime, ways.claim
+        self._slots = Slots(Backoff(layout.unlock_failures, ways.uptime), cost or Argon2Cost())
         self._handover = handover
         self.suite: Suite = INTERNATIONAL
         """What new keys are wrapped with; both suites are opened."""
         self._lock = threading.RLock()
         self._opened: Opened | None = None
+        self._refusals: tuple[Refusal, ...] = ()
+        self.slots = SlotDesk(layout, self._slots, ways.unattended, self._lock, self._now)
+        """Where slots are added, tried and revoked."""
 
     @property
     def opened(self) -> Opened | None:
@@ -102,7 +131,7 @@ class Vault:
             VaultUnsupported: this machine cannot encrypt at rest.
         """
         with self._lock:
-            if self._layout.sealed_root.exists() or self._layout.box_db.exists():
+            if self._is_there() or self._layout.box_db.exists():
                 raise VaultExists(path=self._layout.root)
             chosen = judged(passphrase) if passphrase is not None else generate_password()
             self._files.check()
@@ -114,41 +143,53 @@ class Vault:
 
     def status(self) -> VaultStatus:
         """How the vault stands, without opening anything."""
-        if not self._layout.sealed_root.exists():
+        if not self._is_there():
             return VaultStatus("absent", self._files.name, ())
         slots = tuple(slot.kind for slot in read_sealed_root(self._layout).slots)
-        return VaultStatus("unlocked" if self._opened else "locked", self._files.name, slots)
+        state: Literal["locked", "unlocked"] = "unlocked" if self._opened else "locked"
+        return VaultStatus(state, self._files.name, slots, self._warnings())
 
-    def unlock(self, secret: str) -> Opened:
-        """Open the vault with the passphrase or the recovery key; an open one stays open.
+    def unlock(self, secret: str | Offer) -> Opened:
+        """Open the vault with what a person brings; an open one stays open.
 
         Args:
-            secret: what a person typed.
+            secret: what was typed, or an offer of shares or a key file.
 
         Raises:
             WrongSecret: it opens no slot; the same whatever was wrong with it.
             VaultBackoff: too many wrong secrets; a well-formed recovery key is tried all the same.
+            RecoveryKeyMistyped, ShareMistyped, SharesUnfit, KeyFileMalformed: it cannot be what it
+                shall be; the sentence tells where.
             VaultAbsent: there is no vault.
             VaultDamaged: the key files are not what was written.
             VaultUnsupported: this machine cannot encrypt at rest.
             MountFailed: the files cannot be mounted.
         """
-        with self._lock, self._slots.root_for(read_sealed_root(self._layout), secret) as root:
-            return self._opened or self._open(root)
+        offer = Offer(secret) if isinstance(secret, str) else secret
+        with self._lock:
+            root, slot = self._slots.opened_by(read_sealed_root(self._layout), offer)
+            with root:
+                opened = self._opened or self._open(root)
+            self._layout.kept_locked.unlink(missing_ok=True)
+            self._entered(slot)
+            return opened
 
     def resume(self) -> Opened | None:
-        """Open the vault with the key that the supervisor kept, if it kept one."""
+        """Open the vault with the key that the supervisor kept, else by a slot that needs nobody."""
         with self._lock:
-            if self._opened is not None or self._handover is None:
+            if self._opened is not None or not self._is_there():
                 return self._opened
-            if self._handover.read() is None:
-                return None
-            root = self._handover.find(read_sealed_root(self._layout).root_id)
-            if root is None:
+            if self._handover is not None and self._handover.read() is not None:
+                root = self._handover.find(read_sealed_root(self._layout).root_id)
+                if root is not None:
+                    with root:
+                        return self._open(root)
                 self._handover.wipe()
-                return None
-            with root:
-                return self._open(root)
+            return self._open_by_itself()
+
+    def claim(self) -> None:
+        """Say that this vault belongs to this machine from now on."""
+        self._claim.take()
 
     def lock(self) -> None:
         """Unmount the files and overwrite every key; locking twice is fine.
@@ -158,6 +199,9 @@ class Vault:
         with self._lock:
             if self._handover is not None:
                 self._handover.wipe()
+            if self._opened is not None:
+                # Whoever locks it wants a person to open it, until the machine's next boot.
+                write_private(self._layout.kept_locked, self._uptime.boot.encode())
             opened, self._opened = self._opened, None
             if opened is not None:
                 opened.close()
@@ -170,27 +214,6 @@ class Vault:
             if opened is not None:
                 opened.close()
                 self._files.unmount()
-
-    def change_passphrase(self, secret: str, passphrase: str) -> None:
-        """Replace the passphrase slot; the recovery key stays.
-
-        Args:
-            secret: the present passphrase or the recovery key.
-            passphrase: the new one.
-
-        Raises:
-            WrongSecret: the present secret opens no slot.
-            WeakPassphrase: the new one is too short.
-        """
-        with self._lock:
-            self._slots.replace(secret, Opener.passphrase(judged(passphrase)))
-
-    def change_recovery_key(self, secret: str) -> str:
-        """Replace the recovery slot and return the new recovery key, shown once."""
-        with Secret.random() as paper:
-            with self._lock:
-                self._slots.replace(secret, Opener.recovery(Secret(paper.reveal())))
-            return recovery_text(paper)
 
     def rotate_root(self) -> str:
         """Take a new root key while everything goes on; every slot opens it as before.
@@ -216,8 +239,37 @@ class Vault:
                     self._handover.write(found)
             return fresh
 
+    def _is_there(self) -> bool:
+        return self._layout.sealed_root.exists() or self._layout.sealed_root_copy.exists()
+
     def _now(self) -> int:
         return int(self._clock().timestamp())
+
+    def _open_by_itself(self) -> Opened | None:
+        marker = self._layout.kept_locked
+        if marker.exists() and marker.read_bytes() == self._uptime.boot.encode():
+            return None
+        found, self._refusals = self.slots.by_itself(read_sealed_root(self._layout))
+        if found is None:
+            return None
+        root, slot = found
+        with root:
+            opened = self._open(root)
+        self._entered(slot)
+        return opened
+
+    def _entered(self, slot: Slot) -> None:
+        self._refusals = ()
+        self.slots.used(slot)
+        self._claim.first()
+
+    def _warnings(self) -> tuple[Warned, ...]:
+        told = [Warned(one.sentence, one.way_out) for one in self._refusals]
+        if self._claim.is_foreign():
+            told.append(FOREIGN)
+        if not sealed_root_is_whole(self._layout):
+            told.append(DAMAGED)
+        return tuple(told)
 
     def _fill(self, root: Secret) -> None:
         keyring = Keyring(root, self.suite)

@@ -5,9 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.settings.layout import StateLayout
+from appliance.vault.backoff import Uptime
+from appliance.vault.claim import Claim
 from appliance.vault.support import detect, judge
-from appliance.vault.vault import Vault
+from appliance.vault.unattended import Unattended
+from appliance.vault.vault import Vault, Ways
 from secure_compute.sealed_root import Argon2Cost
+from secure_compute.slot_errors import NetworkSlotRefused
+from secure_compute.tpm import Tpm
 
 CHEAP = Argon2Cost(64, 1, 1)
 PASSPHRASE = "correct horse battery"
@@ -16,12 +21,14 @@ PASSPHRASE = "correct horse battery"
 class Clock:
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 1, tzinfo=UTC)
+        self.up = 1000.0
 
     def __call__(self) -> datetime:
         return self.now
 
     def move(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+        self.up += seconds
 
 
 class NotedMount:
@@ -48,6 +55,17 @@ class NotedMount:
         self.calls.append("unmount")
 
 
+def no_server(method, address, body):
+    raise NetworkSlotRefused(reason_zh="无法连接", reason="it cannot be reached")
+
+
+def ways_of(layout, clock, boot="boot-1", marks=None, **more):
+    """A machine without a TPM and without a network, with an uptime that the test moves."""
+    unattended = more.get("unattended") or Unattended(Tpm("device:/nowhere"), no_server)
+    claim = Claim(layout, lambda: marks or {"system": "00"})
+    return Ways(unattended, Uptime(boot, lambda: clock.up), claim)
+
+
 @pytest.fixture
 def layout(tmp_path):
     return StateLayout(tmp_path)
@@ -65,7 +83,7 @@ def files():
 
 @pytest.fixture
 def vault(layout, files, clock):
-    return Vault(layout, "wardbox/test", files, clock, cost=CHEAP)
+    return Vault(layout, "wardbox/test", files, clock, cost=CHEAP, ways=ways_of(layout, clock))
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from appliance.vault.errors import KeyUnknown, VaultDamaged
 from appliance.vault.handover import KeyHandover
 from appliance.vault.keybook import KeyBook
 from appliance.vault.keyfile import read_keyring, read_sealed_root, write_private
+from appliance.vault.offer import Offer
+from appliance.vault.slot_making import SlotWish
 from appliance.vault.vault import Vault
 from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.errors import SlotUnreachable
@@ -64,7 +66,9 @@ def test_a_revoked_secret_and_the_old_files_are_of_no_use(vault, created, layout
     copy.keys.mkdir(parents=True)
     for name in ("root.json", "keyring.json"):
         shutil.copy(layout.keys / name, copy.keys / name)
-    vault.change_passphrase(PASSPHRASE, "a new passphrase of the box")
+    old = vault.slots.listed()[0][0].slot_id
+    wish = SlotWish("passphrase", passphrase="a new passphrase of the box")
+    vault.slots.replace(Offer(PASSPHRASE), old, wish, "user:admin")
     vault.rotate_root()
     vault.lock()
     with pytest.raises(WrongSecret):

@@ -13,7 +13,7 @@ from appliance.vault.vault import Vault
 from secure_compute.certificates import issue_server
 from secure_compute.errors import KeyMalformed
 from secure_compute.note import NoteKey
-from tests.appliance.vault.conftest import CHEAP, PASSPHRASE
+from tests.appliance.vault.conftest import CHEAP, PASSPHRASE, ways_of
 
 
 def test_absent_locked_unlocked_locked(vault, files):
@@ -81,7 +81,7 @@ def test_a_short_passphrase_is_refused(vault, text):
 
 WRONG = [
     "", "x", "correct horse batterY", "\x00", "\ud800", "口令" * 2000, "' OR '1'='1", "A" * 1_000_000,
-    "YKW3H-WX4RV-EKEM0", "00000-" * 13,
+    "YKW3H-WX4RV-EKEM0",
 ]  # fmt: skip
 
 
@@ -106,7 +106,8 @@ def test_failures_make_the_wait_longer_even_over_a_restart(vault, created, layou
     for _ in range(3):
         with pytest.raises(WrongSecret):
             vault.unlock("wrong wrong wrong")
-    again = Vault(layout, "wardbox/test", files, clock, cost=CHEAP)
+    ways = ways_of(layout, clock)
+    again = Vault(layout, "wardbox/test", files, clock, cost=CHEAP, ways=ways)
     with pytest.raises(VaultBackoff) as caught:
         again.unlock(PASSPHRASE)
     assert caught.value.facts["seconds"] == 1
@@ -131,14 +132,64 @@ def test_the_paper_key_works_while_others_wait(vault, created):
     vault.unlock(created.recovery_key)
 
 
-def test_a_clock_set_back_locks_nobody_out(vault, created, clock):
-    for _ in range(3):
+@pytest.mark.parametrize("year", [1970, 1980, 2099])
+def test_no_wall_clock_shortens_or_lengthens_a_wait(vault, created, clock, year):
+    for _ in range(9):
         with pytest.raises(WrongSecret):
             vault.unlock("wrong wrong wrong")
-    clock.move(-86_400)
+        clock.move(LONGEST_S)
+    with pytest.raises(WrongSecret):
+        vault.unlock("wrong wrong wrong")
+    clock.now = clock.now.replace(year=year)
     with pytest.raises(VaultBackoff) as caught:
         vault.unlock(PASSPHRASE)
-    assert caught.value.facts["seconds"] <= LONGEST_S
+    assert 0 < caught.value.facts["seconds"] <= LONGEST_S
+    clock.up += caught.value.facts["seconds"]
+    vault.unlock(PASSPHRASE)
+
+
+def test_a_wait_begins_anew_with_a_boot_and_ends(vault, created, layout, files, clock):
+    for _ in range(12):
+        with pytest.raises(WrongSecret):
+            vault.unlock("wrong wrong wrong")
+        clock.move(LONGEST_S)
+    clock.up = 3
+    ways = ways_of(layout, clock, boot="boot-2")
+    again = Vault(layout, "wardbox/test", files, clock, cost=CHEAP, ways=ways)
+    with pytest.raises(VaultBackoff) as caught:
+        again.unlock(PASSPHRASE)
+    assert caught.value.facts["seconds"] == LONGEST_S - 3
+    clock.move(LONGEST_S - 3)
+    again.unlock(PASSPHRASE)
+
+
+def test_five_thousand_wrong_tries_over_restarts(layout, files, clock):
+    """Of 5,000 tries, one each second with a restart every hundred, only a handful are looked at."""
+    Vault(layout, "wardbox/test", files, clock, cost=CHEAP).create(PASSPHRASE)
+    looked_at = 0
+    for number in range(5000):
+        if number % 100 == 0:
+            ways = ways_of(layout, clock)
+            vault = Vault(layout, "wardbox/test", files, clock, cost=CHEAP, ways=ways)
+        clock.move(1)
+        try:
+            vault.unlock(f"guess number {number}")
+        except WrongSecret:
+            looked_at += 1
+        except VaultBackoff:
+            continue
+    assert looked_at == 3 + 9 + (5000 - 3 - 511) // LONGEST_S
+    clock.move(LONGEST_S)
+    vault.unlock(PASSPHRASE)
+
+
+def test_a_failure_that_an_older_release_noted_still_counts(vault, created, layout, clock):
+    layout.unlock_failures.write_bytes(b'{"failures":5,"last":1700000000}')
+    clock.up = 1.0
+    with pytest.raises(VaultBackoff):
+        vault.unlock(PASSPHRASE)
+    clock.move(4)
+    vault.unlock(PASSPHRASE)
 
 
 @pytest.mark.parametrize(

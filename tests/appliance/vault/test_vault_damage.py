@@ -8,7 +8,6 @@ from appliance.errors import WrongSecret
 from appliance.vault.errors import (
     VaultDamaged,
     VaultUnsupported,
-    WeakPassphrase,
 )
 from appliance.vault.handover import VARIABLE, KeyHandover
 from appliance.vault.support import Support, detect, judge
@@ -17,35 +16,17 @@ from secure_compute.secret import Secret
 from tests.appliance.vault.conftest import CHEAP, PASSPHRASE
 
 
-def test_changing_the_passphrase_and_the_paper_key(vault, created):
-    vault.change_passphrase(PASSPHRASE, "another passphrase")
-    paper = vault.change_recovery_key("another passphrase")
-    vault.unlock("another passphrase")
-    vault.lock()
-    vault.unlock(paper)
-    for old in (PASSPHRASE, created.recovery_key):
-        with pytest.raises(WrongSecret):
-            vault.unlock(old)
-    assert vault.status().slots == ("recovery", "passphrase") or vault.status().slots == (
-        "passphrase",
-        "recovery",
-    )
-    with pytest.raises(WeakPassphrase):
-        vault.change_passphrase("another passphrase", "short")
-    with pytest.raises(WrongSecret):
-        vault.change_passphrase("wrong wrong wrong", "another passphrase")
-
-
 @pytest.mark.parametrize("name", ["sealed_root", "keyring_file"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "flip", "other", "huge"])
 def test_damaged_key_files_are_told(vault, created, layout, name, damage):
+    layout.sealed_root_copy.unlink()
     path = getattr(layout, name)
     content = path.read_bytes()
     flipped = bytearray(content)
     flipped[len(content) // 3] ^= 4
     path.write_bytes(
         {
-            "cut": content[:-40],
+            "cut": content[: len(content) // 4],
             "empty": b"",
             "flip": bytes(flipped),
             "other": json.dumps({"format": "x"}).encode(),

@@ -1,0 +1,139 @@
+"""Opening without a person: the TPM and the key servers, tried in the order of the slots."""
+
+import http.client
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from appliance.vault.measured import changed_since
+from appliance.vault.slot_book import SlotNote
+from secure_compute.errors import SecureComputeError
+from secure_compute.errors import WrongSecret as NoSlotOpens
+from secure_compute.sealed_root import Opener, SealedRoot, Slot, open_slot
+from secure_compute.secret import Secret
+from secure_compute.slot_errors import NetworkSlotRefused, TpmPolicyFailed
+from secure_compute.slot_kinds import NETWORK, TPM
+from secure_compute.tang import TangBinding, recover
+from secure_compute.tpm import SealedInTpm, Tpm
+
+KINDS: Final = frozenset({TPM, NETWORK})
+_ANSWER_S: Final = 5
+_MOST: Final = 65_536
+
+Fetch = Callable[[str, str, bytes | None], bytes]
+"""Asks a key server: method, address, body; its answer. Raises NetworkSlotRefused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a slot did not open by itself.
+
+    Args:
+        slot_id: which.
+        kind: its kind.
+        sentence: what went wrong, Chinese first.
+        way_out: what to do.
+    """
+
+    slot_id: str
+    kind: str
+    sentence: str
+    way_out: str
+
+
+class Unattended:
+    """Tries what needs nobody.
+
+    Args:
+        tpm: the machine's.
+        fetch: asks key servers.
+        events: what the firmware measures, for the explanation.
+    """
+
+    def __init__(
+        self, tpm: Tpm, fetch: Fetch | None = None, events: Callable[[], bytes] | None = None
+    ) -> None:
+        self.tpm = tpm
+        self.fetch = fetch or ask_server
+        self.events = events
+
+    def opened(
+        self, document: SealedRoot, notes: Mapping[str, SlotNote]
+    ) -> tuple[tuple[Secret, Slot] | None, tuple[Refusal, ...]]:
+        """The root key and the slot that gave it, or why none did."""
+        refusals: list[Refusal] = []
+        for slot in document.slots:
+            if slot.kind not in KINDS:
+                continue
+            try:
+                return self.open_slot(document, slot), tuple(refusals)
+            except SecureComputeError as error:
+                refusals.append(self._refusal(slot, error, notes.get(slot.slot_id, SlotNote())))
+        return None, tuple(refusals)
+
+    def open_slot(self, document: SealedRoot, slot: Slot) -> tuple[Secret, Slot]:
+        """Open the root key with one slot.
+
+        Raises:
+            TpmPolicyFailed, TpmReplaced, TpmLockedOut, TpmUnavailable: the TPM does not give it.
+            NetworkSlotRefused: the server does not help.
+            WrongSecret: what it gave opens nothing.
+        """
+        only = SealedRoot(document.root_id, (slot,))
+        return open_slot(only, self._opener(slot))
+
+    def _opener(self, slot: Slot) -> Opener:
+        if slot.kind == TPM:
+            return Opener.found(TPM, self.tpm.unseal(SealedInTpm.parse(slot.kdf)))
+        if slot.kind != NETWORK:
+            raise NoSlotOpens
+        address = str(slot.kdf["url"]).rstrip("/")
+
+        def ask(key_id: str, key: Mapping[str, str]) -> bytes:
+            return self.fetch("POST", f"{address}/rec/{key_id}", json.dumps(dict(key)).encode())
+
+        return Opener.found(NETWORK, recover(TangBinding.parse(slot.kdf), ask))
+
+    def _refusal(self, slot: Slot, error: SecureComputeError, note: SlotNote) -> Refusal:
+        sentence = error.sentence
+        if isinstance(error, TpmPolicyFailed):
+            lines = changed_since(note.measured, SealedInTpm.parse(slot.kdf).pcrs, self.events)
+            sentence = "\n".join((sentence, *lines))
+        return Refusal(slot.slot_id, slot.kind, sentence, error.way_out)
+
+
+def ask_server(method: str, address: str, body: bytes | None) -> bytes:
+    """Ask a key server inside the hospital; redirects and proxies are not followed.
+
+    Raises:
+        NetworkSlotRefused: it cannot be reached, or refuses.
+    """
+    parts = urlsplit(address)
+    try:
+        connection = _connection(parts.scheme, parts.hostname or "", parts.port)
+        try:
+            connection.request(method, parts.path, body, {"Content-Type": "application/jwk+json"})
+            answer = connection.getresponse()
+            content = answer.read(_MOST + 1)
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise NetworkSlotRefused(
+            reason_zh=f"{parts.netloc[:80]} 无法连接",
+            reason=f"{parts.netloc[:80]} cannot be reached",
+        ) from error
+    if answer.status != http.client.OK:
+        raise NetworkSlotRefused(
+            reason_zh=f"返回状态 {answer.status}", reason=f"it answered with status {answer.status}"
+        )
+    return content
+
+
+def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    if scheme == "https":
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, port, timeout=_ANSWER_S, context=context)
+    return http.client.HTTPConnection(host, port, timeout=_ANSWER_S)
