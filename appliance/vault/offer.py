@@ -1,4 +1,4 @@
-"""What people bring to open the vault: a passphrase, a recovery key, shares, or a key file with its words."""
+"""What people bring to open the vault: a passphrase, a recovery key, shares, a key file."""
 
 from dataclasses import dataclass, field
 from typing import Final

@@ -1,4 +1,4 @@
-"""The desk where slots are added, tried, replaced, sealed anew and revoked; every change asks for a secret."""
+"""The desk of slots: added, tried, replaced, sealed anew, revoked; each change asks for a secret."""
 
 import threading
 from collections.abc import Callable

@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 from appliance.errors import VaultLocked
 from appliance.settings.layout import StateLayout
-from appliance.vault.backoff import Backoff, Uptime
-from appliance.vault.claim import Claim
+from appliance.vault.backoff import Backoff
 from appliance.vault.errors import VaultExists
 from appliance.vault.handover import KeyHandover
 from appliance.vault.keyfile import (
@@ -25,7 +23,8 @@ from appliance.vault.opened import Opened, fresh_keys
 from appliance.vault.outcome import DAMAGED, FOREIGN, Created, VaultStatus, Warned
 from appliance.vault.slot_desk import SlotDesk
 from appliance.vault.slots import Slots, judged
-from appliance.vault.unattended import Refusal, Unattended
+from appliance.vault.unattended import Refusal
+from appliance.vault.ways import Ways
 from secure_compute.certificates import make_authority
 from secure_compute.keyring import Keyring
 from secure_compute.note import NoteKey
@@ -34,7 +33,6 @@ from secure_compute.recovery import recovery_text
 from secure_compute.sealed_root import Argon2Cost, Slot
 from secure_compute.secret import Secret
 from secure_compute.suites import INTERNATIONAL, Suite
-from secure_compute.tpm import Tpm
 
 
 class FilesMount(Protocol):
@@ -55,21 +53,6 @@ class FilesMount(Protocol):
 
     def unmount(self) -> None:
         """Unmount it, also where a killed process left it behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """What opens the vault without a person, and what tells this machine and its boots.
-
-    Args:
-        unattended: the TPM and the key servers.
-        uptime: counts waits; names the boot.
-        claim: tells this machine from others.
-    """
-
-    unattended: Unattended
-    uptime: Uptime
-    claim: Claim
 
 
 class Vault:
@@ -100,7 +83,7 @@ class Vault:
         self._origin = origin
         self._files = files
         self._clock = clock
-        ways = ways or Ways(Unattended(Tpm()), Uptime.of_machine(), Claim(layout))
+        ways = ways or Ways.of_machine(layout)
         self._uptime, self._claim = ways.uptime, ways.claim
         self._slots = Slots(Backoff(layout.unlock_failures, ways.uptime), cost or Argon2Cost())
         self._handover = handover

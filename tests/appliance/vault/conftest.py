@@ -9,7 +9,8 @@ from appliance.vault.backoff import Uptime
 from appliance.vault.claim import Claim
 from appliance.vault.support import detect, judge
 from appliance.vault.unattended import Unattended
-from appliance.vault.vault import Vault, Ways
+from appliance.vault.vault import Vault
+from appliance.vault.ways import Ways
 from secure_compute.sealed_root import Argon2Cost
 from secure_compute.slot_errors import NetworkSlotRefused
 from secure_compute.tpm import Tpm
