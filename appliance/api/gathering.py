@@ -29,6 +29,14 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """Bytes of a file system, and how many of them are free."""
+
+    total: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What was seen on the event loop, before the slow part is gathered in a thread."""
 
@@ -41,7 +49,7 @@ class Seen:
 
 def gather(seen: Seen, layout: StateLayout, box: Services | None, integrity: Integrity) -> Facts:
     """Read disk, certificate, accelerators, audit log and jobs; takes milliseconds, in a thread."""
-    disk = shutil.disk_usage(layout.root)
+    disk = disk_of(layout)
     posture = None if box is None else box.posture.last()
     told = {} if posture is None else posture.report["posture"]
     return Facts(
@@ -61,6 +69,12 @@ def gather(seen: Seen, layout: StateLayout, box: Services | None, integrity: Int
         posture_level=told.get("level"),
         posture_missing=tuple(told.get("missing", ())),
     )
+
+
+def disk_of(layout: StateLayout) -> Disk:
+    """Size and free space of where the box writes: a device of its own where the vault has one."""
+    usage = shutil.disk_usage(layout.vault if layout.vault.exists() else layout.root)
+    return Disk(usage.total, usage.free)
 
 
 def _process() -> ProcessFacts:

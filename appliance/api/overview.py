@@ -1,12 +1,12 @@
 """Puts the first screen of the console together from what every room tells."""
 
 import os
-import shutil
 from typing import Final
 
 import psutil
 
 from appliance.api.front import Front
+from appliance.api.gathering import disk_of
 from appliance.api.views import job_view
 from appliance.contract.system import DeepHealth, Health, HostView, Info, JobsView
 from appliance.services.open_box import Services
@@ -66,7 +66,7 @@ def info_of(front: Front, box: Services) -> Info:
 
 def host_of(layout: StateLayout, processor: str) -> HostView:
     """The machine as it is now; `processor` is the name of its model."""
-    memory, disk = psutil.virtual_memory(), shutil.disk_usage(layout.root)
+    memory, disk = psutil.virtual_memory(), disk_of(layout)
     return HostView(
         processor=processor,
         cores=len(os.sched_getaffinity(0)),

@@ -137,8 +137,10 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "update.busy": HTTPStatus.CONFLICT,
     "update.disk-full": HTTPStatus.INSUFFICIENT_STORAGE,
     "vault": HTTPStatus.SERVICE_UNAVAILABLE,
+    "vault.area-full": HTTPStatus.INSUFFICIENT_STORAGE,
     "vault.backoff": HTTPStatus.TOO_MANY_REQUESTS,
     "vault.locked": HTTPStatus.SERVICE_UNAVAILABLE,
+    "vault.space-low": HTTPStatus.INSUFFICIENT_STORAGE,
     "vault.wrong-secret": HTTPStatus.UNAUTHORIZED,
 }
 _WAIT: Final = {

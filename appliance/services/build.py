@@ -85,6 +85,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
         batches=work.batches,
         responses=work.responses,
         backups=work.backups,
+        space=work.space,
         schedules=Schedules(),
         hardware=ground.watch,
     )

@@ -19,6 +19,7 @@ from appliance.db.database import Db
 from appliance.jobs.schedule import Schedules
 from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
+from appliance.services.space_gate import SpaceWatch
 from appliance.serving.service import ServingService
 from appliance.serving.turn import Notary
 from appliance.signin.service import SignInService
@@ -53,6 +54,7 @@ class Services:
     batches: BatchService
     responses: KeptResponses
     backups: BackupJobs
+    space: SpaceWatch
     schedules: Schedules
     hardware: Callable[[], Hardware]
 
@@ -71,6 +73,7 @@ class Services:
         self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
         self.schedules.every("files", HOUR_S, self._sweep_files)
         self.signin.attend(self.schedules, NIGHTLY)
+        self.space.attend(self.schedules)
         self.backups.attend(self.schedules, self.jobs)
         self.schedules.start()
 

@@ -17,9 +17,11 @@ from appliance.examination.service import EVALUATION, ExaminationService
 from appliance.jobs.service import JobService
 from appliance.services.ground import Ground, Site
 from appliance.services.keeping import make_backups
+from appliance.services.space_gate import SpaceGate, SpaceWatch
 from appliance.serving.assembly import make_job_desk
 from appliance.serving.service import ServingService
 from appliance.tuning.kind import TRAINING, Gang, Workshop
+from appliance.vault.space import SpaceKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Work:
     batches: BatchService
     responses: KeptResponses
     backups: BackupJobs
+    space: SpaceWatch
 
 
 def make_work(
@@ -58,8 +61,11 @@ def make_work(
         BACKUP: backups.kind(),
     }
     jobs = JobService(db, log, kinds, layout.jobs_dir, time.time, workers=settings.jobs.workers)
-    jobs.borrow_from(
-        make_job_desk(serving.leases, threads, training=TRAINING, evaluation=EVALUATION)
-    )
+    keeper = SpaceKeeper(layout, settings.storage)
+    lender = make_job_desk(serving.leases, threads, training=TRAINING, evaluation=EVALUATION)
+    gate = SpaceGate(lender, lambda: keeper.now)
+    jobs.borrow_from(gate)
     importer.follow(jobs.get)
-    return Work(jobs, desk.files, desk.batches(jobs), desk.responses, backups)
+    return Work(
+        jobs, desk.files, desk.batches(jobs), desk.responses, backups, SpaceWatch(keeper, gate)
+    )

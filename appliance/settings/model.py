@@ -12,6 +12,7 @@ from appliance.settings.backup import BackupSettings
 from appliance.settings.field import Section
 from appliance.settings.field import told as _told
 from appliance.settings.signin import LdapSettings, OidcSettings, TlsSettings
+from appliance.settings.storage import StorageSettings
 
 MINIMUM_RETENTION_DAYS: Final = 183
 """Six months, rounded up: MLPS 2.0 (GB/T 22239-2019) and the Cybersecurity Law of China, art. 23."""
@@ -222,6 +223,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     access: AccessSettings = AccessSettings()
     backup: BackupSettings = BackupSettings()
+    storage: StorageSettings = StorageSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     tls: TlsSettings = TlsSettings()
     ldap: LdapSettings = LdapSettings()

@@ -37,10 +37,12 @@ from appliance.cluster.service import ClusterService
 from appliance.cluster.store import ClusterStore
 from appliance.db.database import Db
 from appliance.errors import WrongSecret
+from appliance.jobs.lender import Unlimited
 from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
 from appliance.services.ground import MIGRATIONS
 from appliance.services.open_box import Services
+from appliance.services.space_gate import SpaceGate, SpaceWatch
 from appliance.serving.adapter import Adapters
 from appliance.serving.deployment import Deployments
 from appliance.serving.errors import ModelLoading
@@ -53,8 +55,10 @@ from appliance.serving.upstream_client import Endpoint, UpstreamPool
 from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
+from appliance.settings.storage import StorageSettings
 from appliance.signin.service import SignInService, Trust
 from appliance.vault.outcome import VaultStatus
+from appliance.vault.space import SpaceKeeper
 from firmware_checks.errors import RootUnusable
 from models.engines.lifecycle_table import Health
 from models.engines.process import ProcessKeeper
@@ -246,6 +250,12 @@ def paper_backups(db: Db, log: AuditLog, state: Path) -> BackupService:
     return BackupService(db, log, PaperKeys(), StateLayout(state), rules)
 
 
+def no_watch(state: Path) -> SpaceWatch:
+    """A watch over the disk that nobody asks to look."""
+    keeper = SpaceKeeper(StateLayout(state), StorageSettings())
+    return SpaceWatch(keeper, SpaceGate(Unlimited(), lambda: keeper.now))
+
+
 async def never_run(request: Any, directory: Path, tell: Any) -> Any:
     raise AssertionError(request)
 
@@ -292,6 +302,7 @@ async def build_services(
         batches=desk.batches(jobs),
         responses=desk.responses,
         backups=backups,
+        space=no_watch(state),
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
         updates=NoUpdates(),  # type: ignore[arg-type]
