@@ -14,7 +14,7 @@ from appliance.backup.ours import Ours, Told
 from appliance.backup.packing import Packer
 from appliance.backup.repository import Repository
 from appliance.backup.snapshot import Entry, Snapshot, SnapshotList
-from appliance.backup.source import AUDIT_DB, BOX_DB, SHELF, Found, stamps_of, survey
+from appliance.backup.source import AUDIT_DB, BOX_DB, KEYRING, SHELF, Found, stamps_of, survey
 
 if TYPE_CHECKING:
     from appliance.backup.index import Directory
@@ -147,6 +147,9 @@ class Creation:
             old = self._known.get(one.entry.path)
             if one.entry.kind != "f":
                 self._keep(one.entry)
+            elif one.entry.path == KEYRING:
+                # Not what lies on the disk: a rotation of the root may have replaced it by now.
+                self._add(packer, one.entry, [self._ours.keyring])
             elif old is not None and self._same(old, one.entry):
                 self._keep(replace(old, mode=one.entry.mode))
                 self._progress(one.entry.size)

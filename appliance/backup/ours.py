@@ -26,6 +26,7 @@ class Ours:
         audit_key: opens the audit log, 32 bytes.
         signer: signs the list.
         root: the vault's root key, sealed under the backup's escrow key.
+        keyring: the book of keys that this root opens, as its file says.
         version: of the software.
         threads: that hash, compress and seal.
         now: Unix time in seconds.
@@ -36,6 +37,7 @@ class Ours:
     audit_key: bytes = field(repr=False)
     signer: SigningKey
     root: bytes = field(repr=False)
+    keyring: bytes = field(repr=False)
     version: str
     threads: int
     now: Callable[[], float]

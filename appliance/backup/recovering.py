@@ -28,7 +28,9 @@ from secure_compute.secret import Secret
 
 MARKER: Final = "restore.json"
 VKEY: Final = "trust/box.vkey"
-_FRESH: Final = frozenset((SETTINGS, "installer", "logs", "run", MARKER, "engines", "engines.d"))
+_FRESH: Final = frozenset(
+    (SETTINGS, "installer", "logs", "run", "engines", "engines.d", "storage.json")
+)
 """What an installer may have left: none of it is anybody's data."""
 
 

@@ -147,7 +147,7 @@ class BackupService:
         known = self._store.target(name)
         opened, rules = self._opened, self.rules
         with Secret(opened.key(IDENTITY)) as identity:
-            escrow = opened.escrow(escrow_key(identity))
+            escrow, keyring = opened.escrow(escrow_key(identity))
             own = recipient_of(identity)
             keys = {
                 "audit.db": opened.key("audit.db").hex(),
@@ -166,6 +166,7 @@ class BackupService:
             "deep": True,
             "escrow": b64encode(escrow).decode(),
             "keep": asdict(rules.keep),
+            "keyring": b64encode(keyring).decode(),
             "keys": keys,
             "memory": None if known.memory is None else asdict(known.memory),
             "mode": what,

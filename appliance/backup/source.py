@@ -21,15 +21,13 @@ SETTINGS: Final = "settings.toml"
 # itself, sealed to the backup keys. Uploads are not judged yet, exports lie with the auditors.
 _LEFT_OUT: Final = frozenset(
     (
-        "keys/root.json",
-        "keys/failures.json",
         "vault/files/uploads",
         "vault/files/exports",
         "vault/files/shelf/tmp",
         "vault/files/drill",
     )
 )
-_OUTSIDE: Final = (SETTINGS, "keys", "trust", "tls", "engines.d")
+_OUTSIDE: Final = (SETTINGS, KEYRING, "trust", "tls", "engines.d")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Request:
             audit_key=self.key("audit.db"),
             signer=self.signer,
             root=b64decode(self.value["escrow"]),
+            keyring=b64decode(self.value["keyring"]),
             version=self.value["version"],
             threads=self.value["threads"],
             now=self.now,

@@ -10,6 +10,7 @@ from appliance.settings.layout import StateLayout
 from appliance.vault.errors import KeyUnknown, VaultDamaged
 from appliance.vault.keybook import KeptKey, KeyBook, State, first_book, fresh_version
 from appliance.vault.keyfile import write_keyring, write_rotation
+from secure_compute.canonical import canonical_bytes
 from secure_compute.certificates import Credential
 from secure_compute.errors import SecureComputeError
 from secure_compute.keyring import Keyring, WrappedKey
@@ -17,6 +18,7 @@ from secure_compute.reseal import reseal
 from secure_compute.sealed_root import SealedRoot
 from secure_compute.secret import Secret
 from secure_compute.signing import SigningKey
+from secure_compute.suites import Suite
 
 KEY_USES: Final = ("audit.db", "box.db", "files", "usage-salt")
 SIGNING_USES: Final = ("audit", "manifest", "receipt")
@@ -80,6 +82,16 @@ class Opened:
         with self._lock:
             return self._ring().root_id
 
+    @property
+    def suite(self) -> Suite:
+        """What new envelopes are sealed with. Raises VaultLocked."""
+        with self._lock:
+            return self._ring().suite
+
+    def now(self) -> int:
+        """Seconds since 1970 UTC, by the vault's clock."""
+        return self._now()
+
     def key(self, use: str) -> bytes:
         """The 32-byte key for a use, made and kept at its first call.
 
@@ -128,14 +140,17 @@ class Opened:
         certificate, mark, key = pem.partition(_KEY_MARK)
         return Credential(certificate, mark + key)
 
-    def escrow(self, key: Secret) -> bytes:
-        """The root key sealed under a backup's key, so that a snapshot outlives this machine.
+    def escrow(self, key: Secret) -> tuple[bytes, bytes]:
+        """The root key sealed under a backup's key, and the book of keys that it opens.
+
+        Both are of one moment: a rotation of the root cannot come between them.
 
         Raises:
             VaultLocked: the vault was locked in the meantime.
         """
         with self._lock:
-            return self._ring().escrow(key, "backup").to_bytes()
+            sealed = self._ring().escrow(key, "backup").to_bytes()
+            return sealed, canonical_bytes(self._book.to_json())
 
     def wrapped(self, use: str) -> WrappedKey:
         """A key as it lies wrapped under the root key, made at the first call for it.
