@@ -1,10 +1,12 @@
 """From what the serving room returns to what the wire carries."""
 
+from collections.abc import Iterable
+
 from appliance.api.views import maybe, moment, text
 from appliance.contract import serving as wire
 from appliance.serving.lease import Lease, LeaseOffice
 from appliance.serving.picture import ModelPicture
-from appliance.serving.store import StoredAdapter, StoredDeployment, Target
+from appliance.serving.store import PastLease, StoredAdapter, StoredDeployment, Target
 
 
 def state_view(one: ModelPicture) -> wire.ModelStateView:
@@ -69,14 +71,28 @@ def adapter_view(one: StoredAdapter) -> wire.AdapterView:
     )
 
 
-def leases_view(office: LeaseOffice) -> wire.Leases:
-    """Who holds what."""
+def leases_view(office: LeaseOffice, past: Iterable[PastLease] = ()) -> wire.Leases:
+    """Who holds what, and who held it."""
     reserved = office.reserved
     return wire.Leases(
         leases=tuple(_lease(one) for one in office.leases()),
         capacity=dict(reserved.capacity),
         free={place: reserved.free(place) for place in reserved.capacity},
         windows={purpose: str(window) for purpose, window in office.windows().items()},
+        past=tuple(map(_past, past)),
+    )
+
+
+def _past(one: PastLease) -> wire.PastLease:
+    return wire.PastLease.model_validate(
+        {
+            "id": one.id,
+            "holder": one.holder,
+            "purpose": one.purpose,
+            "holds": one.claim,
+            "taken": moment(one.taken),
+            "ended": maybe(one.ended),
+        }
     )
 
 

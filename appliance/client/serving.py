@@ -98,9 +98,10 @@ class Serving:
 
     # Leases
 
-    async def leases(self) -> Leases:
-        """Who holds memory and cores."""
-        return await self._wire.view(Leases, "GET", "/api/v1/leases")
+    async def leases(self, past: int = 0) -> Leases:
+        """Who holds memory and cores, and the last `past` who were lent some."""
+        query = f"?past={past}" if past else ""
+        return await self._wire.view(Leases, "GET", f"/api/v1/leases{query}")
 
     async def set_window(self, purpose: str, window: str | None) -> Leases:
         """Give training or evaluation its hours; None means all day."""

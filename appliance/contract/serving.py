@@ -139,13 +139,28 @@ class LeaseView(Wire):
     yielding: bool
 
 
+class PastLease(Wire):
+    """What was held, from when until when; `ended` is null while it still is."""
+
+    id: str
+    holder: str
+    purpose: Purpose
+    holds: dict[str, int]
+    taken: datetime
+    ended: datetime | None
+
+
 class Leases(Wire):
-    """Who holds what, how much there is, what is left, and the hours of each purpose."""
+    """Who holds what, how much there is, what is left, and the hours of each purpose.
+
+    `past` is what was lent before, newest first, as much of it as was asked for.
+    """
 
     leases: tuple[LeaseView, ...]
     capacity: dict[str, int]
     free: dict[str, int]
     windows: dict[str, str]
+    past: tuple[PastLease, ...] = ()
 
 
 class WindowWish(Wire):

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
@@ -12,7 +12,7 @@ from appliance.audit.event import Event
 from appliance.audit.events_serving import lease_hold, lease_window
 from appliance.errors import ApplianceError
 from appliance.serving.errors import LeaseOutsideWindow, LeaseRefused
-from appliance.serving.store import ServingStore
+from appliance.serving.store import PastLease, ServingStore
 from appliance.serving.window import Window
 from models.hardware.facts import Hardware
 from models.planning.reservations import Claim, Reservations
@@ -117,6 +117,10 @@ class LeaseOffice:
         """What is lent now, oldest first."""
         return tuple(self._held.values())
 
+    async def past(self, most: int) -> tuple[PastLease, ...]:
+        """What was lent, newest first, what still is among it."""
+        return await asyncio.to_thread(self._store.past_leases, most)
+
     def windows(self) -> Mapping[str, Window]:
         """The hours outside which a purpose gets nothing; a purpose without any has all day."""
         return dict(self._windows)
@@ -176,11 +180,9 @@ class LeaseOffice:
         self._asks.pop(lease.id, None)
         self.reserved = self.reserved.release(lease.id)
         self._news()
-        try:
+        with suppress(ApplianceError):
+            # Else the row stays open and is ended by the next start; the memory is free all the same.
             await asyncio.to_thread(self._write_end, lease)
-        except ApplianceError:
-            # The row stays open and is ended by the next start; the memory is free all the same.
-            return
 
     def willing(self, purpose: Purpose) -> tuple[Lease, ...]:
         """Leases that may be asked to yield to a purpose, or have been, least important first."""
@@ -277,16 +279,14 @@ class LeaseOffice:
     def _write(self, lease: Lease) -> None:
         with self._store.change():
             self._store.add_lease(lease.id, lease.holder, lease.purpose, lease.claim, lease.taken)
-            self._record(
-                lease_hold("take", lease=lease.id, holder=lease.holder, purpose=lease.purpose)
-            )
+            told = lease_hold("take", lease=lease.id, holder=lease.holder, purpose=lease.purpose)
+            self._record(told)
 
     def _write_end(self, lease: Lease) -> None:
         with self._store.change():
             self._store.end_lease(lease.id, self._clock())
-            self._record(
-                lease_hold("release", lease=lease.id, holder=lease.holder, purpose=lease.purpose)
-            )
+            told = lease_hold("release", lease=lease.id, holder=lease.holder, purpose=lease.purpose)
+            self._record(told)
 
     def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)

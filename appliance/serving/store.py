@@ -57,6 +57,18 @@ class StoredAdapter:
     approved: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PastLease:
+    """A lease as it was written down; `taken` and `ended` (None: not yet) are Unix seconds."""
+
+    id: str
+    holder: str
+    purpose: str
+    claim: dict[str, int]
+    taken: float
+    ended: float | None
+
+
 class ServingStore:
     """Rows of the serving room. Every call is synchronous and one transaction."""
 
@@ -185,15 +197,15 @@ class ServingStore:
             cursor = tx.execute("UPDATE serving_leases SET ended = ? WHERE ended IS NULL", [at])
             return int(cursor.rowcount)
 
-    def past_leases(self, limit: int) -> list[dict[str, Any]]:
-        """Return leases as rows, newest first."""
+    def past_leases(self, limit: int) -> tuple[PastLease, ...]:
+        """Return leases that were taken, newest first."""
         with self._db.read() as db:
             rows = list(
                 db.query(
                     "SELECT * FROM serving_leases ORDER BY taken DESC, rowid DESC LIMIT ?", [limit]
                 )
             )
-        return [row | {"claim": json.loads(row["claim"])} for row in rows]
+        return tuple(PastLease(**(row | {"claim": json.loads(row["claim"])})) for row in rows)
 
     def windows(self) -> dict[str, Window]:
         """Return the hours of each purpose that has some."""

@@ -106,8 +106,8 @@ async def test_what_a_killed_box_had_lent_is_ended_at_the_next_start(rooms):
     await rooms.office.take("job_1", "train", {HOST: 10})
     again = LeaseOffice(Reservations({HOST: 100}), rooms.store, rooms.log, rooms.clock, lambda _: 0)
     await again.start()
-    (row,) = rooms.store.past_leases(10)
-    assert (row["holder"], row["claim"], row["ended"]) == ("job_1", {HOST: 10}, rooms.clock())
+    (row,) = await again.past(10)
+    assert (row.holder, row.claim, row.ended) == ("job_1", {HOST: 10}, rooms.clock())
     assert again.leases() == ()
     await rooms.office.release(rooms.office.leases()[0])
 

@@ -225,6 +225,20 @@ async def test_leases_and_hours(rooms, session):
         "train": "22:00-06:00"
     }
     assert (await session.serving.set_window("train", None)).windows == {}
+    assert told.past == ()
+    await session.serving.unload("m")
+    await until(lambda: not rooms.serving.leases.leases())
+    await session.serving.load("a")
+    past = (await session.serving.leases(past=5)).past
+    assert [(one.holder, one.purpose, one.holds, one.ended is None) for one in past] == [
+        ("a", "serve", {HOST: 30}, True),
+        ("m", "serve", {HOST: 60}, False),
+    ]
+    assert len((await session.serving.leases(past=1)).past) == 1
+    for bad in (-1, 1001):
+        with pytest.raises(ProblemError) as refused:
+            await session.serving.leases(past=bad)
+        assert refused.value.status == 422
     for purpose, hours in (("train", "25:00-1"), ("serve", "22:00-06:00")):
         with pytest.raises(ProblemError):
             await session.serving.set_window(purpose, hours)
@@ -248,10 +262,17 @@ async def test_commands_say_what_was_done(rooms, session, capsys):
     assert await deployment._step(session, parsed(deployment, "drain", "notes")) == 0
     assert await deployment._withdraw(session, parsed(deployment, "withdraw", "notes")) == 0
     assert await lease._window(session, parsed(lease, "window", "train", "22:00-06:00")) == 0
-    assert await lease._list(session, parsed(lease, "list")) == 0
+    assert await lease._list(session, parsed(lease, "list", "--past", "3")) == 0
     assert await adapter._list(session, parsed(adapter, "list")) == 0
     out = capsys.readouterr().out
-    for words in ("* a  ready", "notes  #1  a=90 b=10", "drained", "train: 22:00-06:00", "free"):
+    for words in (
+        "* a  ready",
+        "notes  #1  a=90 b=10",
+        "drained",
+        "train: 22:00-06:00",
+        "free",
+        "serve     a  host",
+    ):
         assert words in out
 
 
