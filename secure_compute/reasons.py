@@ -39,6 +39,8 @@ REASONS_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "{name} is out of bounds": "参数 {name} 超出范围",
         "it is not a key of X25519": "不是有效的 X25519 密钥",
         "it is not a key of SM2": "不是有效的 SM2 密钥",
+        "it names another box": "写的是另一台设备",
+        "the second signature is missing": "缺少第二个签名",
         # the tree
         "{size} leaves cannot have {peaks} peaks": "{size} 片叶不会有 {peaks} 个峰",
         "a peak is not 32 bytes": "某个峰不是 32 字节",

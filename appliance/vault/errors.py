@@ -185,16 +185,3 @@ class SubjectErased(ApplianceError):
     way_out_en = (
         "The audit record holds the certificate of destruction; use another name for new content."
     )
-
-
-class CertificateTargetRefused(ApplianceError):
-    """A certificate of destruction cannot be written where it was asked for."""
-
-    code = "vault.certificate-target"
-    zh = "销毁证明不能写到 {path}:{reason_zh}。没有销毁任何密钥。"
-    en = "The certificate of destruction cannot be written to {path}: {reason_en}. No key was destroyed."
-    way_out_zh = "请给出一个不存在的文件的绝对路径,目录须可写且在状态目录之外。"
-    way_out_en = (
-        "Give the absolute path of a file that does not exist, in a writable directory outside the "
-        "state directory."
-    )

@@ -25,13 +25,13 @@ def read_sealed_root(layout: StateLayout) -> SealedRoot:
         VaultErased: its keys were destroyed on purpose.
         VaultDamaged: the file is not what was written.
     """
+    if layout.erased_file.exists():
+        raise VaultErased(path=layout.erased_file)
     pending = pending_rotation(layout)
     if pending is not None:
         return pending[0]
     path = layout.sealed_root
     if not path.exists() and not layout.sealed_root_copy.exists():
-        if layout.erased_file.exists():
-            raise VaultErased(path=layout.erased_file)
         raise VaultAbsent(path=layout.root)
     fault: SecureComputeError | VaultDamaged | None = None
     # The second copy is the way out of a damaged byte; what neither holds whole is read slot by slot.
