@@ -16,6 +16,7 @@ from appliance.api.problems import problem_of
 from appliance.audit.event import Leaf
 from appliance.serving.errors import EngineFaulty, EngineRefused, ModelLoading
 from appliance.serving.turn import Headers, Turn
+from appliance.serving.upstream import Pool
 
 _SAFE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _JSON: Final = ((b"content-type", b"application/json"), *_SAFE)
@@ -38,7 +39,7 @@ async def answer_whole(
     Raises:
         ApplianceError: the engine gave no answer, or no record could be made.
     """
-    exchange = await turn.upstream.pool.ask(
+    exchange = await _pool_of(turn).ask(
         question.asked.path, body, turn.grant.actor, patient=caller.known is not None
     )
     raw = await exchange.whole()
@@ -65,6 +66,14 @@ async def answer_whole(
     await caller.whole(200, headers, whole)
 
 
+def _pool_of(turn: Turn) -> Pool:
+    """Whom to ask; a line is joined by nobody whose key was revoked while the request came in."""
+    pool = turn.upstream.pool
+    if pool.full and not turn.alive():
+        raise AccessRefused
+    return pool
+
+
 async def answer_stream(
     turn: Turn, access: Gate, question: Question, body: bytes, caller: Caller
 ) -> None:
@@ -76,7 +85,7 @@ async def answer_stream(
     Raises:
         ApplianceError: the engine gave no answer, or no record could be made, before any byte.
     """
-    pool = turn.upstream.pool
+    pool = _pool_of(turn)
     # Who has to wait for a place, or finds none, does not go to the engine yet.
     accepted = None if pool.full else turn.accept()
     exchange = await pool.ask(

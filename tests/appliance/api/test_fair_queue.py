@@ -232,6 +232,33 @@ async def test_a_revoked_keys_waiting_requests_end_at_once_and_the_others_keep_t
     assert Counter(one.details["code"] for one in ends) == {"access.refused": 3}
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_key_revoked_while_the_request_comes_in_joins_no_line(narrow, stream):
+    occupy(narrow)
+    key, begun, revoked = narrow.make_key("chat"), asyncio.Event(), asyncio.Event()
+
+    async def slowly():
+        body = ask("slow", stream=stream)
+        yield body[:9]
+        begun.set()
+        await revoked.wait()
+        yield body[9:]
+
+    asking = asyncio.create_task(narrow.http.post(narrow.url + CHAT, data=slowly(), headers=key))
+    await begun.wait()
+    # The box has judged the key once it has taken a request of the same key that came later.
+    async with narrow.http.get(f"{narrow.url}/v1/models", headers=key) as answer:
+        assert answer.status == 200
+    identity = key["Authorization"].removeprefix("Bearer ").partition(".")[0]
+    async with narrow.http.delete(
+        f"{narrow.url}/api/v1/keys/{identity}", headers=narrow.bearer
+    ) as answer:
+        assert answer.status == 204
+    revoked.set()
+    assert await told(asking) == (401, "access.refused")
+    assert narrow.serving.one.pool.waiting == 0
+
+
 async def test_a_disabled_persons_waiting_requests_end_too(narrow):
     occupy(narrow)
     pool, access = narrow.serving.one.pool, narrow.services.access
