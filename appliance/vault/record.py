@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from appliance.settings.layout import StateLayout
+from appliance.vault.choice import Choice
 from appliance.vault.errors import VaultDamaged
 from appliance.vault.keyfile import write_private
 from secure_compute.canonical import canonical_bytes, parse_canonical
@@ -63,6 +64,13 @@ UNRECORDED: Final = StorageRecord(
 def luks_record(device: Path, why_zh: str, why_en: str) -> StorageRecord:
     """A record for a device that nobody has touched yet."""
     return StorageRecord("luks", str(device), str(uuid.uuid4()), why_zh, why_en)
+
+
+def recorded(choice: Choice) -> StorageRecord:
+    """The record of a choice."""
+    if choice.device is not None:
+        return luks_record(choice.device, choice.why_zh, choice.why_en)
+    return StorageRecord("embedded", "", "", choice.why_zh, choice.why_en)
 
 
 def read_record(layout: StateLayout) -> StorageRecord | None:

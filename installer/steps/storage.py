@@ -6,7 +6,7 @@ from appliance.settings.layout import StateLayout
 from appliance.vault.assembly import build_files
 from appliance.vault.choice import Choice, choose
 from appliance.vault.outcome import LOST_EN, LOST_ZH
-from appliance.vault.record import StorageRecord, luks_record, read_record, write_record
+from appliance.vault.record import read_record, recorded, write_record
 from installer.answers import Answers
 from installer.host import Host
 from installer.places import Site
@@ -55,10 +55,3 @@ def told(choice: Choice) -> tuple[str, ...]:
         return (f"LUKS2 · {choice.device}", choice.why_zh, choice.why_en)
     name = "内置方式(SQLCipher + gocryptfs)the embedded back end"
     return (name, choice.why_zh, choice.why_en, LOST_ZH, LOST_EN)
-
-
-def recorded(choice: Choice) -> StorageRecord:
-    """The record of a choice."""
-    if choice.device is not None:
-        return luks_record(choice.device, choice.why_zh, choice.why_en)
-    return StorageRecord("embedded", "", "", choice.why_zh, choice.why_en)

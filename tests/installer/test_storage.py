@@ -1,5 +1,7 @@
 """The back end of the vault: chosen by what the machine can do, told with its reason, kept for ever."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,13 @@ from appliance.vault.errors import DeviceRefused, VaultDamaged, VaultUnsupported
 from appliance.vault.luks import LuksVolume
 from appliance.vault.luks_support import LuksSupport
 from appliance.vault.mount import GocryptfsMount
-from appliance.vault.record import StorageRecord, luks_record, read_record, write_record
+from appliance.vault.record import (
+    StorageRecord,
+    luks_record,
+    read_record,
+    recorded,
+    write_record,
+)
 from appliance.vault.support import Support
 from installer import preflight
 from installer.answers import Answers
@@ -21,8 +29,9 @@ from installer.host import Machine, Rehearsal
 from installer.places import MADE_FOR, Site, pins_digest
 from installer.steps import storage
 from installer.steps.packages import SystemPackages
-from installer.steps.storage import Storage, recorded, told
+from installer.steps.storage import Storage, told
 
+ROOT = Path(__file__).resolve().parents[2]
 GOCRYPTFS = Support(True, True, Path("/usr/bin/gocryptfs"), Path("/usr/bin/fusermount3"))
 ABLE = LuksSupport(aes=True, mapper=True, root=True)
 BLANK = DeviceFacts(LABELLED, True, True, 64 << 30, True, True, "", "", True)
@@ -179,6 +188,12 @@ def test_a_shipped_environment_needs_no_compiler():
     nothing = SystemPackages(find=lambda name: None, building=False)
     assert set(nothing.missing()) == {"gocryptfs", "fuse3", "tar"}
     assert "cryptsetup-bin" in SystemPackages(find=lambda name: None, luks=True).missing()
+
+
+def test_the_ground_is_laid_with_the_standard_library_alone():
+    words = (sys.executable, "-S", "-c", "import installer.installation")
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_embedded_record_holds_no_device(site):
