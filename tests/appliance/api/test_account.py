@@ -5,7 +5,7 @@ import json
 
 from appliance.errors import AuditUnavailable
 from tests.appliance.api.box import MODEL, LiveBox
-from tests.appliance.api.test_hot_path import CHAT, GOOD, post, recorded
+from tests.appliance.api.questions import CHAT, GOOD, post, recorded
 
 STREAM = {**GOOD, "stream": True}
 

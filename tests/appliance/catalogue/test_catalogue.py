@@ -13,7 +13,7 @@ from models.registry.shelf import Shelf
 from secure_compute.signing import SigningKey
 from tests.appliance.access.doubles import RememberingAudit
 from tests.models.formats.build import gguf_bytes
-from tests.models.registry.test_shelf import make_card
+from tests.models.registry.cards import make_card
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, time
 
+from appliance.cluster.announcement import Announcement, Offer
 from appliance.cluster.migrations import MIGRATIONS
 from appliance.cluster.peering import Peering
 from appliance.cluster.store import ClusterStore, Member, Membership
@@ -16,6 +17,29 @@ from secure_compute.peers import issue_peer, request_peer
 from tests.appliance.access.doubles import RememberingAudit, open_db
 
 HEAD, MEMBER = "127.0.0.2", "127.0.0.3"
+M = "qwen3-32b"
+
+
+def offer(model: str = M, *, slots: int = 4, load: int = 0, adapter: str | None = None) -> Offer:
+    return Offer(
+        model=model,
+        adapter=adapter,
+        digest="ab" * 32,
+        adapter_digest=None if adapter is None else "cd" * 32,
+        content="ef" * 32,
+        engine="vllm",
+        called="",
+        context=4096,
+        abilities=("chat",),
+        slots=slots,
+        load=load,
+    )
+
+
+def told(sender: str, seq: int, *offers: Offer, leaving: bool = False, **names) -> Announcement:
+    return Announcement(
+        sender=sender, port=6407, to="e", seq=seq, leaving=leaving, offers=offers, names=names
+    )
 
 
 def authority() -> Credential:

@@ -13,65 +13,18 @@ from appliance.cluster.errors import (
     HeadUntrusted,
     NotHead,
     NotMember,
-    RaySilent,
     TokenMalformed,
     TokenRefused,
 )
-from appliance.cluster.migrations import MIGRATIONS
 from appliance.cluster.service import ClusterService
-from appliance.cluster.store import ClusterStore, Membership
 from appliance.cluster.token import Answer, JoinToken, interconnect, seal_answer, sealed_for
 from appliance.errors import AuditUnavailable
 from models.cluster import NodeState
 from secure_compute.certificates import fingerprint, make_authority
 from secure_compute.errors import CertificateRefused
 from secure_compute.peers import belongs, issue_peer, request_peer
-from tests.appliance.access.doubles import HandClock, RememberingAudit, open_db
-
-HEAD, MEMBER = "10.20.0.1", "10.20.0.2"
-
-
-class PaperRay:
-    """A node that never starts, and says what it is told to."""
-
-    def __init__(self) -> None:
-        self.running = False
-        self.said: tuple[NodeState, ...] | None = None
-        self.started: list[Membership] = []
-
-    def require(self) -> None:
-        pass
-
-    def env(self) -> dict[str, str]:
-        raise RaySilent
-
-    async def start(self, membership: Membership) -> None:
-        self.started.append(membership)
-        self.running = True
-
-    async def stop(self) -> None:
-        self.running = False
-
-    async def nodes(self) -> tuple[NodeState, ...]:
-        if self.said is None:
-            raise RaySilent
-        return self.said
-
-    async def drain(self, _: int) -> bool:
-        return True
-
-
-class Box:
-    def __init__(self, folder: Path, name: str, clock: HandClock, ask=None) -> None:
-        self.db = open_db(folder / f"{name}.db", MIGRATIONS)
-        self.audit, self.ray = RememberingAudit(), PaperRay()
-        self.store = ClusterStore(self.db)
-        self.ask = ask
-        self.service = ClusterService(self.store, self.audit, self.ray, name, clock, self._ask)  # type: ignore[arg-type]
-
-    async def _ask(self, address: str, port: int, sealed: bytes) -> bytes:
-        assert (address, port) == (HEAD, 8443)
-        return await self.ask(sealed)
+from tests.appliance.access.doubles import HandClock
+from tests.appliance.cluster.paper_ray import HEAD, MEMBER, Box, close, joined
 
 
 @pytest.fixture
@@ -86,18 +39,6 @@ def pair(tmp_path: Path, clock: HandClock) -> Iterator[tuple[Box, Box]]:
     yield one, two
     one.db.close()
     two.db.close()
-
-
-async def joined(one: Box, two: Box) -> str:
-    await one.service.found(HEAD, "user:li")
-    token = await one.service.invite(30, "user:li")
-    await two.service.join(token, (HEAD, 8443), MEMBER, "user:wang")
-    return token
-
-
-async def close(*boxes: Box) -> None:
-    for box in boxes:
-        await box.service.close()
 
 
 async def test_a_box_joins_by_a_token_that_works_once(pair: tuple[Box, Box]) -> None:

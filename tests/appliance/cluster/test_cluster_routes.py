@@ -21,8 +21,8 @@ from appliance.cluster.store import Member
 from appliance.contract.cluster import ClusterFound, ClusterInvitation, ClusterJoin, ClusterLeave
 from tests.appliance.access.doubles import RememberingAudit
 from tests.appliance.api.box import LiveBox, live_box
-from tests.appliance.cluster.test_cluster_rooms import PaperRay
-from tests.appliance.cluster.test_replicas import M, offer, told
+from tests.appliance.cluster.neighbours import M, offer, told
+from tests.appliance.cluster.paper_ray import PaperRay
 
 
 @pytest.fixture

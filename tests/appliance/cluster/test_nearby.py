@@ -9,7 +9,7 @@ from appliance.cluster.replicas import SILENT_S, ReplicaBook
 from appliance.cluster.store import Member, Membership
 from secure_compute.certificates import Credential
 from tests.appliance.access.doubles import HandClock
-from tests.appliance.cluster.test_replicas import M, offer, told
+from tests.appliance.cluster.neighbours import M, offer, told
 
 OWN, TWO, THREE = "10.20.0.1", "10.20.0.2", "10.20.0.3"
 NOBODY = Credential(b"", b"")

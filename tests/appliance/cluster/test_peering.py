@@ -17,8 +17,16 @@ from appliance.cluster.errors import AnnouncementRefused, AnnouncementStale, Not
 from appliance.cluster.peering import _contexts
 from secure_compute.certificates import Credential
 from secure_compute.peers import peer_address, sign_as_peer
-from tests.appliance.cluster.neighbours import HEAD, MEMBER, Beside, authority, beside, certified
-from tests.appliance.cluster.test_replicas import M, offer
+from tests.appliance.cluster.neighbours import (
+    HEAD,
+    MEMBER,
+    Beside,
+    M,
+    authority,
+    beside,
+    certified,
+    offer,
+)
 from tests.appliance.serving.fakes import until
 
 THIRD = "127.0.0.4"

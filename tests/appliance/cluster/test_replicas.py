@@ -2,35 +2,13 @@
 
 import pytest
 
-from appliance.cluster.announcement import Announcement, Offer, Share
+from appliance.cluster.announcement import Share
 from appliance.cluster.errors import AnnouncementRefused
 from appliance.cluster.replicas import SILENT_S, ReplicaBook
 from tests.appliance.access.doubles import HandClock
+from tests.appliance.cluster.neighbours import M, offer, told
 
-M = "qwen3-32b"
 ONE, TWO = "10.20.0.1", "10.20.0.2"
-
-
-def offer(model: str = M, *, slots: int = 4, load: int = 0, adapter: str | None = None) -> Offer:
-    return Offer(
-        model=model,
-        adapter=adapter,
-        digest="ab" * 32,
-        adapter_digest=None if adapter is None else "cd" * 32,
-        content="ef" * 32,
-        engine="vllm",
-        called="",
-        context=4096,
-        abilities=("chat",),
-        slots=slots,
-        load=load,
-    )
-
-
-def told(sender: str, seq: int, *offers: Offer, leaving: bool = False, **names) -> Announcement:
-    return Announcement(
-        sender=sender, port=6407, to="e", seq=seq, leaving=leaving, offers=offers, names=names
-    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from models.planning.reservations import HOST, Reservations
 from tests.appliance.api.box import live_box
-from tests.appliance.serving.test_serving_routes import Catalogue
+from tests.appliance.serving.folder_catalogue import Catalogue
 from tests.models.engines.tiny_model import write_tiny_model
 
 SAYS = [{"role": "user", "content": "abc"}]

@@ -1,4 +1,4 @@
-"""The routes of serving over real HTTP, with the box's own client and commands."""
+"""The routes of serving over real HTTP, with the box's own client."""
 
 import argparse
 import asyncio
@@ -11,7 +11,6 @@ from appliance.client.problem import ProblemError
 from appliance.client.session import Session
 from appliance.cluster.announcement import Share
 from appliance.cluster.replicas import SILENT_S, ReplicaBook
-from appliance.commands import adapter, deployment, lease, model
 from appliance.commands.model_serving import act, line_of
 from appliance.contract.serving import AdapterWish, DeploymentWish, Keeping, TargetWish
 from appliance.serving.beyond import Beyond
@@ -21,22 +20,14 @@ from models.engines.explain import Failure
 from models.planning.reservations import HOST, Reservations
 from tests.appliance.access.doubles import HandClock
 from tests.appliance.api.box import live_box
-from tests.appliance.cluster.test_replicas import offer, told
+from tests.appliance.cluster.neighbours import offer, told
 from tests.appliance.serving.fakes import until
+from tests.appliance.serving.folder_catalogue import Catalogue
 from tests.appliance.serving.test_adapters import write_adapter
 from tests.fakes.stub_engine import serve as serve_stub
 from tests.models.engines.tiny_model import write_tiny_model
 
 ASK = {"model": "notes", "messages": [{"role": "user", "content": "x"}]}
-
-
-class Catalogue:
-    def __init__(self, shelf):
-        self.get = shelf.get
-        self.shelf = shelf
-
-    def models(self):
-        return tuple(self.get(name) for name in sorted(self.shelf.sizes))
 
 
 @pytest.fixture
@@ -242,44 +233,6 @@ async def test_leases_and_hours(rooms, session):
     for purpose, hours in (("train", "25:00-1"), ("serve", "22:00-06:00")):
         with pytest.raises(ProblemError):
             await session.serving.set_window(purpose, hours)
-
-
-def parsed(module, *words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    module.add_parser(parser.add_subparsers())
-    return parser.parse_args([module.__name__.rpartition(".")[2], *words])
-
-
-@pytest.mark.slow
-async def test_commands_say_what_was_done(rooms, session, capsys):
-    for words in (("load", "a"), ("pin", "a", "--idle-unload-s", "9"), ("status",), ("unpin", "a")):
-        assert await act(session, parsed(model, *words)) == 0
-    assert await act(session, parsed(model, "unload", "a")) == 0
-    assert (
-        await deployment._apply(session, parsed(deployment, "apply", "notes", "a=90", "b=10")) == 0
-    )
-    assert await deployment._list(session, parsed(deployment, "list")) == 0
-    assert await deployment._step(session, parsed(deployment, "drain", "notes")) == 0
-    assert await deployment._withdraw(session, parsed(deployment, "withdraw", "notes")) == 0
-    assert await lease._window(session, parsed(lease, "window", "train", "22:00-06:00")) == 0
-    assert await lease._list(session, parsed(lease, "list", "--past", "3")) == 0
-    assert await adapter._list(session, parsed(adapter, "list")) == 0
-    out = capsys.readouterr().out
-    for words in (
-        "* a  ready",
-        "notes  #1  a=90 b=10",
-        "drained",
-        "train: 22:00-06:00",
-        "free",
-        "serve     a  host",
-    ):
-        assert words in out
-
-
-def test_a_target_is_read_as_it_is_written():
-    assert deployment._target("m+eye=10") == {"model": "m", "adapter": "eye", "weight": 10}
-    assert deployment._target("m") == {"model": "m", "adapter": None, "weight": 100}
-    assert deployment._target("m=²") == {"model": "m", "adapter": None, "weight": "²"}
 
 
 @pytest.mark.slow

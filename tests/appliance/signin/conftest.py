@@ -9,10 +9,16 @@ import pytest
 from appliance.access.migrations import MIGRATIONS as ACCESS
 from appliance.access.service import AccessService
 from appliance.db.database import Db
+from appliance.settings.signin import OidcSettings
 from appliance.signin.migrations import MIGRATIONS
+from appliance.signin.oidc import OidcSignIn
+from appliance.signin.oidc_provider import Provider
+from appliance.signin.store import SignInStore
 from tests.appliance.access.conftest import PlainPasswords
 from tests.appliance.access.doubles import HandClock, RememberingAudit, open_db
 from tests.appliance.signin import slapd
+from tests.appliance.signin.oidc_steps import APP, CALLBACK
+from tests.appliance.signin.provider import CLIENT, lying_provider
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +51,29 @@ def access(db: Db, audit: RememberingAudit, clock: HandClock) -> Iterator[Access
     made = AccessService(db, audit, clock, passwords=PlainPasswords())
     yield made
     made.close()
+
+
+@pytest.fixture
+def liar(clock):
+    with lying_provider() as made:
+        made.now = clock()
+        yield made
+
+
+@pytest.fixture
+def desk(access, db, clock):
+    def made(issuer, secret=None, **more):
+        settings = OidcSettings.model_validate(
+            {
+                "issuer": issuer,
+                "client_id": CLIENT,
+                "callback": CALLBACK,
+                "roles": {"it": "administrator", "doctors": "clinician"},
+                "return_to": [APP],
+                **more,
+            }
+        )
+        provider = Provider(settings, None, lambda: secret, clock)
+        return OidcSignIn(settings, lambda: provider, access, SignInStore(db), clock)
+
+    return made

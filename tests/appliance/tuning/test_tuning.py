@@ -22,7 +22,7 @@ from secure_compute.signing import SigningKey
 from tests.appliance.access.doubles import HandClock, RememberingAudit, open_db
 from tests.appliance.jobs.conftest import rest
 from tests.models.formats.build import gguf_bytes
-from tests.models.registry.test_shelf import make_card
+from tests.models.registry.cards import make_card
 
 FILE = "file-0123456789abcdef01234567"
 TUNED = {"name": "x", "recipe": "adapter", "base": "m"}

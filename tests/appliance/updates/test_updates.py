@@ -153,7 +153,7 @@ def test_an_id_that_is_taken_refuses_the_whole_bundle(box: Box, yard, tmp_path):
     bundle = yard.build(tmp_path / "both")
     other = tmp_path / "other.gguf"
     other.write_bytes(gguf_bytes())
-    from tests.models.registry.test_shelf import make_card
+    from tests.models.registry.cards import make_card
 
     box.catalogue.admit(other, make_card(), "x")
     before = box.state()
@@ -243,7 +243,7 @@ def test_a_folder_of_files_travels_whole(box: Box, yard, tmp_path):
     from installer.vendor.warehouse import Warehouse
     from models.formats.inspect import require_model
     from tests.models.formats.build import safetensors_bytes
-    from tests.models.registry.test_shelf import make_card
+    from tests.models.registry.cards import make_card
 
     folder = tmp_path / "hf"
     folder.mkdir()

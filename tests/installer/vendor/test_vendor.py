@@ -23,7 +23,7 @@ from installer.vendor.keys import KeyFolder, open_key
 from installer.vendor.warehouse import Warehouse
 from tests.installer.vendor.yard import CHEAP, NOW, PASSPHRASE, Yard, read
 from tests.models.formats.build import gguf_bytes
-from tests.models.registry.test_shelf import make_card
+from tests.models.registry.cards import make_card
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

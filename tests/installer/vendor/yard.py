@@ -14,7 +14,7 @@ from installer.vendor.keys import KeyFolder
 from installer.vendor.warehouse import Warehouse
 from secure_compute.sealed_root import Argon2Cost
 from tests.models.formats.build import gguf_bytes
-from tests.models.registry.test_shelf import make_card
+from tests.models.registry.cards import make_card
 
 NOW = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
 PASSPHRASE = "correct horse battery"

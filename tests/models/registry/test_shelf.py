@@ -3,12 +3,11 @@
 import json
 import os
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from models.card import Bilingual, Evaluation, ModelCard
+from models.card import ModelCard
 from models.errors import (
     CardMalformed,
     CardMismatch,
@@ -25,28 +24,7 @@ from models.registry.manifest import Manifest, safe_name, verify_manifest
 from models.registry.shelf import Shelf
 from secure_compute.signing import SigningKey
 from tests.models.formats.build import gguf_bytes, safetensors_bytes
-
-NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
-
-
-def make_card(**changes: object) -> ModelCard:
-    both = Bilingual("说明", "text")
-    fields = {
-        "id": "demo-1",
-        "name": both,
-        "version": "1.0",
-        "architecture": "llama",
-        "parameters": 32,
-        "context": 0,
-        "quantisation": "F32",
-        "licence": "Apache-2.0",
-        "intended_use": both,
-        "limits": both,
-        "training_data": both,
-        "languages": ("zh", "en"),
-        "evaluations": (Evaluation("S9", "exact", 0.98, 500, "2026-11-01"),),
-    }
-    return ModelCard(**{**fields, **changes})
+from tests.models.registry.cards import NOW, make_card
 
 
 @pytest.fixture
