@@ -14,6 +14,7 @@ from appliance.errors import ApplianceError
 from appliance.services.open_box import Services
 from appliance.settings.layout import StateLayout
 from appliance.telemetry.facts import (
+    AreaFacts,
     AuditFacts,
     EngineFacts,
     Facts,
@@ -66,6 +67,7 @@ def gather(seen: Seen, layout: StateLayout, box: Services | None, integrity: Int
         audit=None if box is None else _try(lambda: _audit(box, integrity)),
         jobs={} if box is None else _try(box.jobs.counts) or {},
         quotas=None if box is None else _quotas(box),
+        areas=None if box is None else _areas(box),
         posture_level=told.get("level"),
         posture_missing=tuple(told.get("missing", ())),
     )
@@ -75,6 +77,11 @@ def disk_of(layout: StateLayout) -> Disk:
     """Size and free space of where the box writes: a device of its own where the vault has one."""
     usage = shutil.disk_usage(layout.vault if layout.vault.exists() else layout.root)
     return Disk(usage.total, usage.free)
+
+
+def _areas(box: Services) -> tuple[AreaFacts, ...]:
+    areas = box.space.keeper.now.areas
+    return tuple(AreaFacts(one.name, one.used, one.quota) for one in areas if one.quota)
 
 
 def _process() -> ProcessFacts:

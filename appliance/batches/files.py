@@ -101,9 +101,15 @@ class FileService:
         self._root = root
         self._limits = limits
         self._clock = clock
+        self._room: Callable[[], object] = _enough
+
+    def ask_for_room(self, room: Callable[[], object]) -> None:
+        """From now on ask before a file comes in; what is asked raises when there is none."""
+        self._room = room
 
     def begin(self, owner: str) -> Incoming:
-        """Make room for a file. Raises FilesFull."""
+        """Make room for a file. Raises FilesFull, and what the disk's keeper raises."""
+        self._room()
         count, held = self._store.held(owner)
         left = self._limits.all - held
         if count >= MOST_FILES or left <= 0:
@@ -214,6 +220,10 @@ class FileService:
 
     def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
+
+
+def _enough() -> None:
+    """Nobody watches the disk."""
 
 
 def new_file_id() -> str:

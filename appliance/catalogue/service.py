@@ -1,5 +1,6 @@
 """The catalogue: the model shelf with a record of everything that is put on it or taken off."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -45,6 +46,11 @@ class CatalogueService:
         self._signer = signer
         self._audit = audit
         self._default = default
+        self._room: Callable[[int], object] = _enough
+
+    def ask_for_room(self, room: Callable[[int], object]) -> None:
+        """From now on ask before a model comes in, with its bytes; what is asked raises when there is none."""
+        self._room = room
 
     def default(self) -> str:
         """Return the id of the default model."""
@@ -78,6 +84,7 @@ class CatalogueService:
     def admit(self, source: Path, card: ModelCard, actor: str) -> Manifest:
         """Judge a model file or folder, copy it onto the shelf and sign for it as this box."""
         known = self._known(card.id)
+        self._room(0 if known else bytes_of(source))
         return self._admitted(self._shelf.admit(source, card, self._signer), actor, known=known)
 
     def take_over(self, source: Path, card: ModelCard, actor: str) -> Manifest:
@@ -90,6 +97,7 @@ class CatalogueService:
         """Take a package that a trusted vendor signed: manifest.json, card.json and the files."""
         manifest = Manifest.from_bytes(_read(folder / MANIFEST))
         known = self._known(manifest.model_id)
+        self._room(0 if known else bytes_of(folder))
         return self._admitted(self._shelf.admit_signed(folder), actor, known=known)
 
     def remove(self, model_id: str, actor: str) -> None:
@@ -141,6 +149,16 @@ class CatalogueService:
     ) -> None:
         event = events.model_shelf(action, actor, model=model_id, digest=digest, ok=ok)
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
+
+
+def bytes_of(source: Path) -> int:
+    """Bytes of a file, or of the files in a folder."""
+    files = (source,) if source.is_file() else source.rglob("*")
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def _enough(_bytes: int) -> None:
+    """Nobody watches the disk."""
 
 
 def _read(path: Path) -> bytes:

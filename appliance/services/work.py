@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from appliance.backup.kinds import BACKUP, BackupJobs
 from appliance.batches.desk import DeskRules, make_desk
@@ -63,6 +64,8 @@ def make_work(
     jobs = JobService(db, log, kinds, layout.jobs_dir, time.time, workers=settings.jobs.workers)
     keeper = SpaceKeeper(layout, settings.storage)
     lender = make_job_desk(serving.leases, threads, training=TRAINING, evaluation=EVALUATION)
+    catalogue.ask_for_room(partial(keeper.require, "shelf"))
+    desk.files.ask_for_room(partial(keeper.require, "datasets"))
     gate = SpaceGate(lender, lambda: keeper.now)
     jobs.borrow_from(gate)
     importer.follow(jobs.get)

@@ -52,6 +52,15 @@ class QuotaFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class AreaFacts:
+    """An area of the vault with a quota: bytes used, and the quota in bytes."""
+
+    name: str
+    used: int
+    quota: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessFacts:
     """This process: resident memory in bytes, open files, and how many it may open."""
 
@@ -94,6 +103,7 @@ class Facts:
         posture_level: Level of the last firmware report.
         posture_missing: Checks that stand between this level and the next.
         backup_age_s: Seconds since the last backup.
+        areas: Areas of the vault that have a quota; None while it is locked.
     """
 
     time: float
@@ -112,3 +122,4 @@ class Facts:
     posture_level: int | None = None
     posture_missing: tuple[str, ...] = ()
     backup_age_s: float | None = None
+    areas: tuple[AreaFacts, ...] | None = None

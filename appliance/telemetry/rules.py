@@ -159,6 +159,16 @@ def _quota(facts: Facts, raised: Raised) -> tuple[Finding, ...] | None:
     )
 
 
+def _areas(facts: Facts, raised: Raised) -> tuple[Finding, ...] | None:
+    if facts.areas is None:
+        return None
+    return tuple(
+        Finding(one.name, {"area": one.name, "percent": round(100 * one.used / one.quota)})
+        for one in facts.areas
+        if above(one.used / one.quota, 0.95, 0.9, raised=raised(one.name))
+    )
+
+
 def _clock(facts: Facts, _: Raised) -> tuple[Finding, ...] | None:
     step = facts.clock_step_s
     return (Finding("clock", {"seconds": round(step, 1)}),) if step else ()
@@ -256,6 +266,13 @@ RULES: Final = (
         "The key {key} has used {percent}% of its limit {limit}.",
         "请提高限额,或等待新周期。", "Raise the limit, or wait for the next period.",
         _quota, hold_s=10.0,
+    ),
+    Rule(
+        "area-full", "warning",
+        "保险库的 {area} 区已用配额的 {percent}%。", "The area {area} of the vault has used {percent}% of its quota.",
+        "请移除不用的内容,或提高设置 [storage] 中的配额。",
+        "Remove what nobody needs, or raise its quota in the settings, section [storage].",
+        _areas,
     ),
     Rule(
         "clock-step", "warning",

@@ -12,6 +12,7 @@ from appliance.errors import AuditUnavailable
 from appliance.telemetry.alerts import AlertService
 from appliance.telemetry.errors import AlertUnknown
 from appliance.telemetry.facts import (
+    AreaFacts,
     AuditFacts,
     EngineFacts,
     Facts,
@@ -38,10 +39,11 @@ GOOD = Facts(
     quotas=(QuotaFacts("k1", "tokens per day", 0.1),),
     posture_level=2,
     backup_age_s=3600.0,
+    areas=(AreaFacts("shelf", 1, 100),),
 )
 UNKNOWN = replace(
     GOOD, certificate_expires=None, engines=None, cards=None, xids=None, audit=None, quotas=None,
-    posture_level=None, backup_age_s=None, disk_bytes=0,
+    posture_level=None, backup_age_s=None, areas=None, disk_bytes=0,
 )  # fmt: skip
 
 
@@ -98,6 +100,7 @@ BAD = {
     "certificate-ending": replace(GOOD, certificate_expires=GOOD.time - 86400),
     "backup-old": replace(GOOD, backup_age_s=8 * 86400.0),
     "quota-near": replace(GOOD, quotas=(QuotaFacts("k1", "tokens per day", 0.95),)),
+    "area-full": replace(GOOD, areas=(AreaFacts("shelf", 96, 100),)),
     "clock-step": replace(GOOD, clock_step_s=-90.0),
     "posture-failed": replace(GOOD, posture_level=0, posture_missing=("secure-boot",)),
 }
