@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -212,7 +213,11 @@ class Opened:
     def promote(self, use: str) -> None:
         """Put the waiting version of a key in the place of the present one, which is destroyed."""
         with self._lock:
-            self._write(self._book.promoted(use))
+            book = self._book.promoted(use)
+            with suppress(OSError):
+                write_keyring(self._layout, book)
+            # On a full disk the file still holds both versions: the next opening finds the right one.
+            self._book = book
             self._forget(use)
 
     def retire(self, use: str, version: int) -> None:

@@ -21,6 +21,7 @@ from appliance.vault.keyfile import (
 from appliance.vault.offer import Offer
 from appliance.vault.opened import Opened, fresh_keys
 from appliance.vault.outcome import DAMAGED, FOREIGN, Created, VaultStatus, Warned
+from appliance.vault.rekeying import complete
 from appliance.vault.slot_desk import SlotDesk
 from appliance.vault.slots import Slots, judged
 from appliance.vault.unattended import Refusal
@@ -92,6 +93,8 @@ class Vault:
         self._lock = threading.RLock()
         self._opened: Opened | None = None
         self._refusals: tuple[Refusal, ...] = ()
+        self.entered: str | None = None
+        """Kind and id of the slot that opened it last; None when a handover did."""
         self.slots = SlotDesk(layout, self._slots, ways.unattended, self._lock, self._now)
         """Where slots are added, tried and revoked."""
 
@@ -243,6 +246,7 @@ class Vault:
 
     def _entered(self, slot: Slot) -> None:
         self._refusals = ()
+        self.entered = f"{slot.kind} {slot.slot_id}"
         self.slots.used(slot)
         self._claim.first()
 
@@ -275,6 +279,7 @@ class Vault:
         try:
             opened.check()
             self._files.mount(opened.key("files"))
+            complete(self._layout, opened)
         except BaseException:
             opened.close()
             raise
