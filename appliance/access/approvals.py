@@ -103,20 +103,46 @@ class Approvals:
             ApplianceError: The action itself is refused; the approval is used up by it.
         """
         approval = self.get(approval_id)
+        if approval.action not in self._deeds:
+            raise ApprovalRefused(
+                reason_zh="由执行该操作的命令使用这份批准",
+                reason_en="the command that does it takes the approval",
+            )
+        done = self._spent(approval, by)
+        try:
+            self._deeds[approval.action](done, by, secret)
+        except ApplianceError:
+            self._record("fail", by, done)
+            raise
+        return done
+
+    def use(self, approval_id: str | None, action: str, subject: str, by: Grant) -> None:
+        """Use an approval up for something that another room is about to do.
+
+        Raises:
+            ApprovalNeeded: None was given, on a box where the action takes two people.
+            ApprovalRefused: It is for something else, or as `execute`.
+        """
+        if approval_id is None:
+            self._ground.two_people(action, subject, approved=False)
+            return
+        approval = self.get(approval_id)
+        if (approval.action, approval.subject) != (action, subject):
+            raise ApprovalRefused(
+                reason_zh="这份批准是为另一件事", reason_en="it was given for something else"
+            )
+        self._spent(approval, by)
+
+    def _spent(self, approval: Approval, by: Grant) -> Approval:
         self._judge(approval.action, by)
         self._judge_both(approval, by)
         now = self._ground.clock()
         done = replace(approval, state="executed", executed_by=by.actor, executed=now)
         with self._ground.stores.people.change():
             if not self._ground.stores.approvals.spend(approval.id, "executed", by.actor, now):
-                raise _too_late(self.get(approval_id))
+                raise _too_late(self.get(approval.id))
             # Before the deed: what cannot be recorded is not done, and both names are there.
             self._record("execute", by, done)
-        try:
-            self._deeds[approval.action](done, by, secret)
-        except ApplianceError:
-            self._record("fail", by, done)
-            raise
         return done
 
     def get(self, approval_id: str) -> Approval:

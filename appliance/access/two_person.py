@@ -10,6 +10,7 @@ RESET_PASSWORD: Final = "user.reset-password"  # noqa: S105  # the name of an ac
 RESET_TOTP: Final = "user.reset-totp"
 TOTP_OFF: Final = "role.totp-off"
 REVOKE_EXPORT_KEY: Final = "key.revoke-export"
+REVOKE_SLOT: Final = "vault.revoke-slot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,12 @@ ACTIONS: Final = {
             "keys:write",
             "吊销可导出审计记录的密钥",
             "revoke a key that exports the audit record",
+        ),
+        Action(
+            REVOKE_SLOT,
+            "vault:write",
+            "吊销保险库的开启方式(由 wardbox vault slots revoke 执行)",
+            "revoke a slot of the vault (done by wardbox vault slots revoke)",
         ),
     )
 }

@@ -62,6 +62,9 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "Promotion": {"name": "note"},
     "RoleChange": {"role": _ROLE},
     "RoleScopes": {"scopes": ["chat", "models:read"]},
+    "SlotChange": {"present": {"secret": "the passphrase of the vault"}},
+    "SlotTest": {"slot": "0123456789abcdef"},
+    "SlotWish": {"kind": "recovery", "present": {"secret": "the passphrase of the vault"}},
     "SecretWish": {"value": "the password of the directory account"},
     "SignIn": {"name": _PERSON, "password": _PASSWORD, "totp": "123456"},
     "TotpCode": {"code": "123456"},
@@ -90,6 +93,7 @@ PARTS: Final[dict[str, Any]] = {
     "receipt_id": "rcp_0123456789abcdef",
     "response_id": "resp_0123456789abcdef01234567",
     "session_id": "wbs_0123456789abcdef",
+    "slot_id": "0123456789abcdef",
     "way": "ldap",
 }
 """By the name of the part in braces."""

@@ -10,15 +10,17 @@ from appliance.api.gateway import InnerGateway
 from appliance.api.hot.route import HotRoutes
 from appliance.api.integrity import Integrity
 from appliance.api.watch import Watch
-from appliance.audit.events import vault_root
+from appliance.audit.events import BOX, vault_root
 from appliance.errors import ApplianceError, VaultLocked, WrongSecret
 from appliance.services.open_box import Services
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
+from appliance.vault.offer import Offer
 from appliance.vault.opened import Opened
 from appliance.vault.outcome import VaultStatus
 from appliance.vault.vault import Vault
 from firmware_checks.errors import FirmwareError
+from secure_compute.errors import SecureComputeError
 
 
 class Front:
@@ -71,6 +73,10 @@ class Front:
             opened = await asyncio.to_thread(self.vault.resume)
             if opened is not None:
                 await self._open(opened)
+                if self.vault.entered is not None:
+                    await self.opened().log.record(
+                        vault_root("unlock", BOX, slot=self.vault.entered)
+                    )
 
     async def close(self) -> None:
         """Stop the services in good order; the key stays with the supervisor."""
@@ -79,7 +85,7 @@ class Front:
             await self.watch.close()
             await asyncio.to_thread(self.vault.close)
 
-    async def unlock(self, secret: str, actor: str) -> VaultStatus:
+    async def unlock(self, secret: str | Offer, actor: str) -> VaultStatus:
         """Open the vault and the services behind it.
 
         Raises:
@@ -88,13 +94,13 @@ class Front:
         async with self._moving:
             try:
                 opened = await asyncio.to_thread(self.vault.unlock, secret)
-            except WrongSecret:
+            except (WrongSecret, SecureComputeError):
                 if self.services is not None:
                     await self.services.log.record(vault_root("refuse", actor))
                 raise
             if self.services is None:
                 await self._open(opened)
-                await self.opened().log.record(vault_root("unlock", actor))
+                await self.opened().log.record(vault_root("unlock", actor, slot=self.vault.entered))
             return await asyncio.to_thread(self.vault.status)
 
     async def lock(self, actor: str) -> VaultStatus:

@@ -115,6 +115,11 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "response": HTTPStatus.UNPROCESSABLE_ENTITY,
     "response.unknown": HTTPStatus.NOT_FOUND,
     "secure": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "secure.network-slot": HTTPStatus.BAD_GATEWAY,
+    "secure.tpm-locked-out": HTTPStatus.SERVICE_UNAVAILABLE,
+    "secure.tpm-policy": HTTPStatus.CONFLICT,
+    "secure.tpm-replaced": HTTPStatus.CONFLICT,
+    "secure.tpm-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "signin": HTTPStatus.UNPROCESSABLE_ENTITY,
     "signin.certificate-unknown": HTTPStatus.NOT_FOUND,
     "signin.directory-refused": HTTPStatus.BAD_GATEWAY,
@@ -140,7 +145,11 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "vault.area-full": HTTPStatus.INSUFFICIENT_STORAGE,
     "vault.backoff": HTTPStatus.TOO_MANY_REQUESTS,
     "vault.locked": HTTPStatus.SERVICE_UNAVAILABLE,
+    "vault.slot-unfit": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "vault.slot-unknown": HTTPStatus.NOT_FOUND,
+    "vault.slots-personless": HTTPStatus.CONFLICT,
     "vault.space-low": HTTPStatus.INSUFFICIENT_STORAGE,
+    "vault.weak-passphrase": HTTPStatus.UNPROCESSABLE_ENTITY,
     "vault.wrong-secret": HTTPStatus.UNAUTHORIZED,
 }
 _WAIT: Final = {

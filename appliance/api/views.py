@@ -13,7 +13,6 @@ from appliance.serving.service import ServedEngine
 from appliance.serving.traffic import TrafficPicture
 from appliance.telemetry.hub import News
 from appliance.telemetry.store import Alert
-from appliance.vault.outcome import VaultStatus
 from models.card import Bilingual
 from models.hardware.facts import Accelerator
 from models.registry.shelf import ShelvedModel
@@ -34,11 +33,6 @@ def maybe(seconds: float | None) -> datetime | None:
 def text(both: Bilingual) -> Text:
     """A sentence in both languages."""
     return Text(zh=both.zh, en=both.en)
-
-
-def vault_view(status: VaultStatus) -> access.VaultView:
-    """The vault."""
-    return access.VaultView(state=status.state, backend=status.backend, slots=status.slots)
 
 
 def key_view(key: grants.KeyView) -> access.KeyView:

@@ -13,6 +13,8 @@ from appliance.client.imports import Imports
 from appliance.client.problem import ProblemError, unexpected
 from appliance.client.serving import Serving
 from appliance.client.signin import OutsideSignIn
+from appliance.client.slots import VaultSlots
+from appliance.client.storage import Storage
 from appliance.client.transport import Transport
 from appliance.contract.access import (
     CreatedKey,
@@ -61,6 +63,8 @@ class Session:
         self.backups = Backups(transport)
         self.cluster = Cluster(transport)
         self.imports = Imports(transport)
+        self.slots = VaultSlots(transport)
+        self.storage = Storage(transport)
 
     @classmethod
     def local(cls, socket: Path) -> Self:
@@ -87,8 +91,6 @@ class Session:
         """Close the connections; the box's session stays until it is signed out or expires."""
         await self._wire.close()
 
-    # The box
-
     async def health(self, *, deep: bool = False) -> Health:
         """Whether the box can answer; `deep` (needs a token) has the engine write one token."""
         return await self._wire.view(
@@ -109,9 +111,7 @@ class Session:
 
     async def unlock(self, secret: str) -> VaultView:
         """Unlock the vault with the passphrase or the recovery key."""
-        return await self._wire.view(
-            VaultView, "POST", "/api/v1/vault/unlock", Unlock(secret=secret)
-        )
+        return await self.slots.unlock(Unlock(secret=secret))
 
     async def lock(self) -> VaultView:
         """Lock the vault; everything but health and unlock stops answering."""

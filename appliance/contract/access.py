@@ -15,18 +15,35 @@ Requests = Annotated[int | None, Field(default=None, ge=1, le=10_000_000_000)]
 Tokens = Annotated[int | None, Field(default=None, ge=1, le=1_000_000_000_000)]
 
 
+Typed = Annotated[str, Field(min_length=1, max_length=1024)]
+"""A secret as it is typed; its field is never shown."""
+
+
+class VaultWarning(Wire):
+    """What people should know about the vault, and what to do."""
+
+    sentence: str
+    way_out: str
+
+
 class VaultView(Wire):
-    """The state of the vault, its back end and which slots hold its root key."""
+    """The state of the vault, its back end, which slots hold its root key, and what is not right.
+
+    While the vault is locked, `warnings` is filled for callers on the machine itself alone.
+    """
 
     state: VaultState
     backend: str
     slots: tuple[str, ...]
+    warnings: tuple[VaultWarning, ...] = ()
 
 
 class Unlock(Wire):
-    """The passphrase, or the recovery key."""
+    """The passphrase or the recovery key; or shares; or the content of a key file with its passphrase."""
 
-    secret: Secret
+    secret: Typed | None = Field(default=None, repr=False)
+    shares: tuple[Typed, ...] = Field(default=(), max_length=16, repr=False)
+    key_file: str | None = Field(default=None, max_length=4096, repr=False)
 
 
 class SignIn(Wire):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from appliance.api.deps import Local, Permit, TheFront, VaultWriter, grant_of
 from appliance.api.errors import LocalOnly
-from appliance.api.views import vault_view
+from appliance.api.slot_views import offer_of, vault_view
 from appliance.contract.access import Unlock, VaultView
 
 router = APIRouter(prefix="/api/v1/vault", tags=["vault"])
@@ -25,19 +25,19 @@ def unlocker(request: Request, front: TheFront, local: Local) -> str:
 
 
 @router.get("")
-def vault(request: Request, front: TheFront) -> VaultView:
+def vault(request: Request, front: TheFront, local: Local) -> VaultView:
     """How the vault stands; while it is open, callers are asked who they are."""
     if front.services is not None:
         grant_of(request)
-    return vault_view(front.vault.status())
+    return vault_view(front.vault.status(), near=local)
 
 
 @router.post("/unlock")
 async def unlock(
     wish: Unlock, front: TheFront, actor: Annotated[str, Depends(unlocker)]
 ) -> VaultView:
-    """Open the vault with the passphrase or the recovery key."""
-    return vault_view(await front.unlock(wish.secret, actor))
+    """Open the vault with a passphrase, the recovery key, shares, or a key file and its passphrase."""
+    return vault_view(await front.unlock(offer_of(wish), actor), near=True)
 
 
 @router.post("/lock")

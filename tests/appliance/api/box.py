@@ -57,6 +57,7 @@ from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.settings.storage import StorageSettings
 from appliance.signin.service import SignInService, Trust
+from appliance.vault.offer import Offer
 from appliance.vault.outcome import VaultStatus
 from appliance.vault.space import SpaceKeeper
 from firmware_checks.errors import RootUnusable
@@ -67,6 +68,7 @@ from models.hardware.detect import detect_hardware
 from models.planning.reservations import Reservations
 from secure_compute.certificates import make_authority
 from secure_compute.signing import SigningKey
+from secure_compute.suites import INTERNATIONAL
 from tests.fakes.stub_engine import serve as serve_stub
 
 MODEL = "wardbox-reference"
@@ -84,6 +86,8 @@ class TestVault:
     """A vault that opens by one passphrase."""
 
     __test__ = False
+    suite = INTERNATIONAL
+    entered = None
 
     def __init__(self) -> None:
         self.is_open = False
@@ -94,8 +98,8 @@ class TestVault:
     def resume(self) -> object | None:
         return self if self.is_open else None
 
-    def unlock(self, secret: str) -> object:
-        if secret != PASSPHRASE:
+    def unlock(self, secret: str | Offer) -> object:
+        if PASSPHRASE not in (secret, getattr(secret, "secret", "")):
             raise WrongSecret
         self.is_open = True
         return self
