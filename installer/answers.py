@@ -31,6 +31,7 @@ class Answers:
     service: str = "auto"
     storage: str = "auto"
     storage_erase: bool = False
+    trial_note: bool = True
 
     def names(self) -> tuple[str, ...]:
         """Host names and addresses that the box certificate shall carry."""
@@ -71,6 +72,10 @@ MEANING: Mapping[str, tuple[str, str]] = {
     "storage_erase": (
         "该磁盘上的全部内容可以清除",
         "everything on that device may be erased",
+    ),
+    "trial_note": (
+        "最后试写一份入院记录;很慢的机器可设为 false",
+        "draft a trial admission note at the end; false for a very slow machine",
     ),
 }
 STORAGES = ("auto", "embedded")
@@ -123,6 +128,10 @@ def _is_storage(value: object) -> bool:
     return isinstance(value, str) and (value in STORAGES or value.startswith("luks:/dev/"))
 
 
+def _is_choice(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 _JUDGED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "port": (
         lambda value: type(value) is int and value in TCP_PORTS,
@@ -137,10 +146,8 @@ _JUDGED: Mapping[str, tuple[Callable[[object], bool], str]] = {
         f"service 须为 must be one of {', '.join(SERVICES)}",
     ),
     "storage": (_is_storage, "storage 须为 must be auto, embedded or luks:/dev/..."),
-    "storage_erase": (
-        lambda value: type(value) is bool,
-        "storage_erase 须为 true 或 false must be true or false",
-    ),
+    "storage_erase": (_is_choice, "storage_erase 须为 true 或 false must be true or false"),
+    "trial_note": (_is_choice, "trial_note 须为 true 或 false must be true or false"),
 }
 """Key -> whether a value fits, and what is said when it does not; every other key is a text."""
 
@@ -169,7 +176,7 @@ def answers_markdown() -> str:
     for field in fields(Answers):
         zh, en = MEANING[field.name]
         value = getattr(defaults, field.name)
-        told = "false" if value is False else value
+        told = str(value).lower() if isinstance(value, bool) else value
         shown = "" if value in (None, ()) else f"`{told}`"
         lines.append(f"| `{field.name}` | {shown} | {zh} | {en} |")
     return "\n".join(lines) + "\n"

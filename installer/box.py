@@ -63,7 +63,7 @@ def _plan(
             Birth(site, answers, newborn, journal, service.undo),
             service,
             Administrator(answers, newborn, box, journal),
-            Smoke(site, box, journal, newborn),
+            Smoke(site, box, journal, newborn, answers.trial_note),
         ),
         journal,
         time.monotonic,

@@ -19,12 +19,15 @@ class Smoke:
     box: Conversation
     journal: Journal
     newborn: Newborn
+    wanted: bool = True
 
     name = "smoke"
     title = "试写入院记录 draft a trial admission note"
 
     def needed(self) -> bool:
         """True until a note was drafted on this box, and again for a box made by this run."""
+        if not self.wanted:
+            return False
         return self.newborn.waiting or self.journal.last(self.name) != "done"
 
     def apply(self, host: Host) -> None:

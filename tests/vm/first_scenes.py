@@ -9,6 +9,8 @@ ANSWERS = f"""\
 hospital = "整机测试 Whole-machine test"
 storage = "luks:{VAULT}"
 secrets_file = "secrets.txt"
+# An emulated processor writes for a quarter of an hour what takes seconds otherwise.
+trial_note = false
 """
 PLANTED = "PLANTED-PLAINTEXT-OF-A-PATIENT-8f1c2ab97e"
 _INSTALL_S = 900.0
