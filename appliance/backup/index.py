@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from appliance.backup.errors import BackupDamaged
-from appliance.backup.sealing import ID_SIZE, damaged
+from appliance.backup.sealing import damaged
 
 _ROW: Final = struct.Struct(">32sIIB")
 _HEAD: Final = struct.Struct(">32sII")
@@ -95,7 +95,6 @@ class Index:
         self._packs: list[tuple[str, int]] = []
         self._numbers: dict[str, int] = {}
         self._places: dict[bytes, int] = {}
-        self._counts: list[int] = []
 
     def __contains__(self, chunk: bytes) -> bool:
         return chunk in self._places
@@ -109,7 +108,6 @@ class Index:
             return
         number = self._numbers[one.pack] = len(self._packs)
         self._packs.append((one.pack, one.size))
-        self._counts.append(len(one.pieces))
         offset = self.first
         for part, piece in enumerate(one.pieces):
             # One integer for each chunk: a box may have a million of them.
@@ -135,10 +133,3 @@ class Index:
     def packs(self) -> dict[str, int]:
         """Every pack with its size."""
         return dict(self._packs)
-
-    def count(self, pack: str) -> int:
-        """Chunks that a pack holds."""
-        return self._counts[self._numbers[pack]]
-
-
-CHUNK_ID_SIZE: Final = ID_SIZE

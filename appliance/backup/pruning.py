@@ -92,7 +92,9 @@ class Pruning:
 
     def _repack(self, index: Index, live: set[bytes]) -> tuple[str, ...]:
         places = {ident: index.find(ident) for ident in live}
-        used = Counter(place.pack for place in places.values())
+        used: Counter[str] = Counter()
+        for place in places.values():
+            used[place.pack] += place.stored
         staying, thin = _sorted(index, used)
         made: list[Directory] = []
         fresh = Index(index.first)
@@ -144,8 +146,9 @@ def _sorted(index: Index, used: Counter[str]) -> tuple[set[str], set[str]]:
     """Packs that stay as they are, and those of which too little is needed."""
     staying: set[str] = set()
     thin: set[str] = set()
-    for pack, count in used.items():
-        (staying if count >= _WORTH * index.count(pack) else thin).add(pack)
+    sizes = index.packs()
+    for pack, size in used.items():
+        (staying if size >= _WORTH * sizes[pack] else thin).add(pack)
     return staying, thin
 
 

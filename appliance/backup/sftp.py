@@ -5,6 +5,7 @@ import posixpath
 import re
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
@@ -153,15 +154,14 @@ class SftpTarget:
         return len(left)
 
     def close(self) -> None:
-        """End the connection and its thread."""
-        if self._connection is not None:
-            self._loop.call_soon_threadsafe(self._connection.abort)
-            self._connection = None
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_CONNECT_S)
-        if not self._loop.is_running():
-            self._loop.close()
+        """End the connection and its thread; doing it twice is fine."""
+        if not self._thread.is_alive():
+            return
+        with suppress(asyncssh.Error, OSError, TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result(_CONNECT_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     @property
     def _sftp(self) -> asyncssh.SFTPClient:
@@ -192,6 +192,17 @@ class SftpTarget:
             raise TargetRefused(
                 name=self.place, reason_zh="目录不存在", reason_en="there is no such directory"
             )
+
+    async def _leave(self) -> None:
+        if self._client is not None:
+            self._client.exit()
+        if self._connection is not None:
+            self._connection.abort()
+            await self._connection.wait_closed()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _read(self, name: str, offset: int, size: int) -> bytes:
         async with self._sftp.open(self._path(name), "rb") as stream:

@@ -90,6 +90,10 @@ class SmallBox:
 
         return Vault(self.layout, ORIGIN, PlainFiles(), clock, cost=CHEAP)
 
+    def reopen(self) -> None:
+        """Open the vault in a process that was forked off: keys do not follow into one."""
+        self.opened = self.vault().unlock(PASSPHRASE)
+
     def age(self) -> None:
         """Let everything look old, as most things are when the night's backup begins."""
         old = int((self.clock() - 3600) * 1e9)
@@ -147,6 +151,10 @@ class SmallBox:
         holder = Holder(self.identity, recipients, self.signer.verify_key, "test")
         unlock = unlock_document(read_sealed_root(self.layout), self.opened.wrapped(IDENTITY))
         return open_or_make(target, holder, unlock, memory)
+
+    def repository_as_is(self, target: Target) -> Repository:
+        """Open it without keeping anything in step."""
+        return Repository.open(target, self.identity)
 
     def back_up(self, target: Target, threads: int = 1) -> Snapshot:
         return Creation(self.repository(target), self.ours(threads), untold).run()
