@@ -33,7 +33,8 @@ from appliance.serving.upstream_client import Endpoint, UpstreamPool
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from secure_compute.signing import SigningKey
-from tests.appliance.api.box import MODEL, StubServing, TestVault, now
+from tests.appliance.api.box import TestVault, now
+from tests.appliance.api.stand_ins import MODEL, StubServing
 
 _NAMES = ("bench", "others")
 

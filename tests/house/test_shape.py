@@ -53,6 +53,11 @@ def test_a_module_fits_the_eye(path: Path) -> None:
     assert re.match(r'"""\S.{8,98}[.;?。](\n|""")', text), "line 1 says what the module is"
 
 
+def test_a_module_of_tests_fits_the_eye_too() -> None:
+    tests = (path for path in (ROOT / "tests").rglob("*.py") if "__pycache__" not in path.parts)
+    assert [path for path in tests if path.read_text("utf-8").count("\n") > 300] == []
+
+
 @pytest.mark.parametrize("house", HOUSE)
 def test_a_package_file_is_empty(house: str) -> None:
     assert [p for p in (ROOT / house).rglob("__init__.py") if p.read_bytes()] == []

@@ -23,6 +23,7 @@ ROOMS = ("api", "access", "audit", "serving", "telemetry")
 REACHING_IN = (
     "api/test_asking.py",
     "api/test_fair_queue.py",
+    "api/test_fair_queue_revoked.py",
     "api/test_short_way.py::test_a_body_that_does_not_come_is_told",
     "api/test_slow_clients.py::test_the_rest_of_a_refused_body_is_waited_for_no_longer_than_a_body",
     "api/test_threats.py::test_slow_bodies_are_let_go_whatever_the_route",

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.appliance.api.box import MODEL, LiveBox
+from tests.appliance.api.box import LiveBox
+from tests.appliance.api.stand_ins import MODEL
 
 module = pytest.mark.asyncio(loop_scope="module")
 CHAT = "/v1/chat/completions"

@@ -4,7 +4,8 @@ import asyncio
 import io
 import json
 
-from tests.appliance.api.box import MODEL, LiveBox
+from tests.appliance.api.box import LiveBox
+from tests.appliance.api.stand_ins import MODEL
 
 CHAT = "/v1/chat/completions"
 GOOD = {"model": MODEL, "messages": [{"role": "user", "content": "请拟入院记录"}]}

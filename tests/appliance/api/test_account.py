@@ -4,8 +4,9 @@ import asyncio
 import json
 
 from appliance.errors import AuditUnavailable
-from tests.appliance.api.box import MODEL, LiveBox
+from tests.appliance.api.box import LiveBox
 from tests.appliance.api.questions import CHAT, GOOD, post, recorded
+from tests.appliance.api.stand_ins import MODEL
 
 STREAM = {**GOOD, "stream": True}
 

@@ -12,7 +12,8 @@ import pytest_asyncio
 from appliance.access.grants import KeyWish
 from appliance.tuning.kind import TRAINING, Workshop
 from models.errors import ModelUnknown
-from tests.appliance.api.box import MODEL, live_box
+from tests.appliance.api.box import live_box
+from tests.appliance.api.stand_ins import MODEL
 from tests.appliance.tuning.test_chats import GOOD, line
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

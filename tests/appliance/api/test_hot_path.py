@@ -5,8 +5,8 @@ import json
 import socket
 
 from appliance.audit.receipts import resolve
-from tests.appliance.api.box import MODEL
 from tests.appliance.api.questions import CHAT, GOOD, assert_problem, post, raw_request
+from tests.appliance.api.stand_ins import MODEL
 
 
 async def test_an_answer_carries_a_receipt_that_leads_to_its_record(box):

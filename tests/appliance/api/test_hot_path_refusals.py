@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.appliance.api.box import MODEL
 from tests.appliance.api.questions import CHAT, GOOD, assert_problem, post, raw_request
+from tests.appliance.api.stand_ins import MODEL
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -5,7 +5,7 @@ import openai
 import pytest
 import pytest_asyncio
 
-from tests.appliance.api.box import MODEL
+from tests.appliance.api.stand_ins import MODEL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ASK = [{"role": "user", "content": "右眼如何?"}]

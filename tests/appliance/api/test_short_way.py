@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from appliance.api.hot import body as hot_body
 from appliance.api.hot import line as hot_line
 from appliance.api.hot.head import Seen, read_plain_head
-from tests.appliance.api.box import MODEL, LiveBox
+from tests.appliance.api.box import LiveBox
+from tests.appliance.api.stand_ins import MODEL
 
 CHAT = "/v1/chat/completions"
 GOOD = {"model": MODEL, "messages": [{"role": "user", "content": "请拟入院记录"}]}

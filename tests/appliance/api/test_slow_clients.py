@@ -12,7 +12,8 @@ from appliance.api.crowd import HALVES, TOLD, Crowd, fitting
 from appliance.api.errors import BoxCrowded
 from appliance.api.hot import line as hot_line
 from appliance.api.slow_reader import SlowReader
-from tests.appliance.api.box import MODEL, LiveBox, live_box
+from tests.appliance.api.box import LiveBox, live_box
+from tests.appliance.api.stand_ins import MODEL
 from tests.fakes import stub_engine
 
 CHAT = "/v1/chat/completions"

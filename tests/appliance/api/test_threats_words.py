@@ -6,7 +6,8 @@ import pytest
 import pytest_asyncio
 
 from tests.appliance.api.attacks import CHAT, GOOD, ask, is_problem, module, told
-from tests.appliance.api.box import MODEL, live_box
+from tests.appliance.api.box import live_box
+from tests.appliance.api.stand_ins import MODEL
 from tests.fakes import stub_engine
 
 IDS = (

@@ -8,7 +8,8 @@ from aiohttp import web
 from appliance.client.problem import BoxUnreachable, ProblemError
 from appliance.client.session import Session
 from appliance.contract.access import KeyWish
-from tests.appliance.api.box import MODEL, LiveBox, live_box
+from tests.appliance.api.box import LiveBox, live_box
+from tests.appliance.api.stand_ins import MODEL
 
 
 @pytest.fixture

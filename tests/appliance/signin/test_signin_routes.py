@@ -18,7 +18,8 @@ from appliance.vault.authority import renew_box_certificate
 from appliance.vault.keyfile import write_private
 from appliance.vault.tls import TlsKeeper
 from secure_compute.certificates import issue_client, issue_server, make_authority
-from tests.appliance.api.box import AUTHORITY, MODEL, live_box
+from tests.appliance.api.box import AUTHORITY, live_box
+from tests.appliance.api.stand_ins import MODEL
 
 NAMES = ["localhost", "127.0.0.1", "box.hospital.cn"]
 
