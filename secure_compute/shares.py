@@ -12,7 +12,7 @@ from typing import Final, Self
 from secure_compute.errors import KeyMalformed
 from secure_compute.groups import grouped, ungrouped
 from secure_compute.secret import Secret
-from secure_compute.slot_errors import ShareMistyped, SharesUnfit
+from secure_compute.slot_errors import ShareMistyped, SharesTooFew, SharesUnfit
 
 SIZE: Final = 32
 FEWEST: Final = 2
@@ -102,7 +102,8 @@ def combine(shares: Sequence[Share]) -> Secret:
     """The key that shares make; shares that were altered make another one.
 
     Raises:
-        SharesUnfit: Too few, one twice, or of different sets; the sentence names which.
+        SharesTooFew: They go together, but more are needed.
+        SharesUnfit: One twice, or of different sets; the sentence names which.
     """
     from Cryptodome.Protocol.SecretSharing import Shamir  # noqa: PLC0415  # loaded when needed
 
@@ -121,9 +122,11 @@ def combine(shares: Sequence[Share]) -> Secret:
     if twice is not None:
         raise SharesUnfit(reason_zh=f"{twice} 号份额输入了两次", reason=f"share {twice} came twice")
     if len(shares) < first.needed:
-        raise SharesUnfit(
-            reason_zh=f"需要 {first.needed} 份,只有 {len(shares)} 份",
-            reason=f"{first.needed} are needed, {len(shares)} are here",
+        raise SharesTooFew(
+            needed=first.needed,
+            here=len(shares),
+            count=first.count,
+            progress=len(shares) / first.needed,
         )
     used = shares[: first.needed]
     left = Shamir.combine([(share.number, share.value[:_HALF]) for share in used], False)

@@ -23,6 +23,16 @@ class SharesUnfit(SecureComputeError):
     way_out_en = "Bring together enough different shares of one set."
 
 
+class SharesTooFew(SharesUnfit):
+    """Shares that are good as far as they go; `progress` tells how far, from 0 to 1."""
+
+    code = "secure.shares-too-few"
+    zh = "密钥份额还不够:需要 {needed} 份,已有 {here} 份(这套共 {count} 份)。"
+    en = "More shares are needed: {needed} are needed, {here} are here (the set has {count})."
+    way_out_zh = "请下一位持有人输入自己的份额。"
+    way_out_en = "Let the next holder enter theirs."
+
+
 class TpmUnavailable(SecureComputeError):
     """No TPM, or one that does not answer as it must."""
 
