@@ -31,8 +31,12 @@ class Box:
     async def vault(self):
         return VaultView(state="locked", backend="embedded", slots=("passphrase", "recovery"))
 
-    async def unlock(self, secret):
-        self.asked.append(secret)
+    @property
+    def slots(self):
+        return self
+
+    async def unlock(self, wish):
+        self.asked.append(wish.secret)
         return VaultView(state="unlocked", backend="embedded", slots=("passphrase",))
 
     async def audit_verify(self):
