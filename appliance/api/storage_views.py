@@ -1,8 +1,10 @@
 """What the API shows of the encrypted storage."""
 
+from appliance.api.front import Front
 from appliance.contract.base import Text
-from appliance.contract.storage import AreaView, FindingView, SpaceView
-from appliance.vault.doctor import Finding
+from appliance.contract.storage import AreaView, FindingView, SpaceView, StorageView
+from appliance.services.open_box import Services
+from appliance.vault.doctor import Finding, examine
 from appliance.vault.space import Level, Space
 
 _LEVELS = {
@@ -17,6 +19,17 @@ def finding_view(finding: Finding) -> FindingView:
     """One finding of the doctor."""
     told = Text(zh=finding.zh, en=finding.en)
     return FindingView(subject=finding.subject, verdict=finding.verdict, told=told)
+
+
+def storage_view(front: Front, box: Services) -> StorageView:
+    """Back end, suite, findings and space; reads the machine, so it belongs in a thread."""
+    return StorageView(
+        time=front.clock(),
+        backend=front.vault.status().backend,
+        suite=front.vault.suite.id,
+        findings=tuple(map(finding_view, examine(front.layout))),
+        space=space_view(box.space.keeper.now),
+    )
 
 
 def space_view(space: Space) -> SpaceView:

@@ -38,6 +38,7 @@ _ANSWER: Final = (
     "stream",
 )
 _ROLE: Final = ("scopes", "totp")
+_KEY: Final = ("digest", "key", "what")
 _SLOT: Final = ("kind", "slot", "what")
 _TWO: Final = ("approved_by", "requested_by", "what")
 _JOB: Final = ("code", "kind")
@@ -132,9 +133,15 @@ KINDS: Final = (
     Kind("box:certificate:renew", "续签证书。", "The box renewed its certificate.", ("reason",)),
     Kind("vault:root:unlock", "保险库解锁。", "The vault was unlocked.", ("slot",)),
     Kind("vault:root:lock", "保险库锁定。", "The vault was locked.", ("slot",)),
+    Kind(
+        "vault:key:ask", "将轮换或销毁密钥。", "A key is about to be replaced or destroyed.", _KEY
+    ),
+    Kind("vault:key:done", "密钥已轮换或销毁。", "A key was replaced or destroyed.", _KEY),
+    Kind("vault:key:refuse", "密钥未更改。", "A change of a key was refused.", _KEY),
     Kind("vault:slot:ask", "将更改开启方式。", "A slot is about to be changed or tried.", _SLOT),
     Kind("vault:slot:done", "开启方式已更改。", "A slot was changed or tried.", _SLOT),
     Kind("vault:slot:refuse", "开启方式未更改。", "A change of a slot was refused.", _SLOT),
+    Kind("vault:volume:grow", "加密卷已扩容。", "The volume was enlarged.", ("after", "before")),
     Kind("vault:root:refuse", "口令或密钥错误。", "A secret was refused.", ("slot",)),
     Kind(
         "model:completion:accept",

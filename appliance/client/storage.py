@@ -13,3 +13,7 @@ class Storage:
     async def look(self) -> StorageView:
         """How the storage stands."""
         return await self._wire.view(StorageView, "GET", "/api/v1/storage")
+
+    async def grow(self) -> StorageView:
+        """Use the whole of a device that was made larger."""
+        return await self._wire.view(StorageView, "POST", "/api/v1/storage/grow")

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
+from appliance.audit.events_storage import volume_grow
+from appliance.audit.log import AuditLog
 from appliance.jobs.job import JobKind
 from appliance.jobs.lender import Lender
 from appliance.jobs.schedule import Schedules
@@ -68,17 +71,27 @@ def _nobody() -> None:
     """Nobody listens yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How a volume grows: what does it, and where it is recorded."""
+
+    enlarge: Callable[[], object]
+    log: AuditLog
+
+
 class SpaceWatch:
     """Looks at the disk every so often and tells the gate of the jobs.
 
     Args:
         keeper: measures, and tends the log's reserve.
         gate: lets jobs start, and asks them to stop.
+        growth: makes the volume larger, and what is told of it; None where nothing grows.
     """
 
-    def __init__(self, keeper: SpaceKeeper, gate: SpaceGate) -> None:
+    def __init__(self, keeper: SpaceKeeper, gate: SpaceGate, growth: Growth | None = None) -> None:
         self.keeper = keeper
         self._gate = gate
+        self._growth = growth
         self._looks = 0
 
     def attend(self, schedules: Schedules) -> None:
@@ -91,3 +104,18 @@ class SpaceWatch:
         measure = self._looks % _MEASURE_EVERY == 0
         self._looks += 1
         self._gate.notice(await asyncio.to_thread(self.keeper.look, measure=measure))
+
+    async def grow(self, actor: str) -> Space:
+        """Use the whole of a device that was made larger, and look at once.
+
+        Raises:
+            MountFailed: the volume does not grow; it goes on as it was.
+        """
+        if self._growth is None:
+            return self.keeper.now
+        before = (await asyncio.to_thread(self.keeper.look, measure=False)).total
+        await asyncio.to_thread(self._growth.enlarge)
+        after = await asyncio.to_thread(self.keeper.look, measure=False)
+        await self._growth.log.record(volume_grow(actor, before=before, after=after.total))
+        self._gate.notice(after)
+        return after

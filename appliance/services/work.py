@@ -18,10 +18,11 @@ from appliance.examination.service import EVALUATION, ExaminationService
 from appliance.jobs.service import JobService
 from appliance.services.ground import Ground, Site
 from appliance.services.keeping import make_backups
-from appliance.services.space_gate import SpaceGate, SpaceWatch
+from appliance.services.space_gate import Growth, SpaceGate, SpaceWatch
 from appliance.serving.assembly import make_job_desk
 from appliance.serving.service import ServingService
 from appliance.tuning.kind import TRAINING, Gang, Workshop
+from appliance.vault.assembly import build_files
 from appliance.vault.space import SpaceKeeper
 
 
@@ -68,7 +69,13 @@ def make_work(
     desk.files.ask_for_room(partial(keeper.require, "datasets"))
     gate = SpaceGate(lender, lambda: keeper.now)
     jobs.borrow_from(gate)
+    growth = Growth(lambda: build_files(layout).grow(site.opened.key("files")), log)
     importer.follow(jobs.get)
     return Work(
-        jobs, desk.files, desk.batches(jobs), desk.responses, backups, SpaceWatch(keeper, gate)
+        jobs,
+        desk.files,
+        desk.batches(jobs),
+        desk.responses,
+        backups,
+        SpaceWatch(keeper, gate, growth),
     )

@@ -148,6 +148,9 @@ class GocryptfsMount:
             self._background.run(child.stop(_STOP_S))
             self._background.close()
 
+    def grow(self, key: bytes) -> None:
+        """Nothing to do: the files use what the disk of the state directory has."""
+
     def erase(self) -> None:
         """Unmount and destroy the wrapped key of the files: none of them can be read again."""
         self.unmount()

@@ -33,6 +33,9 @@ def main() -> int:
     parser.add_argument("--run", type=Path, help="go on in this directory")
     parser.add_argument("--keep", action="store_true", help="leave disks and logs behind")
     parser.add_argument("--kvm", choices=("auto", "no"), default="auto")
+    parser.add_argument(
+        "--interpreted", action="store_true", help="do not compile the hot path for the medium"
+    )
     parser.add_argument("--state", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     cache = default_cache()
@@ -64,7 +67,8 @@ def _all(places: Places, ledger: Ledger, args: argparse.Namespace) -> None:
     ledger.say(f"image {image.name}")
     medium = places.run / "medium.img"
     if "medium" not in ledger.done():
-        medium = build_medium(places, site_of(args, HOUSE), image)
+        ledger.say("medium ...")
+        medium = build_medium(places, site_of(args, HOUSE), image, compiled=not args.interpreted)
         ledger.keep("medium", medium.name)
     ledger.say(f"medium {medium.stat().st_size >> 20} MiB")
     Play(places, ledger, image, medium).act(try_kvm=args.kvm == "auto")

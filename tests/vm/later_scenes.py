@@ -58,8 +58,9 @@ def without_secure_boot(agent: Agent, ledger: Ledger) -> None:
 def make_backup(agent: Agent, ledger: Ledger) -> None:
     """Before scene 5: a backup of the open box, while it serves."""
     box = Box(agent)
-    agent.run("/bin/mkdir", "-p", _BACKUPS)
-    said = box.try_wardbox("backup", "create", "--to", _BACKUPS, limit_s=_LONG_S)
+    agent.run("/bin/mkdir", "-p", "-m", "700", _BACKUPS)
+    box.wardbox("backup", "target", "add", "disk", "directory", _BACKUPS)
+    said = box.try_wardbox("backup", "create", limit_s=_LONG_S)
     ledger.require("a backup is made while it serves", holds=said.code == 0, seen=said.text)
     ledger.say("     " + said.text.replace("\n", "\n              "))
 
@@ -68,13 +69,18 @@ def restore_on_second_disk(agent: Agent, ledger: Ledger) -> None:
     """Scene 5: out of the backup and the recovery key, on a blank disk, with the same record."""
     blank = agent.try_run("/usr/sbin/blkid", "--probe", SECOND).code
     ledger.require("the second disk is blank", holds=blank == 2, seen=str(blank))
-    said = Box(agent, RESTORED).try_wardbox(
-        "backup", "restore", "--from", _BACKUPS, "--storage", f"luks:{SECOND}",
-        given=_secret(ledger, "recovery"), limit_s=_LONG_S,
-    )  # fmt: skip
+    fresh = Box(agent, RESTORED)
+    agent.run("/bin/mkdir", "-p", "-m", "700", RESTORED)
+    ledger.say("     " + fresh.wardbox("storage", "choose", f"luks:{SECOND}").splitlines()[0])
+    # The recovery key, and an empty line: the new passphrase is made.
+    given = _secret(ledger, "recovery") + "\n"
+    said = fresh.try_wardbox("backup", "restore", "--from", _BACKUPS, given=given, limit_s=_LONG_S)
     ledger.require("the backup is restored on it", holds=said.code == 0, seen=said.text)
     kind = agent.run("/usr/sbin/blkid", "-o", "value", "-s", "TYPE", SECOND).strip()
     ledger.require("the second disk is LUKS", holds=kind == "crypto_LUKS", seen=kind)
+    for line in said.out.splitlines()[:4]:
+        ledger.say(f"     {line}")
+    nothing_readable(agent, ledger, "/dev/vdb")
 
 
 def nothing_readable(agent: Agent, ledger: Ledger, disk: str) -> None:

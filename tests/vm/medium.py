@@ -30,8 +30,14 @@ class NotBuiltError(Exception):
     """Environment or engine of this checkout are missing."""
 
 
-def build_medium(places: Places, site: Site, image: Path) -> Path:
+def build_medium(places: Places, site: Site, image: Path, *, compiled: bool = True) -> Path:
     """Make the medium from what is built here; nothing is fetched.
+
+    Args:
+        places: where the run is.
+        site: environment and engine of this checkout.
+        image: the system that it is for.
+        compiled: whether the hot path is compiled, which takes minutes where its sources are new.
 
     Raises:
         NotBuiltError: `./test.sh` or `./install.sh` has not made environment and engine yet.
@@ -47,7 +53,8 @@ def build_medium(places: Places, site: Site, image: Path) -> Path:
     _link_tree(site.engine, offline / "engine" / site.engine.name)
     _link_tree(site.environment, offline / "environment", left_out="compiled")
     (offline / "environment" / MADE_FOR).write_text(pins_digest(site.pins))
-    _compiled(site, image, house)
+    if compiled:
+        _compiled(site, image, house)
     (house / ".venv").symlink_to("offline/environment")
     size = int(_measure(tree) * _SPARE) + (64 << 20)
     path.unlink(missing_ok=True)

@@ -1,11 +1,12 @@
-"""Route of the encrypted storage: back end, what is not well with it, and its space."""
+"""Routes of the encrypted storage: how it stands, and using a device that was made larger."""
+
+import asyncio
 
 from fastapi import APIRouter
 
-from appliance.api.deps import Box, SystemReader, TheFront
-from appliance.api.storage_views import finding_view, space_view
+from appliance.api.deps import Box, SystemReader, TheFront, VaultWriter
+from appliance.api.storage_views import storage_view
 from appliance.contract.storage import StorageView
-from appliance.vault.doctor import examine
 
 router = APIRouter(prefix="/api/v1/storage", tags=["storage"])
 
@@ -13,10 +14,11 @@ router = APIRouter(prefix="/api/v1/storage", tags=["storage"])
 @router.get("")
 def storage(front: TheFront, box: Box, _: SystemReader) -> StorageView:
     """How the storage stands; sizes of areas are measured every five minutes."""
-    return StorageView(
-        time=front.clock(),
-        backend=front.vault.status().backend,
-        suite=front.vault.suite.id,
-        findings=tuple(map(finding_view, examine(front.layout))),
-        space=space_view(box.space.keeper.now),
-    )
+    return storage_view(front, box)
+
+
+@router.post("/grow")
+async def grow(front: TheFront, box: Box, who: VaultWriter) -> StorageView:
+    """Use the whole of a device that was made larger, while the box serves."""
+    await box.space.grow(who.actor)
+    return await asyncio.to_thread(storage_view, front, box)

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from appliance.services.space_gate import SpaceGate, SpaceWatch
+from appliance.services.space_gate import Growth, SpaceGate, SpaceWatch
 from appliance.settings.storage import StorageSettings
 from appliance.vault.errors import AreaFull, SpaceLow
 from appliance.vault.space import AREAS, Level, Space, SpaceKeeper, judge
@@ -165,3 +165,30 @@ async def test_jobs_wait_while_their_own_area_is_full(layout, disk):
     tight = StorageSettings(log_reserve_mib=0).model_copy(update={"jobs_gib": 1 / 1024})
     space = SpaceKeeper(layout, tight, disk).look()
     assert not await gate.borrow("b", None, None)
+
+
+class Noted:
+    def __init__(self):
+        self.events = []
+
+    async def record(self, event):
+        self.events.append(event)
+
+
+async def test_a_grown_volume_is_seen_at_once_and_on_record(keeper, disk):
+    disk.free = 9 * GIB
+    log = Noted()
+
+    def enlarge():
+        disk.free = 60 * GIB
+
+    lends, said = Lends(), []
+    gate = SpaceGate(lends, lambda: keeper.now)
+    gate.on_freed(lambda: said.append("ask again"))
+    watch = SpaceWatch(keeper, gate, Growth(enlarge, log))
+    await watch.look()
+    assert not await gate.borrow("a", None, None)
+    space = await watch.grow("user:admin")
+    assert space.level is Level.OK
+    assert said == ["ask again"]
+    assert [event.tag for event in log.events] == ["vault:volume:grow"]
