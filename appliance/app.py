@@ -53,6 +53,7 @@ from appliance.api.routes import (
     usage,
     users,
     vault,
+    vault_keys,
 )
 from appliance.errors import ApplianceError
 from appliance.services.version import VERSION
@@ -75,6 +76,7 @@ ROUTERS: Final = tuple(
     for room in (
         system,
         vault,
+        vault_keys,
         slots,
         access,
         me,

@@ -11,6 +11,7 @@ RESET_TOTP: Final = "user.reset-totp"
 TOTP_OFF: Final = "role.totp-off"
 REVOKE_EXPORT_KEY: Final = "key.revoke-export"
 REVOKE_SLOT: Final = "vault.revoke-slot"
+ERASE: Final = "vault.erase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,12 @@ ACTIONS: Final = {
             "keys:write",
             "吊销可导出审计记录的密钥",
             "revoke a key that exports the audit record",
+        ),
+        Action(
+            ERASE,
+            "vault:write",
+            "销毁数据集、患者或整机的密钥(由 wardbox vault erase 执行)",
+            "destroy the keys of a dataset, a patient or the box (done by wardbox vault erase)",
         ),
         Action(
             REVOKE_SLOT,

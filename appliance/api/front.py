@@ -112,6 +112,14 @@ class Front:
             await asyncio.to_thread(self.vault.lock)
             return await asyncio.to_thread(self.vault.status)
 
+    async def destroy(self, work: Callable[[], bytes]) -> bytes:
+        """Close the services, then do what leaves nothing to open; its certificate."""
+        async with self._moving:
+            await self._stop()
+            certificate = await asyncio.to_thread(work)
+            await asyncio.to_thread(self.vault.lock)
+            return certificate
+
     async def _open(self, opened: Opened) -> None:
         try:
             services = await self._build(opened)

@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from appliance.client.transport import Transport
+from appliance.client.vault_keys import VaultKeys
 from appliance.contract.access import Unlock, VaultView
 from appliance.contract.slots import (
     SlotAdded,
@@ -22,6 +23,7 @@ class VaultSlots:
 
     def __init__(self, transport: Transport) -> None:
         self._wire = transport
+        self.keys = VaultKeys(transport)
 
     async def unlock(self, wish: Unlock) -> VaultView:
         """Unlock with a secret, shares, or a key file and its passphrase."""

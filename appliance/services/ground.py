@@ -30,7 +30,9 @@ from appliance.settings.reading import digest_of
 from appliance.signin.migrations import MIGRATIONS as SIGNIN
 from appliance.telemetry.migrations import MIGRATIONS as TELEMETRY
 from appliance.updates.migrations import MIGRATIONS as UPDATES
+from appliance.vault.migrations import MIGRATIONS as VAULT
 from appliance.vault.opened import Opened
+from appliance.vault.subjects import SubjectKeys
 from models.engines.process import run_tool
 from models.hardware.detect import HardwareWatch
 from models.hardware.facts import Hardware
@@ -46,6 +48,7 @@ MIGRATIONS: Final = (
     *CLUSTER,
     *SERVING,
     *SIGNIN,
+    *VAULT,
     *BACKUP,
 )
 
@@ -86,6 +89,7 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     key = site.opened.key("box.db")
     db = await asyncio.to_thread(Db, layout.box_db, key, MIGRATIONS, site.clock)
     undo.push_async_callback(asyncio.to_thread, db.close)
+    await asyncio.to_thread(SubjectKeys(db, site.opened).finish)
     rules = AccessRules.of(site.settings.access)
     access = await asyncio.to_thread(AccessService, db, log, time.time, rules=rules)
     undo.push_async_callback(asyncio.to_thread, access.close)

@@ -1,4 +1,4 @@
-"""The SQL of the vault room: the keys of datasets and patients, wrapped, by keyed hashes of their names."""
+"""The SQL of the vault room: wrapped keys of datasets and patients, by keyed hashes of their names."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

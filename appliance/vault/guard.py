@@ -1,0 +1,33 @@
+"""The process that holds keys: it leaves no core dump, and nobody of its user reads its memory."""
+
+import ctypes
+import resource
+from typing import Final
+
+# prctl(2), linux/prctl.h.
+_GET_DUMPABLE: Final = 3
+_SET_DUMPABLE: Final = 4
+
+
+def guard() -> bool:
+    """Forbid core dumps and tracing for the rest of this process's life; whether the kernel agreed.
+
+    Programs that it starts are not bound by the second (execve lifts it) and inherit the first.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    _prctl(_SET_DUMPABLE, 0)
+    return guarded()
+
+
+def guarded() -> bool:
+    """Whether this process leaves no core dump and cannot be traced."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_CORE)
+    return soft == 0 and _prctl(_GET_DUMPABLE, 0) == 0
+
+
+def _prctl(option: int, value: int) -> int:
+    call = ctypes.CDLL(None, use_errno=True).prctl
+    call.argtypes = (ctypes.c_int, *([ctypes.c_ulong] * 4))
+    call.restype = ctypes.c_int
+    return int(call(option, value, 0, 0, 0))
