@@ -5,6 +5,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from os import urandom
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -137,9 +138,10 @@ class SealedRoot:
     slots: tuple[Slot, ...]
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON."""
+        """Canonical JSON, with a digest of itself: a damaged byte is told from a wrong secret."""
         slots = [slot.to_json() for slot in self.slots]
-        return canonical_bytes({"format": FORMAT, "root_id": self.root_id, "slots": slots})
+        value = {"format": FORMAT, "root_id": self.root_id, "slots": slots}
+        return canonical_bytes(value | {"check": _check(value)})
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -153,7 +155,11 @@ class SealedRoot:
             require(len(data) <= _MAX_BYTES, "it is too large")
             value = parse_canonical(data)
             fields = {"format", "root_id", "slots"}
-            require(isinstance(value, dict) and value.keys() == fields, "its fields are others")
+            require(isinstance(value, dict), "its fields are others")
+            # Documents of older releases have no digest.
+            digest = value.pop("check", None)
+            require(value.keys() == fields, "its fields are others")
+            require(digest is None or digest == _check(value), "it was damaged or edited")
             require(value["format"] == FORMAT, "its format is another")
             require(_is_hex(value["root_id"], 32), "the root id is damaged")
             slots = value["slots"]
@@ -219,7 +225,12 @@ def remove_slot(document: SealedRoot, slot_id: str) -> SealedRoot:
 
 
 def open_root(document: SealedRoot, opener: Opener) -> Secret:
-    """Open the root key with a secret.
+    """Open the root key with a secret; raises as `open_slot`."""
+    return open_slot(document, opener)[0]
+
+
+def open_slot(document: SealedRoot, opener: Opener) -> tuple[Secret, Slot]:
+    """Open the root key with a secret; which slot it opened.
 
     Raises:
         WrongSecret: No slot of this kind opens; the same error whether the secret is wrong, such a
@@ -235,7 +246,7 @@ def open_root(document: SealedRoot, opener: Opener) -> Secret:
         except SealBroken:
             continue
         if len(root) == ROOT_SIZE and root_id(root) == document.root_id:
-            return root
+            return root, slot
     raise WrongSecret
 
 
@@ -259,6 +270,10 @@ def parse_slot(value: Any) -> Slot:
     parsed = Sealed.parse(b64decode(sealed, validate=True))
     relay = Relay.parse(value["relay"]) if "relay" in value else None
     return Slot(value["id"], kind, MappingProxyType(kdf), parsed, relay)
+
+
+def _check(value: Mapping[str, Any]) -> str:
+    return sha256(canonical_bytes(value)).hexdigest()
 
 
 def _full_entropy(key: Secret) -> Secret:

@@ -1,5 +1,6 @@
 """A real key server: Debian's tangd behind a small listener on loopback, as inetd would run it."""
 
+import json
 import socket
 import subprocess
 import threading
@@ -35,6 +36,13 @@ class TangServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
+
+    def thumbprint(self) -> str:
+        """Of the signing key, which is how its file is named."""
+        for path in self.keys.glob("*.jwk"):
+            if "verify" in json.loads(path.read_text())["key_ops"]:
+                return path.stem
+        pytest.fail("no signing key")
 
     def _serve(self) -> None:
         while True:

@@ -106,6 +106,7 @@ def test_a_slot_with_other_fields_is_refused(kind, change):
     value = json.loads(EVERY.to_bytes())
     slot = next(slot for slot in value["slots"] if slot["kind"] == kind)
     slot["kdf"] |= change
+    del value["check"]
     with pytest.raises((SealedRootMalformed, AlgorithmUnknown)):
         SealedRoot.parse(canonical_bytes(value))
 
