@@ -159,7 +159,7 @@ class Packer:
     def _write(self, pack: _Open) -> None:
         rows = pack.sealer.seal(len(pack.pieces), rows_of(pack.pieces), b"directory")
         pack.content += rows + len(rows).to_bytes(TRAILER, "big")
-        name = self._keys.object_name(pack.content)
+        name = self._keys.pack_name(pack.sealer.salt, rows)
         self._target.write(pack_path(name), pack.content)
         made = Directory(name, len(pack.content), tuple(pack.pieces))
         with self._lock:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from appliance.backup.errors import BackupDamaged
 from appliance.backup.index import Directory, Index, Place
+from appliance.backup.mending import sound_pack
 from appliance.backup.ours import Told
 from appliance.backup.packing import Packer, pack_path
 from appliance.backup.repository import Repository
@@ -122,13 +123,14 @@ class Pruning:
 
     def _read_back(self, made: Directory) -> None:
         """What old packs are deleted for must really be there."""
-        path = pack_path(made.pack)
-        if self._repository.keys.object_name(self._repository.target.read(path)) != made.pack:
+        try:
+            sound_pack(self._repository, made.pack)
+        except BackupDamaged as error:
             raise BackupDamaged(
-                name=path,
+                name=pack_path(made.pack),
                 reason_zh="写入后读回不同,因此没有删除任何内容",
                 reason_en="it read back differently, so nothing was deleted",
-            )
+            ) from error
 
     def _sweep(self) -> None:
         """Delete what the list does not name: indexes before the packs that they name."""

@@ -51,6 +51,14 @@ class RepositoryKeys:
         """
         return hmac.digest(self.names, b"chunk" + sha256(plain).digest(), "sha256")
 
+    def pack_name(self, salt: bytes, directory: bytes) -> str:
+        """The name of a pack, from its salt and its sealed directory: 64 hexadecimal digits.
+
+        The directory authenticates every chunk by its keyed hash, and each chunk has a tag of its
+        own: hashing the whole pack once more would tell nothing new.
+        """
+        return hmac.digest(self.names, b"pack" + salt + directory, "sha256").hex()
+
     def object_name(self, sealed: bytes | bytearray) -> str:
         """The name of an object, from its sealed bytes: 64 hexadecimal digits."""
         return hmac.digest(self.names, b"object" + sha256(sealed).digest(), "sha256").hex()

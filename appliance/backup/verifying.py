@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from appliance.backup.errors import BackupAbsent, BackupDamaged
+from appliance.backup.errors import BackupDamaged
 from appliance.backup.index import Index
+from appliance.backup.mending import sound_pack
 from appliance.backup.ours import Told
 from appliance.backup.packing import FIRST, pack_path
 from appliance.backup.repository import Repository
@@ -55,7 +56,7 @@ class Verification:
     Args:
         repository: the backup.
         told: hears progress; may raise to stop.
-        deep: read and hash every object; else only look whether it is there and how long it is.
+        deep: read and authenticate every object; else only look whether it is there and how long it is.
     """
 
     def __init__(self, repository: Repository, told: Told, *, deep: bool = True) -> None:
@@ -86,8 +87,6 @@ class Verification:
 
     def _indexes(self) -> Index:
         """A damaged index costs nothing that its packs do not tell again at their end."""
-        from appliance.backup.mending import directory_of  # noqa: PLC0415  # a rare way
-
         repository = self._repository
         index = Index(FIRST)
         broken = False
@@ -102,7 +101,7 @@ class Verification:
             for path in repository.target.list("packs"):
                 name = path.rpartition("/")[2]
                 try:
-                    index.add(directory_of(repository, name))
+                    index.add(sound_pack(repository, name))
                 except BackupDamaged:
                     continue  # found below, as a pack
         return index
@@ -116,17 +115,14 @@ class Verification:
             if there.get(path) != size:
                 self._wrong[path] = "missing" if path not in there else "cut"
             elif self._deep:
-                self._hash(path, name)
+                self._open(path, name)
             self._size += there.get(path, 0)
             self._told("verify", self._size, total)
 
-    def _hash(self, path: str, name: str) -> None:
+    def _open(self, path: str, name: str) -> None:
         try:
-            sealed = self._repository.target.read(path)
-        except BackupAbsent:
-            self._wrong[path] = "missing"
-            return
-        if self._repository.keys.object_name(sealed) != name:
+            sound_pack(self._repository, name)
+        except BackupDamaged:
             self._wrong[path] = "altered"
 
     def _needs(self, snapshot: Snapshot, index: Index) -> set[str]:

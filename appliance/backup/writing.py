@@ -1,5 +1,6 @@
 """Files out of a snapshot: made anew in a directory, several at a time, each chunk authenticated."""
 
+import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -76,7 +77,7 @@ class FileWriter:
                     ) from error
         for folder, mode in reversed(folders):
             folder.chmod(mode)
-        os.sync()
+        _settle(self._root)
         return self._done
 
     def _one(
@@ -143,6 +144,19 @@ class FileWriter:
     def _progress(self, count: int, total: int) -> None:
         self._done += count
         self._told("restore", self._done, max(total, self._done))
+
+
+def _settle(root: Path) -> None:
+    """Wait until the disk has everything below `root` (syncfs(2)): one wait for many files."""
+    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(handle) != 0:
+            number = ctypes.get_errno()
+            raise RestoreRefused(
+                place=root, reason_zh=os.strerror(number), reason_en=os.strerror(number)
+            )
+    finally:
+        os.close(handle)
 
 
 def inside(path: str) -> Path:

@@ -146,6 +146,10 @@ class SmallBox:
             now=self.clock,
         )
 
+    @property
+    def holder_recipient(self) -> str:
+        return recipient_of(self.identity)
+
     def repository(self, target: Target, memory: Memory | None = None) -> Repository:
         recipients = (recipient_of(self.identity),)
         holder = Holder(self.identity, recipients, self.signer.verify_key, "test")
