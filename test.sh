@@ -1,6 +1,7 @@
 #!/bin/sh
 # test.sh: every check of WardBox. --quick leaves out what takes minutes; CI runs the whole.
 # --api-fuzz runs schemathesis alone, over the whole OpenAPI document, for three minutes.
+# --vm boots a whole machine under QEMU and plays five scenes on it (docs/operate/storage.md).
 set -eu
 # Compiled code is kept: every program that a test starts would else compile the same modules again.
 unset PYTHONDONTWRITEBYTECODE
@@ -23,6 +24,12 @@ jobs=$(nproc)
 if [ "${1:-}" = "--api-fuzz" ]; then
     part "接口模糊测试 schemathesis"
     WARDBOX_FUZZ_SECONDS=180 exec "$bin/python" -m pytest -q tests/apifuzz
+fi
+
+if [ "${1:-}" = "--vm" ]; then
+    part "整机测试 whole machine"
+    shift
+    exec "$bin/python" -m tests.vm "$@"
 fi
 
 part "代码规则 ruff"

@@ -35,6 +35,13 @@ CHECKING: Mapping[str, str] = {
 """What the checks need beside: programs and their packages."""
 BUILDING = frozenset(("gcc", "g++", "cmake", "ninja", "pkg-config"))
 """Not asked for where environment and engine came ready to run."""
+LIBRARIES: Mapping[str, str] = {
+    "tss2-esys": "libtss2-esys-3.0.2-0",
+    "tss2-rc": "libtss2-rc0",
+    "tss2-fapi": "libtss2-fapi1",
+    "tss2-tcti-device": "libtss2-tcti-device0",
+}
+"""What the binding of the TPM's stack loads; where it is built, its headers bring them."""
 PYTHON_HEADERS = "libpython3.11-dev"
 """Compiling the hot path needs them; another Python than the system's brings its own."""
 TPM_HEADERS = "libtss2-dev"
@@ -65,7 +72,11 @@ class SystemPackages:
             programs = {**programs, **LUKS}
         if not self.building:
             programs = {name: brought for name, brought in programs.items() if name not in BUILDING}
-            return tuple(brought for name, brought in programs.items() if self.find(name) is None)
+            absent = [brought for name, brought in programs.items() if self.find(name) is None]
+            absent += [
+                brought for name, brought in LIBRARIES.items() if not self.find_library(name)
+            ]
+            return tuple(absent)
         missing = [package for program, package in programs.items() if self.find(program) is None]
         if self._lacks_headers():
             missing.append(PYTHON_HEADERS)

@@ -28,7 +28,7 @@ from installer.answers import Answers
 from installer.host import Machine, Rehearsal
 from installer.places import MADE_FOR, Site, pins_digest
 from installer.steps import storage
-from installer.steps.packages import SystemPackages
+from installer.steps.packages import LIBRARIES, SystemPackages
 from installer.steps.storage import Storage, told
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,8 +185,8 @@ def test_what_was_shipped_ready_is_not_built_again(site):
 
 
 def test_a_shipped_environment_needs_no_compiler():
-    nothing = SystemPackages(find=lambda name: None, building=False)
-    assert set(nothing.missing()) == {"gocryptfs", "fuse3", "tar"}
+    nothing = SystemPackages(find=lambda name: None, find_library=lambda name: None, building=False)
+    assert set(nothing.missing()) == {"gocryptfs", "fuse3", "tar", *LIBRARIES.values()}
     assert "cryptsetup-bin" in SystemPackages(find=lambda name: None, luks=True).missing()
 
 

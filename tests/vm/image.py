@@ -17,7 +17,7 @@ PACKAGES = (
     # What the box itself needs.
     "python3", "python3-venv", "fuse3", "gocryptfs", "cryptsetup-bin", "dmsetup", "e2fsprogs", "tar",
     "util-linux", "mount", "libgomp1", "libstdc++6", "procps",
-    "libtss2-esys-3.0.2-0", "libtss2-tctildr0", "libtss2-tcti-device0", "libtss2-mu0", "libtss2-fapi1",
+    "libtss2-esys-3.0.2-0", "libtss2-tctildr0", "libtss2-tcti-device0", "libtss2-mu0", "libtss2-fapi1", "libtss2-rc0",
     # What changes a register of the TPM, as an intruder would.
     "tpm2-tools",
 )  # fmt: skip

@@ -1,0 +1,129 @@
+"""The parts of the whole-machine test that need no machine."""
+
+import base64
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from installer.closing import secrets_page
+from installer.newborn import Newborn
+from tests.vm.__main__ import WATCHED, watched_digest
+from tests.vm.agent import Agent, AgentSilentError, GuestFailedError
+from tests.vm.box import secrets_on
+from tests.vm.ledger import Ledger, UnexpectedError
+from tests.vm.machine import Boot, argv
+from tests.vm.needs import missing_packages
+from tests.vm.places import HOUSE, Places
+
+
+@pytest.fixture
+def places(tmp_path):
+    return Places(tmp_path, tmp_path)
+
+
+class Guest(threading.Thread):
+    """A guest agent that runs nothing and answers as the real one does."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.asked = []
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(str(path))
+        self.server.listen()
+
+    def run(self):
+        while True:
+            try:
+                line, _ = self.server.accept()
+            except OSError:
+                return
+            with line, line.makefile("rwb") as stream:
+                # The answer to somebody who went away before it came.
+                stream.write(b'{"return": 1}\n')
+                for question in stream:
+                    asked = json.loads(question)
+                    self.asked.append(asked)
+                    stream.write(json.dumps(self.answer(asked)).encode() + b"\n")
+                    stream.flush()
+
+    def answer(self, asked):
+        told = asked.get("arguments", {})
+        match asked["execute"]:
+            case "guest-sync":
+                return {"return": told["id"]}
+            case "guest-exec" if told["path"] == "/no/such":
+                return {"error": {"desc": "no such program"}}
+            case "guest-exec":
+                return {"return": {"pid": 7}}
+            case "guest-exec-status":
+                out = base64.b64encode("你好\n".encode()).decode()
+                return {"return": {"exited": True, "exitcode": 3, "out-data": out}}
+            case _:
+                return {"return": {}}
+
+
+@pytest.fixture
+def guest(tmp_path):
+    guest = Guest(tmp_path / "agent.sock")
+    guest.start()
+    yield guest
+    guest.server.shutdown(socket.SHUT_RDWR)
+    guest.server.close()
+
+
+def test_programs_run_by_argument_list_and_secrets_come_on_their_input(guest, tmp_path):
+    agent = Agent(tmp_path / "agent.sock", lambda: True)
+    agent.await_boot(5.0)
+    said = agent.try_run("/bin/x", "a b", given="secret")
+    assert (said.code, said.out) == (3, "你好\n")
+    with pytest.raises(GuestFailedError, match="status 3"):
+        agent.run("/bin/x")
+    with pytest.raises(GuestFailedError, match="no such program"):
+        agent.run("/no/such")
+    asked = next(one for one in guest.asked if one["execute"] == "guest-exec")["arguments"]
+    assert (asked["path"], asked["arg"]) == ("/bin/x", ["a b"])
+    assert base64.b64decode(asked["input-data"]) == b"secret"
+
+
+def test_a_machine_that_ended_is_not_waited_for(tmp_path):
+    with pytest.raises(AgentSilentError, match="ended"):
+        Agent(tmp_path / "none", lambda: False).await_boot(60.0)
+
+
+def test_a_run_goes_on_where_it_stopped(places):
+    ledger = Ledger(places)
+    with ledger.scene("1", "first"):
+        ledger.require("all is well", holds=True)
+    with pytest.raises(UnexpectedError, match="seen instead"), ledger.scene("2", "second"):
+        ledger.require("all is well", holds=False, seen="seen instead")
+    assert list(Ledger(places).done()) == ["1"]
+    assert "✗ all is well" in places.log.read_text(encoding="utf-8")
+
+
+def test_the_machine_has_no_network_and_checks_signatures(places):
+    words = argv(places, Boot("enrolled", ("vault",), Path("/medium.img")))
+    assert words[words.index("-nic") + 1] == "none"
+    assert any(word.endswith("OVMF_CODE_4M.ms.fd") for word in words)
+    assert any("readonly=on" in word and "/medium.img" in word for word in words)
+    assert "tcg,thread=multi,tb-size=1024" in words
+
+
+def test_what_is_missing_is_named_by_its_package():
+    assert "qemu-system-x86" in missing_packages(lambda name: None)
+
+
+def test_the_secrets_are_found_on_the_closing_page():
+    page = secrets_page(
+        Newborn("admin", "pass word".replace(" ", "-"), "the-phrase", "AAAAA-BBBBB")
+    )
+    found = secrets_on(page)
+    assert (found["administrator"], found["password"]) == ("admin", "pass-word")
+    assert (found["vault"], found["recovery"]) == ("the-phrase", "AAAAA-BBBBB")
+
+
+def test_what_the_scenes_are_about_is_there():
+    assert all((HOUSE / name).exists() for name in WATCHED)
+    assert watched_digest() == watched_digest()
