@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 from appliance.api.gateway import InnerGateway
 from appliance.api.hot.route import HotRoutes
@@ -21,6 +22,8 @@ from appliance.vault.outcome import VaultStatus
 from appliance.vault.vault import Vault
 from firmware_checks.errors import FirmwareError
 from secure_compute.errors import SecureComputeError
+
+_AGAIN_S: Final = 20
 
 
 class Front:
@@ -55,6 +58,7 @@ class Front:
         limit = settings.server.max_body_bytes
         self.routes = HotRoutes(lambda: self.services, limit, clock, self.watch.observed)
         self._attending: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
         self._moving = asyncio.Lock()
 
     def host_names(self) -> list[str]:
@@ -70,20 +74,34 @@ class Front:
     async def start(self) -> None:
         """Come back unlocked when the supervisor kept the key; stay locked otherwise."""
         async with self._moving:
-            opened = await asyncio.to_thread(self.vault.resume)
-            if opened is not None:
-                await self._open(opened)
-                if self.vault.entered is not None:
-                    await self.opened().log.record(
-                        vault_root("unlock", BOX, slot=self.vault.entered)
-                    )
+            await self._resume()
+        if self.services is None:
+            self._waiting = asyncio.create_task(self._wait_for_server(), name="key-server")
 
     async def close(self) -> None:
         """Stop the services in good order; the key stays with the supervisor."""
+        if self._waiting is not None:
+            self._waiting.cancel()
         async with self._moving:
             await self._stop()
             await self.watch.close()
             await asyncio.to_thread(self.vault.close)
+
+    async def _resume(self) -> None:
+        opened = await asyncio.to_thread(self.vault.resume)
+        if opened is not None:
+            await self._open(opened)
+            if self.vault.entered is not None:
+                await self.opened().log.record(vault_root("unlock", BOX, slot=self.vault.entered))
+
+    async def _wait_for_server(self) -> None:
+        """A rack starts all at once: a key server that is not there yet is asked again."""
+        while self.services is None and self.vault.waits_for_server:
+            await asyncio.sleep(_AGAIN_S)
+            async with self._moving:
+                if self.services is None:
+                    with suppress(ApplianceError):
+                        await self._resume()
 
     async def unlock(self, secret: str | Offer, actor: str) -> VaultStatus:
         """Open the vault and the services behind it.

@@ -13,6 +13,7 @@ from appliance.settings.field import Section
 from appliance.settings.field import told as _told
 from appliance.settings.signin import LdapSettings, OidcSettings, TlsSettings
 from appliance.settings.storage import StorageSettings
+from appliance.settings.vault import VaultSettings
 
 MINIMUM_RETENTION_DAYS: Final = 183
 """Six months, rounded up: MLPS 2.0 (GB/T 22239-2019) and the Cybersecurity Law of China, art. 23."""
@@ -224,6 +225,7 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     backup: BackupSettings = BackupSettings()
     storage: StorageSettings = StorageSettings()
+    vault: VaultSettings = VaultSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     tls: TlsSettings = TlsSettings()
     ldap: LdapSettings = LdapSettings()

@@ -11,6 +11,7 @@ from appliance.vault.mount import GocryptfsMount
 from appliance.vault.record import UNRECORDED, read_record
 from appliance.vault.tools import Tools
 from appliance.vault.vault import Vault
+from appliance.vault.ways import Ways
 from models.engines.process import ProcessKeeper
 
 
@@ -36,7 +37,8 @@ def build_vault(
     """
     files = build_files(layout, erase=erase)
     handover = KeyHandover.inherited(environ)
-    return Vault(layout, settings.audit.origin, files, clock, handover=handover)
+    ways = Ways.of_machine(layout, settings.vault.tpm)
+    return Vault(layout, settings.audit.origin, files, clock, handover=handover, ways=ways)
 
 
 def build_files(layout: StateLayout, *, erase: bool = False) -> LuksVolume | GocryptfsMount:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from appliance.errors import VaultLocked
 from appliance.settings.layout import StateLayout
@@ -24,7 +24,6 @@ from appliance.vault.outcome import DAMAGED, FOREIGN, Created, VaultStatus, Warn
 from appliance.vault.rekeying import complete
 from appliance.vault.slot_desk import SlotDesk
 from appliance.vault.slots import Slots, judged
-from appliance.vault.unattended import Refusal
 from appliance.vault.ways import Ways
 from secure_compute.certificates import make_authority
 from secure_compute.keyring import Keyring
@@ -33,7 +32,11 @@ from secure_compute.passwords import generate_password
 from secure_compute.recovery import recovery_text
 from secure_compute.sealed_root import Argon2Cost, Slot
 from secure_compute.secret import Secret
+from secure_compute.slot_kinds import NETWORK
 from secure_compute.suites import INTERNATIONAL, Suite
+
+if TYPE_CHECKING:
+    from appliance.vault.unattended import Refusal
 
 
 class FilesMount(Protocol):
@@ -173,6 +176,11 @@ class Vault:
                 self._handover.wipe()
             return self._open_by_itself()
 
+    @property
+    def waits_for_server(self) -> bool:
+        """Whether a key server did not answer at the last attempt, and nobody locked the vault since."""
+        return any(one.kind == NETWORK for one in self._refusals)
+
     def claim(self) -> None:
         """Say that this vault belongs to this machine from now on."""
         self._claim.take()
@@ -188,6 +196,7 @@ class Vault:
             if self._opened is not None:
                 # Whoever locks it wants a person to open it, until the machine's next boot.
                 write_private(self._layout.kept_locked, self._uptime.boot.encode())
+            self._refusals = ()
             opened, self._opened = self._opened, None
             if opened is not None:
                 opened.close()

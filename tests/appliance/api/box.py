@@ -75,6 +75,7 @@ class TestVault:
     __test__ = False
     suite = INTERNATIONAL
     entered = None
+    waits_for_server = False
 
     def __init__(self) -> None:
         self.is_open = False

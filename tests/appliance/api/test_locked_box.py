@@ -1,0 +1,74 @@
+"""A locked box: over the whole table of routes nothing answers but health, the vault's state and unlock."""
+
+import asyncio
+
+from appliance.api.examples import BODIES, PARTS
+
+OPEN = {
+    ("get", "/api/v1/system/health"),
+    ("get", "/api/v1/vault"),
+    ("post", "/api/v1/vault/unlock"),
+}
+LOCALLY = OPEN | {("get", "/metrics")}
+
+
+def asked(document):
+    """Method, path and body of every operation, as its examples say."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            filled = path
+            for name, value in PARTS.items():
+                filled = filled.replace("{" + name + "}", str(value))
+            content = operation.get("requestBody", {}).get("content", {})
+            body = next((one.get("example") for one in content.values()), None)
+            yield method, path, filled, body
+
+
+async def test_every_route_of_a_locked_box_says_so(box):
+    operations = list(asked(box.app.openapi()))
+    assert len(operations) > 100
+    assert BODIES
+    await box.front.lock("test")
+    answers = {}
+    for session, base, free in ((box.http, box.url, OPEN), (box.local, "http://x", LOCALLY)):
+        for headers in ({}, box.bearer):
+            for method, path, filled, body in operations:
+                if (method, path) in free:
+                    continue
+                async with session.request(
+                    method, base + filled, json=body, headers=headers
+                ) as answer:
+                    told = await answer.text()
+                    answers[method, path, answer.status] = told
+                    assert answer.status >= 400, (method, path, told)
+                    assert "vault.locked" in told or answer.status in {400, 422}, (
+                        method,
+                        path,
+                        told,
+                    )
+    unclear = {key[:2] for key in answers if key[2] in {400, 422}}
+    # Only what cannot be a request at all is refused before it is asked whether the box is open.
+    assert len(unclear) < 25, unclear
+
+
+async def test_warnings_are_told_on_the_machine_alone(box):
+    from appliance.vault.outcome import FOREIGN, VaultStatus
+
+    await box.front.lock("test")
+    box.vault.status = lambda: VaultStatus("locked", "embedded", ("passphrase",), (FOREIGN,))
+    async with box.local.get("http://x/api/v1/vault") as answer:
+        assert "another machine" in (await answer.json())["warnings"][0]["sentence"]
+    async with box.http.get(f"{box.url}/api/v1/vault") as answer:
+        assert (await answer.json())["warnings"] == []
+
+
+async def test_nobody_opens_it_by_asking_often(box):
+    await box.front.lock("test")
+
+    async def attempt(number):
+        body = {"secret": f"guess {number}"}
+        async with box.http.post(f"{box.url}/api/v1/vault/unlock", json=body) as answer:
+            return answer.status
+
+    assert set(await asyncio.gather(*(attempt(n) for n in range(20)))) <= {401, 429}
+    assert box.front.services is None
