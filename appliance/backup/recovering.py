@@ -49,6 +49,9 @@ class Files(Protocol):
     def unmount(self) -> None:
         """Unmount it."""
 
+    def erase(self) -> None:
+        """Make what is there unreadable, so that it can be made anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -165,6 +168,9 @@ class Recovery:
 
         layout = self._layout
         told = {"repository": repository.keys.repository, "snapshot": snapshot.number}
+        if (layout.root / MARKER).exists():
+            # A device that an interrupted restore has finished is never made anew unasked.
+            self._files().erase()
         write_private(layout.root / MARKER, canonical_bytes(told))
         self._files().unmount()
         for folder in (layout.vault, layout.keys, layout.trust, layout.tls_cert.parent):

@@ -53,6 +53,8 @@ class PlainFiles:
 
     def unmount(self) -> None: ...
 
+    def erase(self) -> None: ...
+
 
 @dataclass
 class SmallBox:
