@@ -56,7 +56,8 @@ def install(agent: Agent, ledger: Ledger) -> None:
     ledger.require("it is mounted where nothing on it can run", holds=safe, seen=mounted)
     ledger.say(f"     {mounted.strip()}")
     ledger.say(f"     PCR 7 = {register(agent, 7)}")
-    agent.write(f"{box.state}/vault/files/exports/planted.txt", PLANTED.encode() * 1000)
+    for place in (f"{box.state}/vault/files/shelf/planted.txt", "/root/planted-in-the-open.txt"):
+        agent.write(place, PLANTED.encode() * 1000)
     agent.run("/bin/sync")
 
 

@@ -11,6 +11,7 @@ from tests.vm.agent import Agent, AgentSilentError
 from tests.vm.ledger import Ledger
 from tests.vm.machine import BLANK, BOOT_S, ENROLLED, Boot, booted, make_disk, make_variables
 from tests.vm.places import Places
+from tests.vm.search import holds
 
 Act = Callable[[Agent, Ledger], None]
 _KVM_S = 60.0
@@ -59,6 +60,20 @@ class Play:
         self._scene(
             "4", "四、关闭安全启动 Secure Boot off", later.without_secure_boot, variables="blank"
         )
+
+        self._search_disks()
+
+    def _search_disks(self) -> None:
+        """The machine is off: what a stolen disk tells."""
+        text = first.PLANTED.encode()
+        found = {
+            name: holds(self._places.disk(name), text) for name in ("system", "vault", "second")
+        }
+        self._ledger.require(
+            "planted text is found where nothing is encrypted", holds=found["system"]
+        )
+        for name in ("vault", "second"):
+            self._ledger.require(f"and not on the disk {name}", holds=not found[name])
 
     def _scene(self, name: str, title: str, *acts: Act, variables: str = "enrolled") -> None:
         if name in self._ledger.done():

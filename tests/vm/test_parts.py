@@ -17,6 +17,7 @@ from tests.vm.ledger import Ledger, UnexpectedError
 from tests.vm.machine import Boot, argv
 from tests.vm.needs import missing_packages
 from tests.vm.places import HOUSE, Places
+from tests.vm.search import _PIECE, holds
 
 
 @pytest.fixture
@@ -127,3 +128,12 @@ def test_the_secrets_are_found_on_the_closing_page():
 def test_what_the_scenes_are_about_is_there():
     assert all((HOUSE / name).exists() for name in WATCHED)
     assert watched_digest() == watched_digest()
+
+
+def test_planted_text_is_found_across_the_pieces_that_are_read(tmp_path):
+    image = tmp_path / "image"
+    with image.open("wb") as stream:
+        stream.seek(_PIECE - 3)
+        stream.write(b"planted")
+    assert holds(image, b"planted")
+    assert not holds(image, b"planted!")
