@@ -18,6 +18,7 @@ PACK_SIZE: Final = 1 << 24
 TRAILER: Final = 4
 
 _LEVEL: Final = 1
+_LANDING: Final = 2
 _SAMPLE: Final = 1 << 15
 _WORTH: Final = 0.95
 
@@ -39,8 +40,8 @@ class _Open:
 class Packer:
     """Takes chunks and gives their keyed hashes; what the backup has already is not written again.
 
-    Each thread fills a pack of its own. Memory: a pack and two chunks for each thread, and the
-    chunks that wait.
+    Each thread fills a pack of its own. Memory: a pack and two chunks for each thread, two
+    packs on their way to the target, and the chunks that wait.
 
     Args:
         keys: of the backup.
@@ -63,6 +64,8 @@ class Packer:
         self._known = known
         self._written = written
         self._pool = ThreadPoolExecutor(threads, "backup")
+        self._target_pool = ThreadPoolExecutor(_LANDING, "backup-target")
+        self._landings = threading.BoundedSemaphore(_LANDING)
         self._room = threading.BoundedSemaphore(threads * 2)
         self._lock = threading.Lock()
         self._coming: set[bytes] = set()
@@ -91,6 +94,7 @@ class Packer:
     def finish(self) -> None:
         """Write the packs that are not full. Raises BackupError."""
         self._pool.shutdown(wait=True)
+        self._target_pool.shutdown(wait=True)
         self._check()
         packs, self._packs = self._packs, []
         for one in packs:
@@ -101,6 +105,7 @@ class Packer:
         """Stop without writing what is left."""
         self._fault = self._fault or RuntimeError("abandoned")
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._target_pool.shutdown(wait=True)
 
     def _check(self) -> None:
         if self._fault is not None:
@@ -133,7 +138,26 @@ class Packer:
             self._local.pack = None
             with self._lock:
                 self._packs.remove(pack)
-            self._write(pack)
+            self._land(pack)
+
+    def _land(self, pack: _Open) -> None:
+        """Hand a full pack to the target while this thread goes on; no more than a few wait."""
+        self._landings.acquire()
+        try:
+            self._target_pool.submit(self._landed, pack)
+        except BaseException:
+            self._landings.release()
+            raise
+
+    def _landed(self, pack: _Open) -> None:
+        try:
+            if self._fault is None:
+                self._write(pack)
+        except BaseException as error:
+            self._fault = self._fault or error
+            raise
+        finally:
+            self._landings.release()
 
     def _squeezed(self, chunk: bytes) -> tuple[bytes, int]:
         compressor: ZstdCompressor | None = getattr(self._local, "compressor", None)

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from appliance.backup.errors import RestoreRefused
 from appliance.backup.index import Index
@@ -15,6 +16,10 @@ from appliance.backup.ours import Told
 from appliance.backup.repository import Repository
 from appliance.backup.sealing import damaged
 from appliance.backup.snapshot import Entry
+
+_LARGE: Final = 1 << 22
+_MUCH: Final = 1 << 26
+_MOST_LANDING: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class FileWriter:
         self._threads = threads
         self._told = told
         self._done = 0
+        self._disk: ThreadPoolExecutor | None = None
+        self._landing: deque[Future[None]] = deque()
 
     def write(self, wishes: Iterable[Wish], total: int) -> int:
         """Make all of them; durable when this returns.
@@ -66,15 +73,21 @@ class FileWriter:
             RestoreRefused: the place cannot be written.
         """
         folders: list[tuple[Path, int]] = []
-        with ThreadPoolExecutor(self._threads, "restore") as pool:
-            for wish in wishes:
-                try:
+        path = ""
+        try:
+            with (
+                ThreadPoolExecutor(self._threads, "restore") as pool,
+                ThreadPoolExecutor(1, "restore-disk") as self._disk,
+            ):
+                for wish in wishes:
+                    path = wish.entry.path
                     self._one(pool, wish, folders, total)
-                except OSError as error:
-                    reason = error.strerror or type(error).__name__
-                    raise RestoreRefused(
-                        place=self._root / wish.entry.path, reason_zh=reason, reason_en=reason
-                    ) from error
+                while self._landing:
+                    self._landing.popleft().result()
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            place = self._root / path
+            raise RestoreRefused(place=place, reason_zh=reason, reason_en=reason) from error
         for folder, mode in reversed(folders):
             folder.chmod(mode)
         _settle(self._root)
@@ -109,21 +122,36 @@ class FileWriter:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(path, flags, 0o600)
-        written = 0
+        written = unsettled = 0
         try:
             for chunk in self._chunks(pool, entry):
                 view = memoryview(chunk)
                 while view:
                     view = view[os.write(handle, view) :]
                 written += len(chunk)
+                unsettled += len(chunk)
+                if unsettled >= _MUCH:
+                    self._land(os.dup(handle))
+                    unsettled = 0
                 self._progress(len(chunk), total)
             os.fchmod(handle, entry.mode)
+            if unsettled >= _LARGE:
+                self._land(os.dup(handle))
         finally:
             os.close(handle)
         if written != entry.size:
             raise damaged(entry.path, "大小不符", "it has another size")
         with suppress(OSError):
             os.utime(path, ns=(entry.stamps[0], entry.stamps[0]))
+
+    def _land(self, handle: int) -> None:
+        """Let the disk work at a large file while the next one is opened and unpacked."""
+        if self._disk is None:
+            os.close(handle)
+            return
+        self._landing.append(self._disk.submit(_landed, handle))
+        while len(self._landing) > _MOST_LANDING:
+            self._landing.popleft().result()
 
     def _chunks(self, pool: ThreadPoolExecutor, entry: Entry) -> Iterator[bytes]:
         coming: deque[Future[bytes]] = deque()
@@ -144,6 +172,13 @@ class FileWriter:
     def _progress(self, count: int, total: int) -> None:
         self._done += count
         self._told("restore", self._done, max(total, self._done))
+
+
+def _landed(handle: int) -> None:
+    try:
+        os.fdatasync(handle)
+    finally:
+        os.close(handle)
 
 
 def _settle(root: Path) -> None:
