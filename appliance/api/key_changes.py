@@ -17,12 +17,12 @@ from appliance.contract.base import Text
 from appliance.errors import ApplianceError, VaultLocked
 from appliance.vault.erasure import ANSWERS, COPIES, erase_box, signed
 from appliance.vault.errors import KeyFixed, KeyUnknown
-from appliance.vault.guard import guarded
 from appliance.vault.opened import Opened
 from appliance.vault.subjects import FAMILIES, SubjectKeys
 from appliance.vault.uses import use_of
 from secure_compute.destruction import Destruction
 from secure_compute.errors import SecureComputeError
+from secure_compute.guard import guarded
 from secure_compute.locked import ARENA
 from secure_compute.plug import PLUG
 

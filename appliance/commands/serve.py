@@ -91,7 +91,9 @@ def _serve(layout: StateLayout, settings: "Settings", environ: Mapping[str, str]
     import uvloop  # noqa: PLC0415  # keeps --help light
 
     from appliance.api.loop import BoxLoop  # noqa: PLC0415
+    from secure_compute.guard import guard  # noqa: PLC0415
 
+    guard()
     # Before anything of the hot path is imported.
     how = "hot path compiled" if compiled.use() else "hot path interpreted"
     logging.getLogger("wardbox.serve").info(how)

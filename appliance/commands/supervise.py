@@ -67,7 +67,9 @@ class Supervisor:
 
     def __init__(self, layout: StateLayout, environ: Mapping[str, str]) -> None:
         from appliance.vault.handover import VARIABLE, KeyHandover  # noqa: PLC0415  # light --stop
+        from secure_compute.guard import guard  # noqa: PLC0415
 
+        guard()
         self._key = KeyHandover.create()
         self._environ = {
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),

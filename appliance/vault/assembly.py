@@ -13,6 +13,7 @@ from appliance.vault.tools import Tools
 from appliance.vault.vault import Vault
 from appliance.vault.ways import Ways
 from models.engines.process import ProcessKeeper
+from secure_compute.suites import SUITES
 
 
 def build_vault(
@@ -38,7 +39,9 @@ def build_vault(
     files = build_files(layout, erase=erase)
     handover = KeyHandover.inherited(environ)
     ways = Ways.of_machine(layout, settings.vault.tpm)
-    return Vault(layout, settings.audit.origin, files, clock, handover=handover, ways=ways)
+    vault = Vault(layout, settings.audit.origin, files, clock, handover=handover, ways=ways)
+    vault.suite = SUITES[settings.vault.suite]
+    return vault
 
 
 def build_files(layout: StateLayout, *, erase: bool = False) -> LuksVolume | GocryptfsMount:

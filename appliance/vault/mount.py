@@ -13,6 +13,7 @@ from appliance.vault.background import Background
 from appliance.vault.errors import MountFailed, VaultDamaged, VaultExists
 from appliance.vault.support import Programs, Support, detect, judge
 from models.engines.process import KeptProcess
+from secure_compute.guard import readable
 
 _MOUNT_WAIT_S: Final = 20.0
 _POLL_S: Final = 0.02
@@ -218,7 +219,8 @@ def password_file(key: bytes) -> Iterator[str]:
     try:
         text = key.hex().encode() + b"\n"
         os.pwrite(handle, text, 0)
-        yield f"/proc/{os.getpid()}/fd/{handle}"
+        with readable():
+            yield f"/proc/{os.getpid()}/fd/{handle}"
     finally:
         os.pwrite(handle, bytes(65), 0)
         os.close(handle)
