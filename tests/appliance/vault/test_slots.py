@@ -1,9 +1,9 @@
-"""Slots of a vault: added, tried, replaced, sealed anew and revoked; damaged ones; a copied box."""
+"""Slots of a vault: added, tried, replaced, sealed anew and revoked; a TPM and a key server."""
 
 import pytest
 
 from appliance.errors import VaultBackoff, WrongSecret
-from appliance.vault.errors import VaultDamaged, WeakPassphrase
+from appliance.vault.errors import WeakPassphrase
 from appliance.vault.keyfile import read_sealed_root
 from appliance.vault.measured import changed_since
 from appliance.vault.offer import Offer
@@ -17,45 +17,13 @@ from secure_compute.slot_errors import (
     NetworkSlotRefused,
     ShareMistyped,
     SharesUnfit,
-    TpmPolicyFailed,
-    TpmReplaced,
     TpmUnavailable,
 )
-from secure_compute.tpm import SealedInTpm, Tpm
+from secure_compute.tpm import Tpm
 from tests.appliance.vault.conftest import CHEAP, PASSPHRASE, no_server, ways_of
+from tests.appliance.vault.slotted import ME, PRESENT, PaperTpm, ids
 from tests.fakes.soft_tpm import SoftTpm
 from tests.fakes.tang_server import TangServer
-
-ME = "local:console"
-PRESENT = Offer(PASSPHRASE)
-
-
-class PaperTpm(Tpm):
-    """A chip of paper: keeps what is sealed by its values, and tells what a real one tells."""
-
-    def __init__(self) -> None:
-        super().__init__("device:/nowhere")
-        self.pcrs = dict.fromkeys(range(24), "00" * 32)
-        self.seed = "000b" + "11" * 32
-        self.kept = {}
-        self.broken = None
-
-    def seal(self, key, pcrs):
-        if self.broken is not None:
-            raise self.broken
-        name = f"{len(self.kept):04d}".encode()
-        self.kept[name] = key.copy()
-        return SealedInTpm(name, b"sealed", self.seed, {n: self.pcrs[n] for n in pcrs})
-
-    def unseal(self, sealed):
-        if self.broken is not None:
-            raise self.broken
-        if sealed.parent != self.seed:
-            raise TpmReplaced
-        changed = [n for n, value in sealed.pcrs.items() if self.pcrs[n] != value]
-        if changed:
-            raise TpmPolicyFailed(registers=", ".join(f"PCR {n}" for n in changed))
-        return self.kept[sealed.public].copy()
 
 
 @pytest.fixture
@@ -80,10 +48,6 @@ def vault(made):
     vault = made()
     vault.create(PASSPHRASE)
     return vault
-
-
-def ids(vault):
-    return {slot.kind: slot.slot_id for slot, _ in vault.slots.listed()}
 
 
 def test_the_first_slots_are_listed_and_say_when_they_were_used(vault, clock):
@@ -256,78 +220,6 @@ def created_paper(vault):
     return vault.slots.replace(
         PRESENT, ids(vault)["recovery"], SlotWish("recovery"), ME
     ).recovery_key
-
-
-def test_every_damaged_byte_of_one_copy_costs_nothing(vault, layout):
-    content = layout.sealed_root.read_bytes()
-    for path in (layout.sealed_root, layout.sealed_root_copy):
-        for at in range(0, len(content), 7):
-            path.write_bytes(content[:at] + bytes((content[at] ^ 0x15,)) + content[at + 1 :])
-            assert read_sealed_root(layout).to_bytes() == content
-        assert vault.status().warnings[0].sentence.startswith("根密钥文件")
-        path.write_bytes(content[:100])
-        vault.unlock(PASSPHRASE)
-        vault.lock()
-        path.unlink()
-        assert vault.status().state == "locked"
-        vault.unlock(PASSPHRASE)
-        vault.lock()
-        path.write_bytes(content)
-
-
-def test_both_copies_damaged_alike_leave_the_other_slots(vault, layout):
-    content = layout.sealed_root.read_bytes()
-    at = content.index(b'"kind":"recovery"') + 30
-    bad = content[:at] + b"!!" + content[at + 2 :]
-    for path in (layout.sealed_root, layout.sealed_root_copy):
-        path.write_bytes(bad)
-    assert vault.status().slots == ("passphrase",)
-    vault.unlock(PASSPHRASE)
-    vault.slots.add(PRESENT, SlotWish("recovery"), ME)
-    assert vault.status().slots == ("passphrase", "recovery")
-    assert vault.status().warnings == ()
-    for path in (layout.sealed_root, layout.sealed_root_copy):
-        path.write_bytes(b"\0" * 5000)
-    with pytest.raises(VaultDamaged):
-        vault.unlock(PASSPHRASE)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{", b'{"format":"wardbox-slot-book/1","slots":{"a":{"label":5}}}',
-                b'{"format":"wardbox-slot-book/1","slots":[]}']
-)  # fmt: skip
-def test_a_damaged_notebook_is_an_empty_one(vault, layout, content):
-    vault.slots.add(PRESENT, SlotWish("recovery", "safe"), ME)
-    layout.slot_book.write_bytes(content)
-    assert [note.label for _, note in vault.slots.listed()] == ["", "", ""]
-    vault.unlock(PASSPHRASE)
-
-
-def test_no_secret_of_a_slot_lies_in_the_files(vault, layout, chip):
-    shares = vault.slots.add(PRESENT, SlotWish("shares", holders=("a", "b")), ME).shares
-    paper = vault.slots.add(PRESENT, SlotWish("recovery"), ME).recovery_key
-    file = vault.slots.add(PRESENT, SlotWish("keyfile", passphrase="words of a stick"), ME)
-    vault.slots.add(PRESENT, SlotWish("tpm"), ME)
-    planted = [*shares, paper, file.key_file.splitlines()[1], "words of a stick"]
-    planted += [key.reveal().hex() for key in chip.kept.values()]
-    for path in layout.root.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes().decode("latin-1")
-            assert not any(secret in content for secret in planted), path
-            assert path.stat().st_mode & 0o077 == 0 or path.suffix in {".vkey", ".pem"}
-    assert not any(secret in repr(file) + repr(shares[0:0]) for secret in planted)
-
-
-def test_a_copied_box_is_told_until_somebody_claims_it(vault, made):
-    vault.unlock(PASSPHRASE)
-    vault.close()
-    copy = made(marks={"system": "ff"})
-    assert "another machine" in copy.status().warnings[0].sentence
-    copy.unlock(PASSPHRASE)
-    assert "another machine" in copy.status().warnings[0].sentence
-    copy.claim()
-    assert copy.status().warnings == ()
-    assert made().status().warnings != ()
 
 
 def test_the_clock_at_1970_locks_nobody_out_of_slots(vault, clock):
