@@ -22,6 +22,7 @@ from appliance.settings.layout import StateLayout, state_directory
 from models.engines.tied import tied
 
 BAD_CONFIGURATION: Final = 78
+_POOLS: Final = "2"
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
@@ -73,6 +74,8 @@ class Supervisor:
         self._key = KeyHandover.create()
         self._environ = {
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+            # glibc gives each thread a pool of its own; what a pool once held, it keeps.
+            "MALLOC_ARENA_MAX": _POOLS,
             **environ,
             "WARDBOX_STATE": str(layout.root),
             VARIABLE: str(self._key.descriptor),
