@@ -48,11 +48,11 @@ async def revoke(front: Front, slot: str, change: wire.SlotChange, who: Grant) -
     """Remove a slot, and take a new root key so that old copies of the key files open nothing new."""
     vault, present = front.vault, offer_of(change.present)
     approvals = front.opened().access.approvals
-    # A wrong secret must not use an approval up.
-    await asyncio.to_thread(vault.slots.test, present)
-    await asyncio.to_thread(approvals.use, change.approval, REVOKE_SLOT, slot, who)
 
     def work() -> wire.SlotView:
+        # A wrong secret must not use an approval up.
+        vault.slots.test(present)
+        approvals.use(change.approval, REVOKE_SLOT, slot, who)
         gone = slot_view(vault.slots.revoke(present, slot), SlotNote())
         # A slot of an older release cannot follow: the rotation waits until it is replaced.
         with suppress(SlotUnreachable):
