@@ -1,11 +1,10 @@
 """Forgetting old snapshots: what only they needed goes, in an order that no crash can hurt."""
 
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from appliance.backup.errors import BackupDamaged
-from appliance.backup.index import Directory, Index, Place
+from appliance.backup.index import Directory, Index, Marks
 from appliance.backup.mending import sound_pack
 from appliance.backup.ours import Told
 from appliance.backup.packing import Packer, pack_path
@@ -16,6 +15,8 @@ from secure_compute.signing import SigningKey
 
 _WORTH = 0.5
 """A pack of which less than this is needed is packed anew."""
+_BATCH = 256
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Pruning:
         index = repository.index()
         live = self._live(staying, index)
         before = sum(repository.target.list("packs").values())
-        if dropped or len(present.indexes) > 1:
+        scattered = len(present.indexes) > _FEW + 2 * len(index.packs()) // _BATCH
+        if dropped or scattered:
             names = self._repack(index, live)
             following = present.following(snapshots=staying, indexes=names)
             repository.commit(following, self._signer)
@@ -74,15 +76,15 @@ class Pruning:
         after = sum(repository.target.list("packs").values())
         return Pruned(dropped, before - after)
 
-    def _live(self, staying: tuple[Snapshot, ...], index: Index) -> set[bytes]:
+    def _live(self, staying: tuple[Snapshot, ...], index: Index) -> Marks:
         """Chunks that are needed; their packs must be there and as long as they were."""
-        there = self._repository.target.list("packs")
-        live: set[bytes] = set()
+        live = index.no_marks()
         for done, one in enumerate(staying):
             self._told("prune", done, len(staying))
-            live.update(needed(self._repository, one, index))
-        sizes = index.packs()
-        for pack in {index.find(ident).pack for ident in live}:
+            for ident in needed(self._repository, one, index):
+                live[index.position(ident)] = True
+        there, sizes = self._repository.target.list("packs"), index.packs()
+        for pack in index.marked_bytes(live):
             if there.get(pack_path(pack)) != sizes[pack]:
                 raise BackupDamaged(
                     name=pack_path(pack),
@@ -91,35 +93,43 @@ class Pruning:
                 )
         return live
 
-    def _repack(self, index: Index, live: set[bytes]) -> tuple[str, ...]:
-        places = {ident: index.find(ident) for ident in live}
-        used: Counter[str] = Counter()
-        for place in places.values():
-            used[place.pack] += place.stored
-        staying, thin = _sorted(index, used)
+    def _repack(self, index: Index, live: Marks) -> tuple[str, ...]:
+        sizes = index.packs()
+        used = index.marked_bytes(live)
+        staying = {pack for pack, size in used.items() if size >= _WORTH * sizes[pack]}
+        thin = sorted(used.keys() - staying)
         made: list[Directory] = []
-        fresh = Index(index.first)
         packer = Packer(
-            self._repository.keys, self._repository.target, fresh, self._threads, made.append
+            self._repository.keys,
+            self._repository.target,
+            Index(index.first),
+            self._threads,
+            made.append,
         )
         try:
-            for ident, place in sorted(places.items(), key=lambda item: _order(item[1])):
-                if place.pack in thin:
-                    packer.put(self._repository.chunk(ident, place))
+            for ident in index.marked_in(live, thin):
+                packer.put(self._repository.chunk(ident, index.find(ident)))
             packer.finish()
         except BaseException:
             packer.abandon()
             raise
         for one in made:
             self._read_back(one)
-        kept = [one for one in self._directories() if one.pack in staying]
-        return (self._repository.write_index([*kept, *made]),) if kept or made else ()
+        return self._index_anew(staying, made)
 
-    def _directories(self) -> list[Directory]:
-        found: dict[str, Directory] = {}
-        for name in self._repository.list.indexes:
-            found.update((one.pack, one) for one in self._repository.read_index(name))
-        return list(found.values())
+    def _index_anew(self, staying: set[str], made: list[Directory]) -> tuple[str, ...]:
+        """Name every pack that stays, a few hundred in each index; their names."""
+        repository, names, left = self._repository, [], set(staying)
+        batch = list(made)
+        for name in repository.list.indexes:
+            for one in repository.read_index(name):
+                if one.pack in left:
+                    left.discard(one.pack)
+                    batch.append(one)
+                if len(batch) >= _BATCH:
+                    names.append(repository.write_index(batch))
+                    batch = []
+        return (*names, repository.write_index(batch)) if batch else tuple(names)
 
     def _read_back(self, made: Directory) -> None:
         """What old packs are deleted for must really be there."""
@@ -142,17 +152,3 @@ class Pruning:
             if path not in named:
                 repository.target.delete(path)
         repository.target.sweep()
-
-
-def _sorted(index: Index, used: Counter[str]) -> tuple[set[str], set[str]]:
-    """Packs that stay as they are, and those of which too little is needed."""
-    staying: set[str] = set()
-    thin: set[str] = set()
-    sizes = index.packs()
-    for pack, size in used.items():
-        (staying if size >= _WORTH * sizes[pack] else thin).add(pack)
-    return staying, thin
-
-
-def _order(place: Place) -> tuple[str, int]:
-    return place.pack, place.offset

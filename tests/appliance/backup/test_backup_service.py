@@ -167,7 +167,7 @@ async def test_a_worker_backs_up_a_box_that_goes_on(room: Room, target) -> None:
             target.delete(path)
         hurt = await outcome(what="verify")
         assert not hurt.result["ok"]
-        assert hurt.result["hurts"][0]["snapshots"] == [2]
+        assert [2] in [one["snapshots"] for one in hurt.result["hurts"]]
         drilled = await outcome(what="drill")
         assert drilled.state == "failed"
         assert drilled.fault.code == "backup.damaged"
