@@ -1,4 +1,4 @@
-"""Where secrets come from: the terminal without echo, standard input, or a descriptor; never arguments."""
+"""Where secrets come from: the terminal, standard input or a descriptor; never arguments."""
 
 import argparse
 import os
