@@ -76,6 +76,7 @@ def _restore(args: argparse.Namespace, secret: str) -> int:
     from appliance.backup.places import open_target  # noqa: PLC0415
     from appliance.backup.recovering import Order, Recovery, opened_by  # noqa: PLC0415
     from appliance.vault.assembly import build_files  # noqa: PLC0415
+    from appliance.vault.slots import judged  # noqa: PLC0415
     from secure_compute.passwords import generate_password  # noqa: PLC0415
 
     layout = StateLayout(state_directory(args.environ))
@@ -88,7 +89,7 @@ def _restore(args: argparse.Namespace, secret: str) -> int:
         chosen = read_secret("新口令,留空则生成 new passphrase (made when empty): ")
         order = Order(
             secret=secret,
-            passphrase=chosen or generate_password(),
+            passphrase=judged(chosen) if chosen else generate_password(),
             number=args.snapshot,
             checkpoint=None if args.checkpoint is None else args.checkpoint.read_bytes()[:_MOST],
             accept_loss=args.accept_loss,
