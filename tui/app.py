@@ -1,4 +1,4 @@
-"""The console: one line to a box, seven screens, and a heartbeat that knows when the box is gone."""
+"""The console: one line to a box, its screens, and a heartbeat that knows when the box is gone."""
 
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -19,6 +19,7 @@ from tui.screens.jobs import JobsScreen
 from tui.screens.keys import KeysScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.serving import ServingScreen
+from tui.screens.unlock import UnlockScreen
 from tui.theme import DAY, NIGHT
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ SCREENS: dict[str, type[BoxScreen]] = {
     "serving": ServingScreen,
     "keys": KeysScreen,
     "door": DoorScreen,
+    "unlock": UnlockScreen,
 }
+ENTRANCES = {"door", "unlock"}
 
 
 class ConsoleApp(App[None]):
@@ -93,13 +96,19 @@ class ConsoleApp(App[None]):
         await self._line.close()
 
     def action_go(self, mode: str) -> None:
-        """Show a screen; without a person only the door opens."""
+        """Show a screen; without a person only the door opens, and of a locked box its lock."""
         if mode != "door" and self._line.person is None:
             self.notify("请先在门禁处进入。 Enter at the door first.", severity="warning")
             mode = "door"
+        if mode == "door":
+            mode = self._entrance()
         if not isinstance(self.screen, BoxScreen):
             return  # a dialog wants its answer first
         _ = self.switch_mode(mode)
+
+    def _entrance(self) -> str:
+        health = self._line.health
+        return "door" if health is None or health.vault == "unlocked" else "unlock"
 
     def action_guide(self) -> None:
         """Show the keys."""
@@ -125,6 +134,8 @@ class ConsoleApp(App[None]):
         """The box is there."""
         self._line.health = message.health
         self._line.fault = None
+        if self.current_mode in ENTRANCES and self.current_mode != self._entrance():
+            self.action_go("door")
         self._tell()
 
     def on_failed(self, message: Failed) -> None:

@@ -126,6 +126,17 @@ NEARBY = {
     "silent": Sign("?", "无声", "silent", WARN),
     "lost": Sign("✖", "失联", "lost", BAD),
 }
+FINDING = {
+    "ok": Sign("✔", "正常", "ok", GOOD),
+    "warning": Sign("▲", "注意", "attention", WARN),
+    "bad": Sign("✖", "有问题", "bad", BAD),
+}
+SPACE = {
+    "ok": Sign("✔", "充足", "enough", GOOD),
+    "low": Sign("▲", "不足,不再开始任务", "low: no job starts", WARN),
+    "critical": Sign("✖", "紧张,任务已停", "short: jobs stop", BAD),
+    "reserve": Sign("✖", "已满,仅写日志", "full: the log alone", BAD),
+}
 UNREACHABLE = Sign("✖", "连不上", "unreachable", BAD)
 ASKING = Sign("◔", "询问中", "asking", QUIET)
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.contract.access import VaultView
+from appliance.contract.access import Unlock
 from tests.fakes.paper import API, NASTY, Route, problem, refuse, say
 from tests.fakes.paper_overview import PaperOverview
-from tests.fakes.paper_people import PASSPHRASE, PaperPeople
+from tests.fakes.paper_people import PaperPeople
 from tests.fakes.paper_serving import PaperServing
+from tests.fakes.paper_storage import PaperStorage
 
-RECOVERY = "ABCD-EFGH JKMN-PQRS"
 LOCKED = problem(
     503, "vault.locked", "保险库已锁定。", "The vault is locked.", way_out="请先解锁。 Unlock it."
 )
@@ -35,6 +35,8 @@ class FakeBox(PaperOverview, PaperPeople):
         self.folder = Path(tempfile.mkdtemp(prefix="wb"))
         self.socket = self.folder / "s"
         self.serving = PaperServing(hostile=NASTY if self.hostile else "")
+        self.storage = PaperStorage(hostile=NASTY if self.hostile else "")
+        self.storage.jobs = self.jobs
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> "FakeBox":
@@ -60,6 +62,7 @@ class FakeBox(PaperOverview, PaperPeople):
     def _routes(self) -> list[Route]:
         return [
             *self.overview_routes(),
+            ("GET", f"{API}/vault", self._vault),
             ("POST", f"{API}/vault/unlock", self._unlock),
             ("POST", f"{API}/vault/lock", self._lock),
             *self.people_routes(),
@@ -67,13 +70,14 @@ class FakeBox(PaperOverview, PaperPeople):
             *self.job_routes(),
             *self.record_routes(),
             *self.serving.routes(),
+            *self.storage.routes(),
         ]
 
     @web.middleware
     async def _door(self, request: web.Request, handler: Any) -> web.StreamResponse:
         body = await request.json() if request.can_read_body else None
         self.asked.append((request.method, request.path, body))
-        free = request.path.endswith(("/health", "/unlock"))
+        free = request.path.endswith(("/health", "/vault", "/unlock"))
         if self.locked and not free:
             return refuse(LOCKED)
         if self.expired and not free:
@@ -82,23 +86,16 @@ class FakeBox(PaperOverview, PaperPeople):
             )
         return await handler(request)
 
+    async def _vault(self, _: web.Request) -> web.Response:
+        return say(self.storage.view(locked=self.locked))
+
     async def _unlock(self, request: web.Request) -> web.Response:
-        secret = (await request.json())["secret"]
-        if secret not in {PASSPHRASE, RECOVERY}:
-            return refuse(
-                problem(
-                    403,
-                    "vault.wrong-secret",
-                    "口令或恢复密钥不对。",
-                    "The passphrase or recovery key is wrong.",
-                    way_out="请核对后再输。 Check it and try again.",
-                )
-            )
+        wrong = self.storage.judge(Unlock.model_validate(await request.json()))
+        if wrong is not None:
+            return refuse(wrong)
         self.locked = False
-        return say(
-            VaultView(state="unlocked", backend="embedded", slots=("passphrase", "recovery"))
-        )
+        return say(self.storage.view(locked=False))
 
     async def _lock(self, _: web.Request) -> web.Response:
         self.locked = True
-        return say(VaultView(state="locked", backend="embedded", slots=("passphrase", "recovery")))
+        return say(self.storage.view(locked=True))

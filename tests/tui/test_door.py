@@ -1,13 +1,13 @@
-"""The door: unlocking, signing in, a box that is not there."""
+"""The door: signing in, a box that is not there, one that is locked meanwhile."""
 
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
-from textual import events
 from textual.widgets import Input
 
-from tests.fakes.fake_box import PASSPHRASE, RECOVERY, FakeBox
+from tests.fakes.fake_box import FakeBox
+from tests.fakes.paper_people import PASSPHRASE
 from tests.tui.conftest import console_on, enter, text, until
 from tui.__main__ import dial
 from tui.app import ConsoleApp
@@ -21,37 +21,6 @@ async def test_the_local_administrator_goes_straight_in(box: FakeBox) -> None:
         await until(pilot, lambda: app.focused is not None and app.focused.id == "local")
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "overview")
-
-
-async def test_a_locked_box_is_unlocked_and_then_entered(box: FakeBox) -> None:
-    box.locked = True
-    app = console_on(box)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.screen.query_one("#unlocking").display)
-        secret = app.screen.query_one("#secret", Input)
-        assert secret.password
-        secret.value = "wrong"
-        await pilot.press("enter")
-        await until(pilot, lambda: "不对" in text(app, "#said"))
-        assert secret.value == ""
-        secret.value = PASSPHRASE
-        await pilot.press("enter")
-        await enter(pilot)
-        assert not box.locked
-
-
-async def test_a_pasted_recovery_key_may_be_broken_over_lines(box: FakeBox) -> None:
-    box.locked = True
-    app = console_on(box)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.screen.query_one("#unlocking").display)
-        secret = app.screen.query_one("#secret", Input)
-        secret.focus()
-        await pilot.pause()
-        secret.post_message(events.Paste("  " + RECOVERY.replace(" ", "\r\n   ") + "\n\n"))
-        await until(pilot, lambda: secret.value)
-        await pilot.click("#unlock")
-        await until(pilot, lambda: not box.locked)
 
 
 async def test_a_person_signs_in_and_out_by_name(box: FakeBox) -> None:
@@ -122,10 +91,7 @@ async def test_a_vault_that_is_locked_meanwhile_sends_to_the_door(box: FakeBox) 
         await until(pilot, lambda: app.screen.query_one("Banner").display)
         await until(pilot, lambda: "F5" in text(app, "Banner"))
         await pilot.press("f5")
-        await until(
-            pilot,
-            lambda: app.screen.query("#unlocking") and app.screen.query_one("#unlocking").display,
-        )
+        await until(pilot, lambda: app.current_mode == "unlock")
 
 
 async def test_a_session_that_ended_sends_to_the_door(box: FakeBox) -> None:

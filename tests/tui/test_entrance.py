@@ -5,11 +5,12 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.fakes.fake_box import PASSPHRASE, FakeBox
+from tests.fakes.fake_box import FakeBox
 from tests.fakes.paper_people import (
     AT_PROVIDER,
     BROWSER_CODE,
     CODE,
+    PASSPHRASE,
     RECOVERY_CODES,
     SECRET_OF_TOTP,
 )

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.fakes.fake_box import FakeBox
 from tests.fakes.paper_serving import neighbours
-from tests.tui.conftest import console_on, enter, served, text, until
+from tests.fakes.paper_storage import REFUSED_TPM, SHARES
+from tests.tui.conftest import console_on, enter, press, served, text, until
 from tui.widgets.entrytable import EntryTable
 from tui.widgets.factform import FactRow
 from tui.widgets.rowtable import RowTable
@@ -16,8 +18,15 @@ from tui.widgets.rowtable import RowTable
 Steps = Callable[[Pilot[Any]], Awaitable[None]]
 
 
-async def _door(pilot: Pilot[Any]) -> None:
-    await until(pilot, lambda: pilot.app.screen.query_one("#unlocking").display)
+async def _unlock(pilot: Pilot[Any]) -> None:
+    await until(pilot, lambda: pilot.app.current_mode == "unlock")
+    await until(pilot, lambda: "PCR 7" in text(pilot.app, "#warnings"))
+    await until(pilot, lambda: pilot.app.screen.query_one("#by-shares").region.height)
+    await press(pilot, "#by-shares")
+    pilot.app.screen.query_one("#share", Input).value = SHARES[0]
+    pilot.app.screen.query_one("#share", Input).focus()
+    await pilot.press("enter")
+    await until(pilot, lambda: "已有 1 份" in text(pilot.app, "#said"))
     pilot.app.screen.query_one("#unlock").focus()
     await until(pilot, lambda: pilot.app.screen.query_one("#unlock").has_focus)
 
@@ -83,7 +92,8 @@ async def _keys(pilot: Pilot[Any]) -> None:
 @pytest.mark.parametrize(
     ("steps", "size", "locked"),
     [
-        pytest.param(_door, (80, 24), True, id="door"),
+        pytest.param(_unlock, (80, 24), True, id="unlock-narrow"),
+        pytest.param(_unlock, (120, 40), True, id="unlock"),
         pytest.param(_door_open, (80, 24), False, id="door-open"),
         pytest.param(_overview, (80, 24), False, id="overview-narrow"),
         pytest.param(_overview, (120, 40), False, id="overview"),
@@ -99,6 +109,8 @@ async def _keys(pilot: Pilot[Any]) -> None:
 )
 def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked: bool) -> None:
     paper = FakeBox(locked=locked, directory=True, provider=True)
+    if steps is _unlock:
+        paper.storage.warnings = (REFUSED_TPM,)
     if steps is _cluster:
         paper.serving.nearby = neighbours()
     with served(paper) as box:

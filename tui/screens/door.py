@@ -1,4 +1,4 @@
-"""The door: how the box is, unlocking its vault, signing in and out."""
+"""The door of an open box: how it is, signing in and out."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from tui import theme
 from tui.entrance import Entrance
 from tui.inert import inert
 from tui.line import LOCAL_PERSON, Line
-from tui.messages import Entered, Failed, OfferHeard, SignedIn, SignedOut, Unlocked
+from tui.messages import Entered, Failed, OfferHeard, SignedIn, SignedOut
 from tui.screens.boxscreen import BoxScreen
 from tui.widgets.banner import Banner
 from tui.widgets.secret import SecretInput
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STATES = {
     "ok": "一体机已就绪。 The box is ready.",
-    "locked": "保险库已锁定:请输入口令或恢复密钥。 The vault is locked: enter the passphrase or the recovery key.",
+    "locked": "保险库已锁定。 The vault is locked.",
     "starting": "服务正在启动,请稍候。 The service is starting; wait a moment.",
     "degraded": "一体机可用,但有部件未就绪,详见总览。 The box works, but a part is not ready: see the overview.",
 }
@@ -33,22 +33,18 @@ NOBODY = "连接不上一体机。 The box cannot be reached."
 
 
 class DoorScreen(BoxScreen):
-    """Who wants to come in, and is the vault open."""
+    """Who wants to come in; a locked box is unlocked first, on a screen of its own."""
 
     TITLE_ZH, TITLE_EN = "门禁", "Door"
 
     def __init__(self, line: Line) -> None:
         super().__init__(line)
-        self._since: float | None = None
         self._offer: SignInOffer | None = None
 
     @override
     def compose_body(self) -> Iterator[Widget]:
         with Center(), VerticalScroll(id="door", can_focus=False):
             yield Static(id="state", markup=False)
-            with VerticalScroll(id="unlocking", can_focus=False):
-                yield SecretInput("口令或恢复密钥 passphrase or recovery key", "secret")
-                yield Button("解锁 Unlock", id="unlock", variant="primary", compact=True)
             with VerticalScroll(id="entering", can_focus=False):
                 yield Button(
                     "以本机管理员继续 Continue as local administrator",
@@ -74,8 +70,7 @@ class DoorScreen(BoxScreen):
             yield Static(id="said", markup=False)
 
     def on_mount(self) -> None:
-        """Count the seconds of a slow unlock."""
-        self.set_interval(0.5, self._count)
+        """Say what is known."""
         self.show_line()
 
     @override
@@ -85,10 +80,8 @@ class DoorScreen(BoxScreen):
             self.query_one(Banner).display = False  # what is locked, the door says itself
         health, fault = self.line.health, self.line.fault
         nobody = fault is not None and fault.unreachable
-        locked = not nobody and health is not None and health.vault != "unlocked"
-        open_ = not nobody and health is not None and not locked
+        open_ = not nobody and health is not None and health.vault == "unlocked"
         self.query_one("#state", Static).update(self._state(nobody=nobody))
-        self._reveal("#unlocking", shown=locked, first="#secret")
         self._reveal("#entering", shown=open_, first="#local" if self.line.local else "#name")
         self.query_one("#local").display = self.line.local
         self._show_offer(open_=open_)
@@ -139,8 +132,6 @@ class DoorScreen(BoxScreen):
         """Do what was asked for."""
         event.stop()
         match event.button.id:
-            case "unlock":
-                self._unlock()
             case "sign-in" | "directory" as way:
                 self._sign_in(directory=way == "directory")
             case "provider":
@@ -154,20 +145,10 @@ class DoorScreen(BoxScreen):
         """Enter goes on to the next field, or sends."""
         event.stop()
         match event.input.id:
-            case "secret":
-                self._unlock()
             case "name":
                 self.query_one("#password").focus()
             case _:
                 self._sign_in()
-
-    def _unlock(self) -> None:
-        secret = self.query_one("#secret", SecretInput).take()
-        if not secret:
-            self._say("请先输入口令或恢复密钥。 Enter the passphrase or the recovery key first.")
-        elif self.ask("unlock", lambda: self.box.unlock(secret), Unlocked, patience_s=120):
-            self._since = self.line.clock()
-            self._count()
 
     def _sign_in(self, *, directory: bool = False) -> None:
         name = self.query_one("#name", Input).value.strip()
@@ -192,18 +173,6 @@ class DoorScreen(BoxScreen):
         ):
             self._say("正在登录… Signing in…")
 
-    def _count(self) -> None:
-        if self._since is not None:
-            seconds = int(self.line.clock() - self._since)
-            self._say(f"◔ 正在打开保险库… Opening the vault… {seconds} s")
-
-    def on_unlocked(self, message: Unlocked) -> None:
-        """The vault answered: go on to who is there."""
-        message.stop()
-        self._since = None
-        sign = theme.VAULT[message.vault.state].content()
-        self.query_one("#said", Static).update(Content.assemble("保险库 vault: ", sign))
-
     def on_signed_in(self, message: SignedIn) -> None:
         """A session is open: enter with its name."""
         message.stop()
@@ -224,7 +193,6 @@ class DoorScreen(BoxScreen):
         message.stop()
         if message.topic == "offer":
             return  # nobody asked for it: it is tried again at the next beat
-        self._since = None
         fault = message.fault
         self._say(f"✖ {fault.sentence}\n→ {fault.way_out}")
         if fault.unreachable:
