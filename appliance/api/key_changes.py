@@ -98,7 +98,7 @@ async def erase(front: Front, wish: wire.Erasure, who: Grant) -> wire.Destructio
         about = keys[0]
     approvals = front.opened().access.approvals
     await asyncio.to_thread(approvals.use, wish.approval, ERASE, about[:64], who)
-    by, now = (who.actor,), int(front.clock().timestamp())
+    by, now = _people(front, wish.approval, who), int(front.clock().timestamp())
     origin = front.settings.audit.origin
     if wish.kind == "box":
         await front.opened().log.record(_event("ask", who, ("erase", about, "")))
@@ -114,6 +114,15 @@ async def erase(front: Front, wish: wire.Erasure, who: Grant) -> wire.Destructio
 
     made = await _recorded(front, who, ("erase", about, ""), work_one)
     return _certificate(made)
+
+
+def _people(front: Front, approval: str | None, who: Grant) -> tuple[str, ...]:
+    """Everybody who had a hand in it: who does it, and who asked for and approved it before."""
+    people = [who.actor]
+    if approval is not None:
+        known = front.opened().access.approvals.get(approval)
+        people += [known.requested_by, known.decided_by or ""]
+    return tuple(dict.fromkeys(name for name in people if name))
 
 
 def _whole(front: Front, opened: Opened, by: tuple[str, ...], now: int) -> Callable[[], bytes]:

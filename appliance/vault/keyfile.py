@@ -1,7 +1,9 @@
 """The key files of a box: read whole and judged, written beside and renamed, never half."""
 
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -101,16 +103,28 @@ def write_rotation(layout: StateLayout, document: SealedRoot, book: KeyBook) -> 
     pending_rotation(layout)
     root = parse_canonical(document.to_bytes())
     journal = {"format": _JOURNAL, "keyring": book.to_json(), "root": root}
-    try:
-        write_private(layout.rotation_file, canonical_bytes(journal))
-    except OSError:
-        # It may stand there all the same, when only its directory could not be synced.
+    with _alone(layout):
+        try:
+            write_private(layout.rotation_file, canonical_bytes(journal))
+        except OSError:
+            # It may stand there all the same, when only its directory could not be synced.
+            with suppress(OSError):
+                layout.rotation_file.unlink()
+            if not layout.rotation_file.exists():
+                raise
         with suppress(OSError):
-            layout.rotation_file.unlink()
-        if not layout.rotation_file.exists():
-            raise
-    with suppress(OSError):
-        _finish(layout, document, book)
+            _finish(layout, document, book)
+
+
+@contextmanager
+def _alone(layout: StateLayout) -> Iterator[None]:
+    """Whoever finishes a rotation does so alone: threads and processes that only look may want to as well."""
+    handle = os.open(layout.keys, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def pending_rotation(layout: StateLayout) -> tuple[SealedRoot, KeyBook] | None:
@@ -119,9 +133,14 @@ def pending_rotation(layout: StateLayout) -> tuple[SealedRoot, KeyBook] | None:
     Raises:
         VaultDamaged: the journal is not what was written, and the files need it.
     """
-    path = layout.rotation_file
-    if not path.exists():
+    if not layout.rotation_file.exists():
         return None
+    with _alone(layout):
+        return _pending(layout) if layout.rotation_file.exists() else None
+
+
+def _pending(layout: StateLayout) -> tuple[SealedRoot, KeyBook] | None:
+    path = layout.rotation_file
     try:
         value = parse_canonical(_read(path))
         if not isinstance(value, dict) or value.keys() != {"format", "keyring", "root"}:
