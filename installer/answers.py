@@ -13,6 +13,7 @@ from installer.errors import AnswersInvalid
 MAX_BYTES = 64 * 1024
 MIN_SECRET = 12
 TCP_PORTS = range(1, 65536)
+PCRS = range(24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,19 @@ class Answers:
     service: str = "auto"
     storage: str = "auto"
     storage_erase: bool = False
+    tpm: str = "auto"
     trial_note: bool = True
 
     def names(self) -> tuple[str, ...]:
         """Host names and addresses that the box certificate shall carry."""
         own = ("localhost", "127.0.0.1", "::1", socket.gethostname())
         return tuple(dict.fromkeys((*own, *self.host_names)))
+
+    def pcrs(self) -> tuple[int, ...]:
+        """What the vault's key is sealed to in the TPM; empty when it shall not be."""
+        if self.tpm == "none":
+            return ()
+        return (7,) if self.tpm == "auto" else tuple(int(part) for part in self.tpm.split(","))
 
 
 MEANING: Mapping[str, tuple[str, str]] = {
@@ -72,6 +80,10 @@ MEANING: Mapping[str, tuple[str, str]] = {
     "storage_erase": (
         "该磁盘上的全部内容可以清除",
         "everything on that device may be erased",
+    ),
+    "tpm": (
+        "用 TPM 自动解锁:auto(有则封装到 PCR 7)、none,或 PCR 列表如 7,4;见 docs/operate/vault.md",
+        "unlocking by the TPM: auto (PCR 7 where there is one), none, or PCRs as 7,4; see docs/operate/vault.md",
     ),
     "trial_note": (
         "最后试写一份入院记录;很慢的机器可设为 false",
@@ -128,6 +140,13 @@ def _is_storage(value: object) -> bool:
     return isinstance(value, str) and (value in STORAGES or value.startswith("luks:/dev/"))
 
 
+def _is_tpm(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    numbers = value.replace(" ", "").split(",")
+    return value in {"auto", "none"} or all(n.isdecimal() and int(n) in PCRS for n in numbers)
+
+
 def _is_choice(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -147,6 +166,7 @@ _JUDGED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     ),
     "storage": (_is_storage, "storage 须为 must be auto, embedded or luks:/dev/..."),
     "storage_erase": (_is_choice, "storage_erase 须为 true 或 false must be true or false"),
+    "tpm": (_is_tpm, "tpm 须为 must be auto, none or PCRs as 7,4"),
     "trial_note": (_is_choice, "trial_note 须为 true 或 false must be true or false"),
 }
 """Key -> whether a value fits, and what is said when it does not; every other key is a text."""

@@ -165,3 +165,15 @@ class EngineRoomMissing(InstallerError):
     en = "{place} has too little room: {needed} GiB needed, {free} GiB free."
     way_out_zh = "请清理磁盘,或把 XDG_CACHE_HOME 指向更大的磁盘后重试。"
     way_out_en = "Make room, or point XDG_CACHE_HOME at a larger disk, and run it again."
+
+
+class TpmRefused(InstallerError):
+    """The TPM that was asked for does not take the vault's key."""
+
+    code = "install.tpm-refused"
+    zh = "无法把保险库密钥封装到 TPM:{reason}"
+    en = "The vault's key cannot be sealed to the TPM."
+    way_out_zh = '请在固件设置中启用 TPM 2.0,或在应答文件中写 tpm = "none"。'
+    way_out_en = (
+        'Enable TPM 2.0 in the firmware setup, or write tpm = "none" into the answers file.'
+    )

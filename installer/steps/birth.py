@@ -9,13 +9,17 @@ from appliance.settings.layout import StateLayout
 from appliance.settings.reading import load
 from appliance.vault.assembly import build_files, build_vault
 from appliance.vault.authority import renew_certificate
+from appliance.vault.offer import Offer
 from appliance.vault.record import read_record
+from appliance.vault.slot_making import SlotWish
 from appliance.vault.vault import Vault
 from installer.answers import Answers, read_secret
+from installer.errors import TpmRefused
 from installer.host import Host, environment
 from installer.journal import Journal
 from installer.newborn import HANDED_OVER, Newborn
 from installer.places import Site
+from secure_compute.errors import SecureComputeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Birth:
         for remains in (layout.vault, layout.keys, layout.trust, layout.tls_cert.parent):
             host.remove(remains)
         host.perform("建立保险库 make the vault", lambda: self._make(layout))
+        if self.answers.pcrs():
+            host.perform("封装到 TPM seal to the TPM", lambda: self._seal(layout, host))
 
     def undo(self, host: Host) -> None:
         """Unmount; the rest lies in the state directory, which goes as a whole."""
@@ -57,6 +63,19 @@ class Birth:
     def _vault(self, layout: StateLayout) -> Vault:
         settings = load(self.site.state, environment())
         return build_vault(layout, settings, environment(), _now, erase=self.answers.storage_erase)
+
+    def _seal(self, layout: StateLayout, host: Host) -> None:
+        """Let the TPM open the vault at boot; without one a person does, and nothing is lost."""
+        wish = SlotWish("tpm", "TPM", pcrs=self.answers.pcrs())
+        try:
+            self._vault(layout).slots.add(
+                Offer(self.newborn.passphrase or ""), wish, "local:installer"
+            )
+        except SecureComputeError as error:
+            if self.answers.tpm != "auto":
+                raise TpmRefused(reason=error.sentence) from error
+            host.say(f"      {error.sentence}")
+            host.say("      重启后须由人解锁。 A person unlocks the vault after a restart.")
 
     def _make(self, layout: StateLayout) -> None:
         vault = self._vault(layout)

@@ -36,6 +36,12 @@ def test_answers_are_read_and_paths_stand_beside_the_file(tmp_path):
     assert {"localhost", "127.0.0.1", "box.lan"} <= set(found.names())
 
 
+def test_what_the_tpm_seals_to_is_chosen(tmp_path):
+    assert Answers().pcrs() == (7,)
+    assert read_answers(write(tmp_path, 'tpm = "7, 4"')).pcrs() == (7, 4)
+    assert read_answers(write(tmp_path, 'tpm = "none"')).pcrs() == ()
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -47,6 +53,9 @@ def test_answers_are_read_and_paths_stand_beside_the_file(tmp_path):
         ('storage = "luks:sdb"', "storage"),
         ("storage_erase = 1", "storage_erase"),
         ('trial_note = "no"', "trial_note"),
+        ('tpm = "24"', "tpm"),
+        ('tpm = "seven"', "tpm"),
+        ("tpm = 7", "tpm"),
         ('port = "8443"', "port"),
         ('host_names = "box"', "host_names"),
         ("host_names = [1]", "host_names"),
