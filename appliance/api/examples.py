@@ -15,6 +15,8 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "AccountWish": {"name": "his-main", "role": "application", "note": "住院医生站"},
     "AdapterWish": {"id": "note-2026-01", "base": _MODEL, "file": "/srv/adapters/note.gguf"},
     "ApprovalWish": {"action": "users.delete", "subject": _PERSON, "reason": "离职"},
+    "BackupTargetWish": {"name": "nas", "kind": "directory", "place": "/srv/backup"},
+    "BackupWish": {"what": "create", "target": "nas"},
     "BatchRequest": {
         "input_file_id": "file-0123456789abcdef01234567",
         "endpoint": "/v1/chat/completions",
