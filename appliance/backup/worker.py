@@ -17,6 +17,7 @@ from appliance.errors import ApplianceError
 from models.errors import ModelsError
 from models.training.worker import EXIT_FAILED, EXIT_INTERRUPTED, say
 from secure_compute.errors import SecureComputeError
+from secure_compute.guard import guard
 
 _MAX_SPEC: Final = 1 << 22
 _TELL_EVERY_S: Final = 0.5
@@ -54,6 +55,8 @@ class _Progress:
 
 def work(source: BinaryIO, stream: BinaryIO) -> int:
     """Read a request, do it, tell about it; return the exit status."""
+    # Before the keys come in.
+    guard()
     progress = _Progress(stream)
     signal.signal(signal.SIGTERM, progress.ask)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
