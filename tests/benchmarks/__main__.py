@@ -17,6 +17,7 @@ NAMES = (
     "end_to_end",
     "homomorphic",
     "training",
+    "storage",
     "box",
 )
 LONG = ("soak",)
