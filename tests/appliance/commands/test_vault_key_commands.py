@@ -8,8 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from appliance.client.problem import ProblemError
+from appliance.client.session import Session
 from appliance.commands import conversation
 from appliance.commands.table import COMMANDS
+from appliance.contract.access import UserWish
+from appliance.contract.people import ApprovalWish
+from appliance.contract.vault_keys import Erasure
 from appliance.settings.layout import StateLayout
 from appliance.vault.errors import VaultErased
 from appliance.vault.subjects import PATIENT, SubjectKeys
@@ -18,6 +23,8 @@ from secure_compute.destruction import verify_destruction
 from secure_compute.note import NoteKey
 from tests.appliance.api.box import live_box, now
 from tests.appliance.vault.conftest import CHEAP, PASSPHRASE, NotedMount
+
+PASSWORD = "a long password indeed 7"
 
 
 @pytest.fixture
@@ -141,3 +148,68 @@ async def test_a_whole_box_is_erased_once_its_id_is_typed(wardbox, box, tmp_path
         box.front.vault.unlock(PASSPHRASE)
     assert (await wardbox("certificate", str(file)))[0] == 0
     assert (await wardbox("keys"))[0] == 1
+
+
+async def test_two_people_erase_where_the_box_is_set_so(box, subjects):
+    object.__setattr__(box.services.access.rules, "two_person", True)
+    for subject in ("P1", "P2"):
+        subjects.seal(PATIENT, subject, b"body")
+    name = subjects.erasable(PATIENT, "P1")[0]
+    wish = Erasure(kind="patient", subject="P1", confirm="P1")
+    async with (
+        Session.local(box.socket) as local,
+        Session.remote(box.url) as ann,
+        Session.remote(box.url) as bob,
+    ):
+        for person in ("ann", "bob"):
+            await local.create_user(UserWish(name=person, password=PASSWORD, role="administrator"))
+        await ann.sign_in("ann", PASSWORD)
+        await bob.sign_in("bob", PASSWORD)
+        for session in (local, ann):
+            with pytest.raises(ProblemError, match=name) as caught:
+                await session.slots.keys.erase(wish)
+            assert caught.value.code == "access.approval-needed"
+        asked = await ann.access.request(ApprovalWish(action="vault.erase", subject=name))
+        approved = wish.model_copy(update={"approval": asked.id})
+        with pytest.raises(ProblemError):
+            await ann.slots.keys.erase(approved)
+        await bob.access.approval_does(asked.id, "approve")
+        other = Erasure(kind="patient", subject="P2", confirm="P2", approval=asked.id)
+        with pytest.raises(ProblemError):
+            await ann.slots.keys.erase(other)
+        made = await ann.slots.keys.erase(approved)
+        with pytest.raises(ProblemError):
+            await ann.slots.keys.erase(approved)
+    key = NoteKey.parse(box.front.layout.box_vkey.read_text().strip())
+    told = verify_destruction(made.certificate.encode(), key)
+    assert told.by == ("user:ann", "user:bob")
+    assert subjects.count(PATIENT) == 1
+
+
+async def test_scopes(box):
+    for method, path, scope, body in (
+        ("GET", "/api/v1/vault/keys", "system:read", None),
+        ("POST", "/api/v1/vault/keys/rotate", "vault:write", {}),
+    ):
+        for held, status in ((scope, 200), ("chat", 403)):
+            headers = box.make_key(held)
+            async with box.http.request(
+                method, box.url + path, json=body, headers=headers
+            ) as answer:
+                assert answer.status == status, (path, held)
+    headers = box.make_key("vault:write")
+    for body in (
+        {},
+        {"kind": "ward", "subject": "x", "confirm": "x"},
+        {"kind": "patient", "subject": "", "confirm": ""},
+        {"kind": "patient", "subject": "x" * 300, "confirm": "x" * 300},
+        {"kind": "box", "subject": "another", "confirm": "another"},
+        {"kind": "patient", "subject": "P1", "confirm": "P1", "path": "/etc/passwd"},
+    ):
+        url = f"{box.url}/api/v1/vault/keys/erase"
+        async with box.http.post(url, json=body, headers=headers) as answer:
+            assert answer.status == 422, body
+    for use in ("../../x", "", "BOX.DB", "a" * 99):
+        url = f"{box.url}/api/v1/vault/keys/rotate"
+        async with box.http.post(url, json={"use": use}, headers=headers) as answer:
+            assert answer.status == 422, use
