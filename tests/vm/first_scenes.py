@@ -74,5 +74,5 @@ def opens_by_itself(agent: Agent, ledger: Ledger) -> None:
     """Scene 2: nobody types anything."""
     state = Box(agent).await_unlocked()
     ledger.require("the vault opened by itself", holds=state == "unlocked", seen=state)
-    status = Box(agent).try_wardbox("status")
-    ledger.say("     " + status.out.replace("\n", "\n              "))
+    for told in ("status", "doctor"):
+        ledger.say("     " + Box(agent).try_wardbox(told).out.replace("\n", "\n              "))
