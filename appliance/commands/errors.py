@@ -109,3 +109,15 @@ class FileUnusable(ApplianceError):
         "Check path and permissions; certificates and keys are PEM text, and an output file must not"
         " exist yet."
     )
+
+
+class UnwrittenSecret(ApplianceError):
+    """The secret of a new slot could not be written where it was to go."""
+
+    code = "command.unwritten-secret"
+    zh = "新开启方式 {slot} 已添加,但无法写入 {path}:{reason}。"
+    en = "The slot {slot} was added, but {path} cannot be written: {reason}."
+    way_out_zh = (
+        "上面若显示了密文请立即抄录;否则请运行 wardbox vault slots revoke {slot} 后重新添加。"
+    )
+    way_out_en = "Copy the secret above if it was shown; else run wardbox vault slots revoke {slot} and add it anew."

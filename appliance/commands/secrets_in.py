@@ -25,15 +25,17 @@ class SecretSource:
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
+        self._descriptor = descriptor
         try:
-            self._stream = None if descriptor is None else os.fdopen(descriptor, encoding="utf-8")
+            if descriptor is not None:
+                os.fstat(descriptor)
         except OSError as error:
             raise ArgumentRefused(field="--fd", reason=error.strerror) from error
 
     @property
     def typed(self) -> bool:
         """Whether a person sits at a terminal."""
-        return self._stream is None and sys.stdin.isatty()
+        return self._descriptor is None and sys.stdin.isatty()
 
     def ask(self, prompt: str) -> str:
         """The next secret; empty at the end of the input."""
@@ -41,8 +43,9 @@ class SecretSource:
             import getpass  # noqa: PLC0415  # only with a terminal
 
             return getpass.getpass(prompt)
-        stream = self._stream or sys.stdin
-        return stream.readline().rstrip("\r\n")
+        if self._descriptor is not None:
+            return _line(self._descriptor)
+        return sys.stdin.readline().rstrip("\r\n")
 
     def ask_new(self, prompt: str) -> str:
         """A new secret; asked twice of a person, who cannot see what is typed.
@@ -89,6 +92,17 @@ def presented(args: argparse.Namespace, source: SecretSource, what: str) -> "Unl
         return Unlock(secret=words, key_file=content) if words else None
     secret = source.ask(what)
     return Unlock(secret=secret) if secret else None
+
+
+def _line(descriptor: int) -> str:
+    """One line and not a byte more: what follows is another's secret."""
+    line = bytearray()
+    while len(line) <= _MAX_FILE:
+        one = os.read(descriptor, 1)
+        if one in {b"", b"\n"}:
+            break
+        line += one
+    return line.decode("utf-8", "replace").rstrip("\r")
 
 
 def _read(path: Path) -> str:

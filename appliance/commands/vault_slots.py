@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from appliance.commands.conversation import converse, read_secret, tell
-from appliance.commands.errors import ArgumentRefused
+from appliance.commands.errors import ArgumentRefused, UnwrittenSecret
 from appliance.commands.recovery_sheet import sheet_svg, terminal_code
 from appliance.commands.secrets_in import SecretSource, add_source, presented
 
@@ -171,7 +171,12 @@ async def _add(
     added = await session.slots.add(wish)
     box = (await session.info()).name
     print(f"已添加 added: {_line(added.slot)}")
-    _show_secrets(args, added, box)
+    try:
+        _show_secrets(args, added, box)
+    except OSError as error:
+        refused = UnwrittenSecret(path=error.filename, reason=error.strerror, slot=added.slot.id)
+        tell(refused.sentence, refused.way_out, refused.code)
+        return 1
     return 0
 
 

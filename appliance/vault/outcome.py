@@ -5,13 +5,10 @@ from typing import Final, Literal
 
 LUKS: Final = "luks"
 
-LOST_ZH: Final = (
-    "与 LUKS2 加 TPM 相比:目录结构、文件大小与修改时间可见,重启后须输入口令,"
-    "交换分区与临时文件不在加密范围内。"
-)
+LOST_ZH: Final = "与 LUKS2 相比:目录结构、文件大小与修改时间可见,交换分区与临时文件不在加密范围内。"
 LOST_EN: Final = (
-    "Against LUKS2 with a TPM: the shape of directories, file sizes and times can be seen, a restart "
-    "of the machine asks for the passphrase, and swap and temporary files are not covered."
+    "Against LUKS2: the shape of directories, file sizes and times can be seen, and swap and temporary "
+    "files are not covered."
 )
 
 
@@ -73,7 +70,7 @@ class VaultStatus:
 
     @property
     def lost_zh(self) -> str:
-        """What this back end lacks against LUKS2 with a TPM, in Chinese; empty for that one."""
+        """What this back end lacks against LUKS2, in Chinese; empty for that one."""
         return "" if self.backend == LUKS else LOST_ZH
 
     @property

@@ -24,6 +24,7 @@ from tests.appliance.vault.conftest import CHEAP, PASSPHRASE, no_server, ways_of
 from tests.appliance.vault.slotted import ME, PRESENT, PaperTpm, ids
 from tests.fakes.soft_tpm import SoftTpm
 from tests.fakes.tang_server import TangServer
+from tests.firmware_checks.logs import boot_log
 
 
 @pytest.fixture
@@ -228,8 +229,23 @@ def test_the_clock_at_1970_locks_nobody_out_of_slots(vault, clock):
     vault.unlock(PASSPHRASE)
 
 
-def test_what_changed_is_told_in_lines():
+def test_what_changed_is_told_in_lines(vault, made, chip):
+    """Two recorded starts whose boot loader differs."""
     assert "no event log" in changed_since((), (7,), lambda: b"")[0]
+    logs = [boot_log(app=b"shim 15.8")]
+    unattended = Unattended(chip, no_server, lambda: logs[-1])
+    box = made("boot-1", unattended=unattended)
+    box.slots.add(PRESENT, SlotWish("tpm", pcrs=(4, 7)), ME)
+    chip.pcrs[4] = "ab" * 32
+    box = made("boot-2", unattended=unattended)
+    assert box.resume() is None
+    assert "it changed after the boot" in box.status().warnings[0].sentence
+    logs.append(boot_log(app=b"shim 15.9"))
+    box = made("boot-3", unattended=unattended)
+    assert box.resume() is None
+    first, *lines = box.status().warnings[0].sentence.splitlines()
+    assert "PCR 4" in first
+    assert [line[:7] for line in lines] == ["- PCR 4", "+ PCR 4"]
 
 
 def test_a_key_server_opens_at_boot_and_another_one_does_not(vault, made, tmp_path):
