@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from appliance.backup.errors import BackupDamaged
+from appliance.backup.errors import BackupAbsent, BackupDamaged
 from appliance.backup.index import Index
+from appliance.backup.keyfile import UNLOCK
 from appliance.backup.mending import sound_pack
 from appliance.backup.ours import Told
 from appliance.backup.packing import FIRST, pack_path
@@ -19,7 +20,8 @@ class Hurt:
 
     Args:
         name: of the object.
-        why: "missing", "altered" or "cut".
+        why: "missing", "altered", "cut", or for the recovery slot "other than the box's": then a
+            slot was changed since the last backup, or somebody else wrote it.
         snapshots: numbers of the snapshots that need it, oldest first.
     """
 
@@ -57,12 +59,21 @@ class Verification:
         repository: the backup.
         told: hears progress; may raise to stop.
         deep: read and authenticate every object; else only look whether it is there and how long it is.
+        unlock: what the recovery key opens, as the box has it; not looked at when None.
     """
 
-    def __init__(self, repository: Repository, told: Told, *, deep: bool = True) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        told: Told,
+        *,
+        deep: bool = True,
+        unlock: bytes | None = None,
+    ) -> None:
         self._repository = repository
         self._told = told
         self._deep = deep
+        self._unlock = unlock
         self._wrong: dict[str, str] = {}
         self._objects = self._size = 0
 
@@ -72,6 +83,7 @@ class Verification:
         Raises:
             TargetGone: the target stopped answering.
         """
+        lost = self._recovery_file()
         index = self._indexes()
         self._packs(index)
         needs = {one.number: self._needs(one, index) for one in self._repository.list.snapshots}
@@ -79,11 +91,26 @@ class Verification:
         for number, names in sorted(needs.items()):
             for name in names & self._wrong.keys():
                 hurting[name].append(number)
+        for name in lost:
+            # Without it the recovery key opens nothing, however whole the rest is.
+            hurting[name] = sorted(needs)
         hurts = tuple(
             Hurt(name, why, tuple(hurting[name])) for name, why in sorted(self._wrong.items())
         )
         whole = tuple(n for n, names in sorted(needs.items()) if not names & self._wrong.keys())
         return Verdict(self._objects, self._size, hurts, whole)
+
+    def _recovery_file(self) -> tuple[str, ...]:
+        if self._unlock is None:
+            return ()
+        self._objects += 1
+        try:
+            if self._repository.target.read(UNLOCK) == self._unlock:
+                return ()
+            self._wrong[UNLOCK] = "other than the box's"
+        except BackupAbsent:
+            self._wrong[UNLOCK] = "missing"
+        return (UNLOCK,)
 
     def _indexes(self) -> Index:
         """A damaged index costs nothing that its packs do not tell again at their end."""

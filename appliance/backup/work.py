@@ -141,7 +141,8 @@ def _create(request: Request, repository: Repository, told: Told) -> Json:
 
 
 def _verify(request: Request, repository: Repository, told: Told) -> Json:
-    found = Verification(repository, told, deep=request.value["deep"]).run()
+    unlock = b64decode(request.value["unlock"])
+    found = Verification(repository, told, deep=request.value["deep"], unlock=unlock).run()
     newest = repository.list.newest
     return {**told_verdict(found), "snapshot": newest.number if newest else None}
 

@@ -155,8 +155,10 @@ class SmallBox:
     def repository(self, target: Target, memory: Memory | None = None) -> Repository:
         recipients = (recipient_of(self.identity),)
         holder = Holder(self.identity, recipients, self.signer.verify_key, "test")
-        unlock = unlock_document(read_sealed_root(self.layout), self.opened.wrapped(IDENTITY))
-        return open_or_make(target, holder, unlock, memory)
+        return open_or_make(target, holder, self.unlock_file(), memory)
+
+    def unlock_file(self) -> bytes:
+        return unlock_document(read_sealed_root(self.layout), self.opened.wrapped(IDENTITY))
 
     def repository_as_is(self, target: Target) -> Repository:
         """Open it without keeping anything in step."""
