@@ -29,7 +29,8 @@ def stays_locked(agent: Agent, ledger: Ledger) -> None:
     box = Box(agent)
     now, before = register(agent, 7), str(ledger.done()["sound PCR 7"])
     ledger.require("PCR 7 is another one", holds=now != before, seen=now)
-    ledger.require("the vault stays locked", holds=box.vault() == "locked")
+    state = box.vault()
+    ledger.require("the vault stays locked", holds=state == "locked", seen=state)
     told = box.try_wardbox("vault", "status").text
     ledger.say("     " + told.replace("\n", "\n              "))
     wrong = box.try_wardbox("vault", "unlock", given="not the key at all\n")

@@ -17,7 +17,7 @@ ENROLLED = Path("/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
 BLANK = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 """Variables with no key at all: Secure Boot is off."""
 MEMORY_MIB = 4096
-BOOT_S = 400.0
+BOOT_S = 600.0
 _OFF_S = 120.0
 _SOCKET = "agent.sock"
 
