@@ -18,6 +18,8 @@ UNIT = """\
 Description=WardBox, the trusted medical-AI box
 Documentation=file://{checkout}/README.md
 After=network.target
+# A software medium and the state may be file systems of their own.
+RequiresMountsFor={checkout} {state}
 
 [Service]
 Type=exec

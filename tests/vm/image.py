@@ -39,7 +39,7 @@ _FILES = {
     "etc/hosts": "127.0.0.1 localhost wardbox\n::1 localhost\n",
     "etc/fstab": (
         f"LABEL={LABEL} / ext4 defaults 0 1\n"
-        "LABEL=wardbox-medium /media/wardbox ext4 ro,nofail,x-systemd.device-timeout=20s 0 0\n"
+        "LABEL=wardbox-medium /media/wardbox ext4 ro,nofail,x-systemd.device-timeout=300s 0 0\n"
     ),
     # Extends PCR 7 early in each boot while its flag lies there, as a changed boot chain would.
     "etc/systemd/system/changed-firmware.service": (
