@@ -19,6 +19,7 @@ from tui.screens.jobs import JobsScreen
 from tui.screens.keys import KeysScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.serving import ServingScreen
+from tui.screens.storage import StorageScreen
 from tui.screens.unlock import UnlockScreen
 from tui.theme import DAY, NIGHT
 
@@ -36,6 +37,7 @@ SCREENS: dict[str, type[BoxScreen]] = {
     "audit": AuditScreen,
     "serving": ServingScreen,
     "keys": KeysScreen,
+    "storage": StorageScreen,
     "door": DoorScreen,
     "unlock": UnlockScreen,
 }
@@ -66,6 +68,7 @@ class ConsoleApp(App[None]):
         Binding("f5,5", "go('door')", "门禁", key_display="F5"),
         Binding("f9,6", "go('serving')", "服务", key_display="F9"),
         Binding("f10,7", "go('keys')", "密钥", key_display="F10"),
+        Binding("f12,8", "go('storage')", "存储", key_display="F12"),
         Binding("question_mark", "guide", "帮助", key_display="?"),
         Binding("q", "quit", "退出", key_display="q"),
         Binding("ctrl+r", "retry", "重试 retry", show=False, priority=True),

@@ -37,26 +37,38 @@ def storage(seen: StorageView, *, wide: bool) -> Content:
         f" · {inert(seen.suite, 20)} · ",
         counts(seen.findings),
         ("  h 详情 details\n", theme.QUIET),
-        *_disk(seen),
+        *(_why(seen) if wide else ()),
+        *_disk(seen, wide=wide),
     ]
-    areas = [_area(area) for area in seen.space.areas]
-    across = 1 if wide else 2
+    areas = [_area(area) if wide else _short(area) for area in seen.space.areas]
+    across = 1 if wide else 3
     for at in range(0, len(areas), across):
         parts += ["\n", *areas[at : at + across]]
     for finding in islice(worst(seen.findings), 1):
-        sign = theme.FINDING[finding.verdict]
-        told = f"\n{sign.mark} {inert(finding.told.zh, 120)} {inert(finding.told.en, 200)}"
-        parts.append((told, sign.style))
+        # Twenty-four rows hold a finding where it is bad; the others are counted above.
+        if wide or finding.verdict == "bad":
+            sign = theme.FINDING[finding.verdict]
+            told = f"\n{sign.mark} {inert(finding.told.zh, 120)} {inert(finding.told.en, 200)}"
+            parts.append((told, sign.style))
     return Content.assemble(*parts)
 
 
-def _disk(seen: StorageView) -> list[str | Content | tuple[str, str]]:
+def _why(seen: StorageView) -> list[str]:
+    """Why this back end; a narrow screen leaves it to the page of details."""
+    return [
+        f"{inert(one.told.zh, 120)} {inert(one.told.en, 200)}\n"
+        for one in seen.findings
+        if one.subject == "backend"
+    ][:1]
+
+
+def _disk(seen: StorageView, *, wide: bool) -> list[str | Content | tuple[str, str]]:
     space = seen.space
     if not space.total:
         return [("磁盘尚未测量。 The disk has not been measured yet.", theme.QUIET)]
     used = 1 - (space.free + space.reserve) / space.total
     sign = theme.SPACE[space.level]
-    reserve = f" · 日志预留 log reserve {theme.gigabytes(space.reserve)}" if space.reserve else ""
+    reserve = f" · 日志预留 log reserve {theme.gigabytes(space.reserve)}" if wide else ""
     return [
         f"磁盘 disk {theme.bar(used, 8)} {used:4.0%} / {theme.gigabytes(space.total)} ",
         sign.content(),
@@ -65,15 +77,24 @@ def _disk(seen: StorageView) -> list[str | Content | tuple[str, str]]:
 
 
 def _area(area: AreaView) -> Content:
-    """One area in 37 cells: two of them fill a narrow panel."""
-    name = AREAS.get(area.name, inert(area.name, 16))
+    """One area in a line, with a gauge where it has a quota."""
+    name = _cells(AREAS.get(area.name, inert(area.name, 16)), 17)
     if not area.quota:
-        return Content.assemble(
-            _cells(f"{name} {theme.gigabytes(area.used)}", 25), (_cells("不限 no quota", 13))
-        )
+        return Content(f"{name} {theme.gigabytes(area.used):>9}   不限 no quota")
     share = area.used / area.quota
-    told = f"{_cells(name, 15)}{theme.bar(share, 6)} {theme.gigabytes(area.used)}/{theme.gigabytes(area.quota)}"
-    return Content.assemble((_cells(told, 38), theme.WARN if share >= _FULL else ""))
+    told = f"{name} {theme.gigabytes(area.used):>9} / {theme.gigabytes(area.quota):<9} {theme.bar(share, 20)} {share:4.0%}"
+    return Content.assemble((told, theme.WARN if share >= _FULL else ""))
+
+
+def _short(area: AreaView) -> Content:
+    """One area in 25 cells: three of them fill a narrow panel."""
+    name = AREAS.get(area.name, inert(area.name, 12))
+    used = round(area.used / 2**30)
+    if not area.quota:
+        return Content(_cells(f"{name} {used}G", 25))
+    full = area.used >= area.quota * _FULL
+    told = f"{'▲' if full else ''}{name} {used}/{round(area.quota / 2**30)}G"
+    return Content.assemble((_cells(told, 25), theme.WARN if full else ""))
 
 
 def _cells(text: str, width: int) -> str:
@@ -147,11 +168,11 @@ def _aged(run: BackupRun | None, now: datetime, what: str) -> Sign:
 
 
 def short_age(seconds: float) -> str:
-    """A time span in its largest unit: `12 min`, `5 h`, `3 d`."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+    """A time span in its largest unit: `12 m`, `5 h`, `3 d`."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
-    return "<1 min"
+    return "<1 m"
 
 
 def _size(target: BackupTargetView) -> str:

@@ -7,6 +7,7 @@ from textual.message import Message
 from appliance.contract.access import VaultView
 from appliance.contract.backup import BackupList
 from appliance.contract.job import Job
+from appliance.contract.slots import SlotList, SlotView
 from appliance.contract.storage import StorageView
 
 
@@ -56,4 +57,21 @@ class OfferUnready(Message):
 
     def __init__(self, sentence: str) -> None:
         self.sentence = sentence
+        super().__init__()
+
+
+class SlotsHeard(Message):
+    """The slots of the vault."""
+
+    def __init__(self, found: SlotList) -> None:
+        self.slots = found.slots
+        super().__init__()
+
+
+class SlotChanged(Message):
+    """A slot was added, tried, sealed anew or revoked; None when the person left on the way."""
+
+    def __init__(self, slot: SlotView | None, did: str) -> None:
+        self.slot = slot
+        self.did = did
         super().__init__()

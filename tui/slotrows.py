@@ -8,10 +8,8 @@ from typing import Final
 from textual.content import Content
 
 from appliance.contract.slots import SlotView
-from tui import theme
 from tui.inert import inert
 from tui.keeping import short_age
-from tui.theme import Sign
 
 KINDS: Final = {
     "passphrase": "口令 passphrase",
@@ -27,15 +25,13 @@ BY_ITSELF: Final = {"tpm", "network"}
 _MOST: Final = 64
 
 
-def slot_rows(slots: Sequence[SlotView], now: datetime) -> dict[str, tuple[str | Sign, ...]]:
+def slot_rows(slots: Sequence[SlotView], now: datetime) -> dict[str, tuple[str, ...]]:
     """One row for each slot, in the order in which they are tried."""
     return {
         slot.id: (
             kind_told(slot),
             slot.label or "–",
-            Sign("☺", "人", "person", theme.QUIET)
-            if slot.person
-            else Sign("⚙", "机器", "machine", theme.QUIET),
+            "☺ 人 person" if slot.person else "⚙ 机器 box",
             _age(slot.used, now),
             _age(slot.tested, now),
         )
@@ -51,7 +47,7 @@ def kind_told(slot: SlotView) -> str:
 
 def _age(moment: datetime | None, now: datetime) -> str:
     if moment is None:
-        return "– 从未 never"
+        return "从未 never"
     return f"{short_age((now - moment).total_seconds())} 前 ago"
 
 

@@ -1,5 +1,7 @@
 """Key files on sticks: where they may lie, and reading one of them."""
 
+import asyncio
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -58,3 +60,28 @@ def read_key_file(path: Path) -> str:
     if len(content) > _LONGEST or not content.startswith(MARK):
         raise FileUnusable(f"{path}: 不是密钥文件 it is no key file of a box")
     return content.decode("utf-8", "replace")
+
+
+async def write_key_file(path: str, content: str) -> None:
+    """Write a new file, readable by its owner alone; none is ever replaced.
+
+    Raises:
+        FileUnusable: there is one already, or the folder cannot be written.
+    """
+    await asyncio.to_thread(_write_new, path, content)
+
+
+def _write_new(path: str, content: str) -> None:
+    if not path or "\0" in path:
+        raise FileUnusable("没有给出文件名 no file was named")
+    try:
+        place = Path(path).expanduser()
+        held = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(held, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise FileUnusable(f"{path}: {error.strerror}") from error
+    except RuntimeError as error:
+        raise FileUnusable(f"{path}: 没有这个用户 there is no such person") from error

@@ -89,6 +89,15 @@ async def _keys(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: pilot.app.screen.query_one("#use", RowTable).row_count)
 
 
+async def _storage(pilot: Pilot[Any]) -> None:
+    await enter(pilot)
+    await pilot.press("f12")
+    await until(pilot, lambda: pilot.app.screen.query("#backups"))
+    await until(pilot, lambda: pilot.app.screen.query_one("#slots", RowTable).row_count)
+    await until(pilot, lambda: pilot.app.screen.query_one("#backups", RowTable).row_count)
+    await until(pilot, lambda: "local:console" in text(pilot.app, "#said"))
+
+
 @pytest.mark.parametrize(
     ("steps", "size", "locked"),
     [
@@ -105,6 +114,8 @@ async def _keys(pilot: Pilot[Any]) -> None:
         pytest.param(_cluster, (80, 24), False, id="cluster-narrow"),
         pytest.param(_cluster, (120, 40), False, id="cluster"),
         pytest.param(_keys, (80, 24), False, id="keys"),
+        pytest.param(_storage, (80, 24), False, id="storage-narrow"),
+        pytest.param(_storage, (120, 40), False, id="storage"),
     ],
 )
 def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked: bool) -> None:

@@ -27,7 +27,7 @@ class KeyLine(Static):
 def _keys_of(app: App[object]) -> Content:
     return Content("").join(
         Content.assemble(
-            (f" {app.get_key_display(binding)} ", "bold $footer-key-foreground"),
+            (f"{app.get_key_display(binding)} ", "bold $footer-key-foreground"),
             f"{binding.description} ",
         ).stylize(Style.from_meta({"action": binding.action}))
         for binding in app.BINDINGS
