@@ -12,7 +12,7 @@ from tests.appliance.vault.conftest import (
     no_server,
     ways_of,
 )
-from tests.appliance.vault.test_slots import PaperTpm
+from tests.appliance.vault.slotted import PaperTpm
 
 SLOTS = "/api/v1/vault/slots"
 PRESENT = {"secret": PASSPHRASE}

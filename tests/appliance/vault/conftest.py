@@ -101,3 +101,22 @@ def fuse():
         judge(detect())
     except VaultUnsupported as error:
         pytest.skip(f"real mounts need FUSE and gocryptfs: {error.sentence_en}")
+
+
+@pytest.fixture
+def chip():
+    from tests.appliance.vault.slotted import PaperTpm
+
+    return PaperTpm()
+
+
+@pytest.fixture
+def made(layout, files, clock, chip):
+    """A function that starts the box anew, as a boot of the machine does."""
+
+    def start(boot="boot-1", **more):
+        unattended = more.pop("unattended", None) or Unattended(chip, no_server)
+        ways = ways_of(layout, clock, boot, unattended=unattended, **more)
+        return Vault(layout, "wardbox/test", files, clock, cost=CHEAP, ways=ways)
+
+    return start
