@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import storage_backup, storage_database, storage_model
+from tests.benchmarks import storage_backup, storage_database, storage_model, storage_serving
 
 REFERENCE = (
     Path(__file__).resolve().parents[2] / "models" / "reference_model" / "wardbox-reference.gguf"
@@ -27,10 +27,12 @@ def chosen() -> argparse.Namespace:
         "--place", type=Path, default=None, help="a directory on the disk to measure"
     )
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--model", type=Path, default=None, help="a GGUF instead of the made one")
+    parser.add_argument(
+        "--model", type=Path, default=None, help="a GGUF beside the made one, which is judged"
+    )
     parser.add_argument("--layers", type=int, default=24, help="of the made one, 25 MB each")
     parser.add_argument("--tokens", type=int, default=48, help="written in one turn")
-    parser.add_argument("--threads", type=int, default=min(4, os.cpu_count() or 1))
+    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     parser.add_argument("--scale", type=float, default=2.0, help="of the databases' work")
     parser.add_argument("--megabytes", type=int, default=1024, help="of the box that is backed up")
     parser.add_argument("--engine", type=Path, default=None, help="a llama-server")
@@ -48,11 +50,9 @@ def measure_model(place: Path, words: argparse.Namespace) -> bool:
         print("model: not measured, it needs gocryptfs and a llama-server (--engine)")
         return False
     met = True
-    for model, rounds in ((words.model, words.rounds), (REFERENCE, words.rounds)):
-        met &= storage_model.measure(
-            place,
-            storage_model.Wish(server, model, words.layers, rounds, words.tokens, words.threads),
-        )
+    sizes = (words.layers, words.rounds, words.tokens, words.threads)
+    for model in (None, words.model or REFERENCE):
+        met &= storage_model.measure(place, storage_serving.Wish(server, model, *sizes))
     return met
 
 

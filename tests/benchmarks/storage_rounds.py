@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import comb
 from typing import Final
 
+from typing_extensions import override
+
 CONFIDENCE: Final = 0.95
 
 
@@ -23,6 +25,7 @@ class Ratio:
         """Whether there were enough rounds for such a range at all (six)."""
         return _trimmed(self.rounds) is not None
 
+    @override
     def __str__(self) -> str:
         doubt = "" if self.sure else ", too few rounds for 95 %"
         return f"{self.middle:.3f} [{self.low:.3f}, {self.high:.3f}{doubt}]"
