@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
@@ -88,6 +89,7 @@ async def test_a_recovery_key_is_added_with_a_secret_and_shown_once(box: FakeBox
         assert [body["present"]["secret"] for body in sent] == ["wrong", PASSPHRASE]
 
 
+@pytest.mark.slow
 async def test_every_officer_sees_their_own_share_alone(box: FakeBox) -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -107,6 +109,7 @@ async def test_every_officer_sees_their_own_share_alone(box: FakeBox) -> None:
         assert box.storage.slots[-1].holders == ("李主任", "王主任", "陈主任")
 
 
+@pytest.mark.slow
 async def test_a_key_file_is_written_for_its_owner_alone_and_none_replaced(
     box: FakeBox, tmp_path: Path
 ) -> None:
