@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +38,7 @@ def read_sealed_root(layout: StateLayout) -> SealedRoot:
         raise VaultAbsent(path=layout.root)
     fault: SecureComputeError | VaultDamaged | None = None
     # The second copy is the way out of a damaged byte; what neither holds whole is read slot by slot.
-    for judge in (SealedRoot.parse, salvage):
+    for judge in (_whole, salvage):
         for one in (path, layout.sealed_root_copy):
             try:
                 return judge(_read(one))
@@ -47,11 +48,17 @@ def read_sealed_root(layout: StateLayout) -> SealedRoot:
     raise VaultDamaged(path=path, reason=told) from fault
 
 
+@lru_cache(maxsize=4)
+def _whole(content: bytes) -> SealedRoot:
+    """Parsed once: the state of the vault is asked for all the time, and the document holds no secret."""
+    return SealedRoot.parse(content)
+
+
 def sealed_root_is_whole(layout: StateLayout) -> bool:
     """Whether both copies are what was written last; vaults of older releases have one."""
     try:
         first = _read(layout.sealed_root)
-        SealedRoot.parse(first)
+        _whole(first)
         return not layout.sealed_root_copy.exists() or first == _read(layout.sealed_root_copy)
     except (SecureComputeError, VaultDamaged):
         return False
