@@ -146,6 +146,7 @@ async def test_a_slot_is_tried_sealed_anew_and_revoked(box: FakeBox) -> None:
         table.choose(tpm)
         await pilot.press("t")
         await until(pilot, lambda: any("opens" in one.message for one in app._notifications))
+        table.choose(shares)  # there is but one TPM slot: it need not be chosen
         await pilot.press("s")
         await stands(pilot, OpeningDialog)
         await until(pilot, lambda: app.screen.query_one("#by-shares").region.height)

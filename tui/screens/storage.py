@@ -184,10 +184,11 @@ class StorageScreen(BoxScreen):
         if did == "add":
             self.ask("slot", visit.add, lambda made: SlotChanged(made, did))
             return
-        if slot is None or (did == "reseal" and slot.kind != "tpm"):
-            self.notify(
-                "请先选择一个 TPM 方式。 Choose a TPM slot." if slot else "请先选择。", markup=False
-            )
+        if did == "reseal" and (slot is None or slot.kind != "tpm"):
+            sealed = [one for one in self._slots if one.kind == "tpm"]
+            slot = sealed[0] if len(sealed) == 1 else None
+        if slot is None:
+            self.notify("请先选择一个方式。 Choose a slot first.", markup=False)
             return
         ways = {"test": visit.test, "reseal": visit.reseal, "revoke": visit.revoke}
         self.ask("slot", lambda: ways[did](slot), lambda one: SlotChanged(one, did))
