@@ -33,6 +33,7 @@ class Answers:
     storage: str = "auto"
     storage_erase: bool = False
     tpm: str = "auto"
+    suite: str = "international"
     trial_note: bool = True
 
     def names(self) -> tuple[str, ...]:
@@ -85,12 +86,17 @@ MEANING: Mapping[str, tuple[str, str]] = {
         "用 TPM 自动解锁:auto(有则封装到 PCR 7)、none,或 PCR 列表如 7,4;见 docs/operate/vault.md",
         "unlocking by the TPM: auto (PCR 7 where there is one), none, or PCRs as 7,4; see docs/operate/vault.md",
     ),
+    "suite": (
+        "密钥的算法:international(AES-256-GCM)或 sm(商用密码 SM4-GCM、SM2);见 docs/operate/keys.md",
+        "algorithms of keys: international (AES-256-GCM) or sm (SM4-GCM, SM2); see docs/operate/keys.md",
+    ),
     "trial_note": (
         "最后试写一份入院记录;很慢的机器可设为 false",
         "draft a trial admission note at the end; false for a very slow machine",
     ),
 }
 STORAGES = ("auto", "embedded")
+SUITES = ("international", "sm")
 SERVICES = ("auto", "systemd", "background", "none")
 
 
@@ -167,6 +173,7 @@ _JUDGED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "storage": (_is_storage, "storage 须为 must be auto, embedded or luks:/dev/..."),
     "storage_erase": (_is_choice, "storage_erase 须为 true 或 false must be true or false"),
     "tpm": (_is_tpm, "tpm 须为 must be auto, none or PCRs as 7,4"),
+    "suite": (lambda value: value in SUITES, f"suite 须为 must be one of {', '.join(SUITES)}"),
     "trial_note": (_is_choice, "trial_note 须为 true 或 false must be true or false"),
 }
 """Key -> whether a value fits, and what is said when it does not; every other key is a text."""

@@ -65,10 +65,9 @@ def erase_box(
 def destroy_keys(layout: StateLayout) -> int:
     """Overwrite and remove every key file of a box whose destruction was decided; how many there were."""
     files = [path for path in _files(layout) if path.is_file() and path != layout.erased_file]
-    # The root key first: without it none of the others opens.
-    files.sort(
-        key=lambda path: (path != layout.sealed_root, path != layout.rotation_file, path.name)
-    )
+    # The root key first, wherever it stands: without it none of the others opens.
+    roots = (layout.sealed_root, layout.sealed_root_copy, layout.rotation_file)
+    files.sort(key=lambda path: (path not in roots, path.name))
     return sum(destroy(path) for path in files)
 
 

@@ -31,6 +31,8 @@ CHECKING: Mapping[str, str] = {
     "/usr/sbin/slapd": "slapd",
     "swtpm": "swtpm",
     "/usr/libexec/tangd": "tang",
+    "/usr/sbin/sshd": "openssh-server",
+    "age": "age",
 }
 """What the checks need beside: programs and their packages."""
 BUILDING = frozenset(("gcc", "g++", "cmake", "ninja", "pkg-config"))

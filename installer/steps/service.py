@@ -30,6 +30,7 @@ RestartSec=2
 TimeoutStopSec=60
 KillMode=mixed
 LimitCORE=0
+LimitMEMLOCK=16M
 UMask=0077
 NoNewPrivileges={no_new_privileges}
 LockPersonality=yes

@@ -48,6 +48,8 @@ class SettingsFile:
             f"names = [{names}]\n"
             "\n[engines]\n"
             f"directory = {_quoted(str(self.site.engine))}\n"
+            "\n[vault]\n"
+            f"suite = {_quoted(self.answers.suite)}\n"
         )
 
 

@@ -53,6 +53,7 @@ def test_what_the_tpm_seals_to_is_chosen(tmp_path):
         ('storage = "luks:sdb"', "storage"),
         ("storage_erase = 1", "storage_erase"),
         ('trial_note = "no"', "trial_note"),
+        ('suite = "rsa"', "suite"),
         ('tpm = "24"', "tpm"),
         ('tpm = "seven"', "tpm"),
         ("tpm = 7", "tpm"),
