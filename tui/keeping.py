@@ -178,7 +178,11 @@ def short_age(seconds: float) -> str:
 def _size(target: BackupTargetView) -> str:
     if not target.snapshots:
         return "–"
-    return theme.gigabytes(target.snapshots[0].size)
+    return _bytes(target.snapshots[0].size)
+
+
+def _bytes(count: int) -> str:
+    return theme.gigabytes(count) if count >= 2**30 else f"{count / 2**20:.1f} MiB"
 
 
 def target_told(one: BackupTargetView) -> Content:
@@ -191,7 +195,7 @@ def target_told(one: BackupTargetView) -> Content:
         last = one.snapshots[0]
         parts.append(
             f" · #{last.number} {last.time:%m-%d %H:%M} UTC · {last.files:,} 文件 files · "
-            f"+{theme.gigabytes(last.added)} · {len(one.snapshots)} 个快照 snapshots"
+            f"+{_bytes(last.added)} · {len(one.snapshots)} 个快照 snapshots"
         )
     for run in (one.created, one.verified, one.drilled):
         if run is not None and not run.ok:

@@ -261,6 +261,9 @@ class PaperStorage:
 
     async def _target(self, request: web.Request) -> web.Response:
         wish = BackupTargetWish.model_validate(await request.json())
+        if not wish.place.startswith("/media/"):
+            said = ("不可用:该目录不是挂载点。", "It cannot be used: no disk is mounted there.")
+            return refuse(problem(422, "backup.target-refused", *said))
         nothing = {"snapshots": (), "created": None, "verified": None, "drilled": None}
         self.targets.append(target_of(wish.name, wish.kind, wish.place, **nothing))
         return say(self.targets[-1])

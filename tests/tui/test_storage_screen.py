@@ -195,7 +195,12 @@ async def test_backups_are_made_checked_and_rehearsed(box: FakeBox) -> None:
         await press(pilot, "#do")
         await until(pilot, lambda: "name" in text(app, ".issue"))
         app.screen.query_one("#name", Input).value = "vaulted"
-        app.screen.query_one("#place", Input).value = "/media/two"
+        app.screen.query_one("#place", Input).value = "/not/mounted"
+        await press(pilot, "#do")
+        await until(pilot, lambda: "挂载" in text(app, ".issue"))
+        place = app.screen.query_one("#place", Input)
+        assert place.value == "/not/mounted"
+        place.value = "/media/two"
         await press(pilot, "#do")
         await until(pilot, lambda: table.row_count == 3)
         table.choose("vaulted")

@@ -23,6 +23,15 @@ class NewTargetDialog(FormDialog[BackupTargetWish]):
 
     DO: ClassVar[str] = "添加 Add"
 
+    def __init__(self, before: BackupTargetWish | None = None, said: str = "") -> None:
+        super().__init__()
+        self._before = before
+        self._said = said
+
+    def on_mount(self) -> None:
+        """Say why it is asked again."""
+        self.say(self._said)
+
     @property
     @override
     def heading(self) -> str:
@@ -30,14 +39,23 @@ class NewTargetDialog(FormDialog[BackupTargetWish]):
 
     @override
     def compose_fields(self) -> ComposeResult:
-        yield Input(placeholder="名称 name", id="name", compact=True, max_length=64)
-        yield Select(KINDS, value="disk", allow_blank=False, id="kind", compact=True)
+        before = self._before
+        name, place = (before.name, before.place) if before else ("", "")
+        kind, host_key = (before.kind, before.host_key) if before else ("disk", "")
+        yield Input(name, placeholder="名称 name", id="name", compact=True, max_length=64)
+        yield Select(KINDS, value=kind, allow_blank=False, id="kind", compact=True)
         yield label(
             "一体机上的目录,或 用户@主机:端口/路径 a folder of the box, or user@host:port/path"
         )
-        yield Input(id="place", compact=True, max_length=1024)
+        yield Input(place, id="place", compact=True, max_length=1024)
         yield label("SFTP 服务器公钥,请当面核对 the server's public key; compare it in person")
-        yield Input(placeholder="ssh-ed25519 AAAA…", id="host-key", compact=True, max_length=4096)
+        yield Input(
+            host_key,
+            placeholder="ssh-ed25519 AAAA…",
+            id="host-key",
+            compact=True,
+            max_length=4096,
+        )
 
     @override
     def answer(self) -> BackupTargetWish:

@@ -80,6 +80,7 @@ class StorageScreen(BoxScreen):
         self._storage: StorageView | None = None
         self._slots: tuple[SlotView, ...] = ()
         self._backups: BackupsNow | None = None
+        self._wish: BackupTargetWish | None = None
 
     @override
     def compose_body(self) -> Iterator[Widget]:
@@ -227,8 +228,11 @@ class StorageScreen(BoxScreen):
 
     def action_target(self) -> None:
         """Name a target."""
+        self._name_target(NewTargetDialog())
 
+    def _name_target(self, dialog: NewTargetDialog) -> None:
         def decided(wish: BackupTargetWish | None) -> None:
+            self._wish = wish
             if wish is not None:
                 self.ask(
                     "target",
@@ -236,11 +240,11 @@ class StorageScreen(BoxScreen):
                     lambda one: BackupAsked(one.name, "add"),
                 )
 
-        _ = self.app.push_screen(NewTargetDialog(), decided)
+        _ = self.app.push_screen(dialog, decided)
 
     def action_forget(self) -> None:
         """Forget the chosen target, once confirmed."""
-        target = self._target()
+        target, self._wish = self._target(), None
         if target is None:
             return
 
@@ -271,5 +275,8 @@ class StorageScreen(BoxScreen):
         if not self.take_fault(message.fault):
             said = f"✖ {message.fault.sentence}\n→ {message.fault.way_out}"
             self.query_one("#said", Static).update(Content(said))
-            if message.topic not in {"storage", "slots", "backups"}:
+            if message.topic == "target" and self._wish is not None:
+                # What was entered stays: it is corrected, not entered again.
+                self._name_target(NewTargetDialog(self._wish, said.removeprefix("✖ ")))
+            elif message.topic not in {"storage", "slots", "backups"}:
                 self.notify(said, severity="error", markup=False, timeout=10)
