@@ -55,6 +55,8 @@ def main() -> int:
     if args.ci and watched.exists():
         print(f"整机测试未运行 the whole-machine test did NOT run: nothing changed since {watched}")
         return 0
+    # Whoever ends this program ends the machine with it.
+    signal.signal(signal.SIGTERM, _late)
     if args.minutes:
         signal.signal(signal.SIGALRM, _late)
         signal.setitimer(signal.ITIMER_REAL, args.minutes * 60)
@@ -111,7 +113,7 @@ def _tell(ledger: Ledger, run: Path, error: Exception, status: int) -> int:
 
 
 def _late(_number: int, _frame: object) -> None:
-    raise AgentSilentError("the minutes that were given are over")
+    raise AgentSilentError("stopped from outside, or the minutes that were given are over")
 
 
 if __name__ == "__main__":
