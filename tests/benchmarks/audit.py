@@ -19,6 +19,7 @@ from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.audit.verify import verify
 from secure_compute.signing import SigningKey
+from tests.fakes.answered import completion
 
 LEAF = b"x" * 685
 
@@ -29,23 +30,8 @@ def now() -> datetime:
 
 def answer(number: int) -> Event:
     """The largest event of the hot path: an answer with its digests."""
-    completion = events.Completion(
-        receipt=receipt_id(now),
-        route="/v1/chat/completions",
-        model="wardbox-reference",
-        model_digest="a" * 64,
-        adapter_digest=None,
-        prompt_hash="b" * 64,
-        answer_hash="c" * 64,
-        prompt_tokens=100,
-        completion_tokens=200,
-        seed=number,
-        stream=True,
-        status="complete",
-        posture="pass",
-        policy="1",
-    )
-    return events.completion_answer(f"key:{number % 50}", request_id(now), completion)
+    told = completion(receipt_id(now), seed=number, stream=True)
+    return events.completion_answer(f"key:{number % 50}", request_id(now), told)
 
 
 def rate(work: Callable[[], int]) -> tuple[float, float]:

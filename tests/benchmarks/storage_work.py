@@ -47,6 +47,7 @@ from appliance.jobs.job import JobKind, JobState
 from appliance.jobs.ledger import JobLedger, Outcome
 from appliance.jobs.migrations import MIGRATIONS as JOBS
 from secure_compute.signing import SigningKey
+from tests.fakes.answered import completion
 
 KINDS = ("cipher", "keyless", "stock")
 KEYS = 40
@@ -108,26 +109,8 @@ class Box:
         return Grant(f"key:{name}", scopes, None, name, "", owner=f"account:{number % 7}")
 
     def _answer(self, number: int) -> Event:
-        receipt = receipt_id(now)
-        completion = events.Completion(
-            receipt=receipt,
-            route="/v1/chat/completions",
-            model=MODELS[number % 3],
-            model_digest="a" * 64,
-            adapter_digest=None,
-            prompt_hash="b" * 64,
-            answer_hash="c" * 64,
-            prompt_tokens=100,
-            completion_tokens=200,
-            seed=number,
-            stream=True,
-            status="complete",
-            posture="pass",
-            policy="1",
-        )
-        return events.completion_answer(
-            self._grants[number % KEYS].actor, request_id(now), completion
-        )
+        told = completion(receipt_id(now), model=MODELS[number % 3], seed=number, stream=True)
+        return events.completion_answer(self._grants[number % KEYS].actor, request_id(now), told)
 
     # The parts: each returns how many things it did -----------------------------------------------
 

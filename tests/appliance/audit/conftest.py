@@ -65,22 +65,3 @@ def log(box):
 
 def note(number: int, actor: str = "key:a") -> events.Event:
     return events.completion_accept(actor, f"req_{number}", route="/v1/chat", model="m")
-
-
-def completion(receipt: str) -> events.Completion:
-    return events.Completion(
-        receipt=receipt,
-        route="/v1/chat/completions",
-        model="wardbox-reference",
-        model_digest="a" * 64,
-        adapter_digest=None,
-        prompt_hash="b" * 64,
-        answer_hash="c" * 64,
-        prompt_tokens=10,
-        completion_tokens=20,
-        seed=7,
-        stream=False,
-        status="complete",
-        posture="pass",
-        policy="1",
-    )

@@ -12,7 +12,7 @@ import appliance.audit
 from appliance.audit import events
 from appliance.audit.catalogue import KINDS, reference_markdown
 from secure_compute.canonical import canonical_bytes
-from tests.appliance.audit.conftest import completion
+from tests.fakes.answered import completion
 
 SAMPLES = {int: 3, str: "x", bool: True, list[str]: ["a"], str | None: None}
 MODULES = [

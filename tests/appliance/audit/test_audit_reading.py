@@ -14,7 +14,8 @@ from appliance.errors import AuditEntryUnknown
 from secure_compute.errors import ProofInvalid
 from secure_compute.merkle import verify_consistency, verify_inclusion
 from secure_compute.note import verify_checkpoint
-from tests.appliance.audit.conftest import KEY, completion, note
+from tests.appliance.audit.conftest import KEY, note
+from tests.fakes.answered import completion
 
 
 @pytest.fixture
