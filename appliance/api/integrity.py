@@ -8,8 +8,10 @@ from typing import Final
 from appliance.audit.log import AuditLog
 from appliance.audit.verify import VerifyReport, verify
 from appliance.contract.system import IntegrityView
+from appliance.errors import ApplianceError
 
 _EVERY_S: Final = 3600.0
+_UNDER_WAY: Final = "正在校验审计日志。 The audit log is being verified."
 
 
 class Integrity:
@@ -19,6 +21,7 @@ class Integrity:
         self._clock = clock
         self._report: VerifyReport | None = None
         self._when: datetime | None = None
+        self._trouble = _UNDER_WAY
 
     def tell(self, report: VerifyReport) -> None:
         """Take the report of a verification that just ended."""
@@ -32,16 +35,19 @@ class Integrity:
     async def watch(self, log: AuditLog) -> None:
         """Verify now and every hour, until cancelled."""
         while True:
-            self.tell(await asyncio.to_thread(verify, log.reader))
+            try:
+                self.tell(await asyncio.to_thread(verify, log.reader))
+            except ApplianceError as error:
+                # A log that cannot be read is no reason for the box to stop in disorder.
+                self._report, self._trouble = None, error.sentence
             await asyncio.sleep(_EVERY_S)
 
     def view(self, log: AuditLog) -> IntegrityView:
         """The light of this moment; `entries` counts what is durable now."""
         report, entries = self._report, log.reader.size()
         if report is None:
-            sentence = "正在校验审计日志。 The audit log is being verified."
             return IntegrityView(
-                state="unknown", entries=entries, root="", verified=None, sentence=sentence
+                state="unknown", entries=entries, root="", verified=None, sentence=self._trouble
             )
         return IntegrityView(
             state="ok" if report.ok and log.healthy else "broken",

@@ -15,6 +15,8 @@ from models.reference.example import example_facts
 from models.reference.placeholders import mask
 from models.reference.prompting import reference_note
 from tests.appliance.api.box import LiveBox, live_box
+from tests.appliance.api.vaulted import vault_for
+from tests.appliance.vault.slotted import PaperTpm
 
 HERE = Path(__file__).parent
 QUICK_S = 20
@@ -37,7 +39,8 @@ class Author:
 
 
 def furnish(box: LiveBox) -> None:
-    """Give the box what its plain form for tests does not have: every ability, and a specialist."""
+    """Give the box what its plain form for tests does not have: abilities, a specialist, a vault."""
+    vault_for(box.front, PaperTpm())
     one = box.serving.one
     box.serving.one = replace(one, abilities=one.abilities.union(ABILITIES))
     provenance = Provenance(b"s" * 32, lambda: "p" * 64, "1", lambda: datetime.now(UTC))

@@ -2,16 +2,8 @@
 
 import pytest
 
-from appliance.vault.unattended import Unattended
-from appliance.vault.vault import Vault
-from tests.appliance.vault.conftest import (
-    CHEAP,
-    PASSPHRASE,
-    Clock,
-    NotedMount,
-    no_server,
-    ways_of,
-)
+from tests.appliance.api.vaulted import vault_for
+from tests.appliance.vault.conftest import PASSPHRASE
 from tests.appliance.vault.slotted import PaperTpm
 
 SLOTS = "/api/v1/vault/slots"
@@ -25,14 +17,7 @@ def chip():
 
 @pytest.fixture
 def vault(box, chip):
-    clock = Clock()
-    layout = box.front.layout
-    ways = ways_of(layout, clock, unattended=Unattended(chip, no_server))
-    vault = Vault(layout, "wardbox/test", NotedMount(), clock, cost=CHEAP, ways=ways)
-    vault.create(PASSPHRASE)
-    vault.unlock(PASSPHRASE)
-    box.front.vault = vault
-    return vault
+    return vault_for(box.front, chip)
 
 
 async def ask(box, method, path, body=None, headers=None):

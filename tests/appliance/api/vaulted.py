@@ -1,0 +1,25 @@
+"""A real vault, open, in the place of the test box's plain one: for what works on slots and keys."""
+
+from appliance.api.front import Front
+from appliance.vault.unattended import Unattended
+from appliance.vault.vault import Vault
+from tests.appliance.vault.conftest import (
+    CHEAP,
+    PASSPHRASE,
+    Clock,
+    NotedMount,
+    no_server,
+    ways_of,
+)
+from tests.appliance.vault.slotted import PaperTpm
+
+
+def vault_for(front: Front, chip: PaperTpm) -> Vault:
+    """Make one in the box's state, open it, and have the box use it."""
+    clock = Clock()
+    ways = ways_of(front.layout, clock, unattended=Unattended(chip, no_server))
+    vault = Vault(front.layout, "wardbox/test", NotedMount(), clock, cost=CHEAP, ways=ways)
+    vault.create(PASSPHRASE)
+    vault.unlock(PASSPHRASE)
+    front.vault = vault
+    return vault
