@@ -12,6 +12,7 @@ secrets_file = "secrets.txt"
 # An emulated processor writes for a quarter of an hour what takes seconds otherwise.
 trial_note = false
 """
+_INSTALL = "/srv/install"
 PLANTED = "PLANTED-PLAINTEXT-OF-A-PATIENT-8f1c2ab97e"
 _INSTALL_S = 900.0
 
@@ -36,16 +37,16 @@ def install(agent: Agent, ledger: Ledger) -> None:
     ledger.require("Secure Boot is on", holds=secure_boot(agent))
     links = agent.run("/bin/ls", "/sys/class/net").split()
     ledger.require("there is no network", holds=links == ["lo"], seen=str(links))
-    agent.run("/bin/mkdir", "-p", "/root/install")
-    agent.write("/root/install/answers.toml", ANSWERS.encode())
+    agent.run("/bin/mkdir", "-p", _INSTALL)
+    agent.write(f"{_INSTALL}/answers.toml", ANSWERS.encode())
     said = agent.try_run(
-        f"{HOUSE}/install.sh", "--answers", "/root/install/answers.toml", limit_s=_INSTALL_S
+        f"{HOUSE}/install.sh", "--answers", f"{_INSTALL}/answers.toml", limit_s=_INSTALL_S
     )
     for line in said.out.splitlines():
         if line.startswith("["):
             ledger.say(f"     {line}")
     ledger.require("install.sh succeeds", holds=said.code == 0, seen=said.text)
-    secrets = secrets_on(agent.run("/bin/cat", "/root/install/secrets.txt"))
+    secrets = secrets_on(agent.run("/bin/cat", f"{_INSTALL}/secrets.txt"))
     ledger.keep("secrets", secrets)
     box = Box(agent)
     ledger.require("the vault is open", holds=box.vault() == "unlocked")
@@ -56,7 +57,7 @@ def install(agent: Agent, ledger: Ledger) -> None:
     ledger.require("it is mounted where nothing on it can run", holds=safe, seen=mounted)
     ledger.say(f"     {mounted.strip()}")
     ledger.say(f"     PCR 7 = {register(agent, 7)}")
-    for place in (f"{box.state}/vault/files/shelf/planted.txt", "/root/planted-in-the-open.txt"):
+    for place in (f"{box.state}/vault/files/shelf/planted.txt", "/srv/planted-in-the-open.txt"):
         agent.write(place, PLANTED.encode() * 1000)
     agent.run("/bin/sync")
 

@@ -21,7 +21,6 @@ PACKAGES = (
     # What changes a register of the TPM, as an intruder would.
     "tpm2-tools",
 )  # fmt: skip
-MIRROR = "http://deb.debian.org/debian"
 SUITE = "bookworm"
 LABEL = "wardbox-root"
 ESP_MIB = 64
@@ -95,7 +94,6 @@ def python_of(image: Path) -> Path:
 def _recipe() -> str:
     told = (
         PACKAGES,
-        MIRROR,
         SUITE,
         ESP_MIB,
         ROOT_MIB,
@@ -125,7 +123,8 @@ def _bootstrap(work: Path, tree: Path, version: Path, log: Path) -> None:
             f'--customize-hook=chroot "$1" systemctl mask {_MASKED}',
             '--customize-hook=mkdir -p "$1/media/wardbox"',
             f'--customize-hook=chroot "$1" python3 -c "import sys; print(sys.version)" > {version}',
-            SUITE, str(tree), MIRROR,
+            # From where mmdebstrap takes a release of Debian by itself.
+            SUITE, str(tree),
         ),
         log,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from tests.vm.ledger import Ledger
 
 SECOND = "/dev/vdc"
 RESTORED = "/var/lib/wardbox-restored"
-_BACKUPS = "/root/backups"
+_BACKUPS = "/srv/backups"
 _LONG_S = 600.0
 _FLAG = "/etc/changed-firmware"
 
