@@ -28,6 +28,11 @@ class Fault:
         """Nobody answered at all."""
         return self.code in NO_ANSWER
 
+    @property
+    def told(self) -> str:
+        """What is wrong and what to do, in two lines."""
+        return f"✖ {self.sentence}\n→ {self.way_out}"
+
     @classmethod
     def of(cls, error: Exception) -> Self:
         """The fault of whatever a question can raise."""

@@ -289,5 +289,5 @@ class AuditScreen(BoxScreen):
             return
         if message.topic == "verify":
             self._told = ""
-        self._note = f"✖ {message.fault.sentence}\n→ {message.fault.way_out}"
+        self._note = message.fault.told
         self._draw_light()

@@ -135,6 +135,10 @@ class BoxScreen(Screen[None]):
         self.query_one(TopBar).show(self.line)
         self.query_one(Banner).show(self.line)
 
+    def cry(self, said: str) -> None:
+        """Tell, over whatever is shown, why what a person asked for was not done."""
+        self.notify(said, severity="error", markup=False, timeout=10)
+
     def take_fault(self, fault: Fault) -> bool:
         """Put an unreachable box or locked vault into the banner; send an ended session to the door.
 

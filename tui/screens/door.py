@@ -194,7 +194,7 @@ class DoorScreen(BoxScreen):
         if message.topic == "offer":
             return  # nobody asked for it: it is tried again at the next beat
         fault = message.fault
-        self._say(f"✖ {fault.sentence}\n→ {fault.way_out}")
+        self._say(fault.told)
         if fault.unreachable:
             self.take_fault(fault)
 

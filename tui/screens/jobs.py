@@ -219,10 +219,10 @@ class JobsScreen(BoxScreen):
         """Say why."""
         message.stop()
         if not self.take_fault(message.fault):
-            said = f"✖ {message.fault.sentence}\n→ {message.fault.way_out}"
+            said = message.fault.told
             self.query_one("#told", Static).update(Content(said))
             if message.topic in DID:
-                self.notify(said, severity="error", markup=False, timeout=10)
+                self.cry(said)
 
 
 def figures(job: Job, course: Course) -> Content:

@@ -205,14 +205,13 @@ class KeysScreen(BoxScreen):
             self.notify(said, markup=False)
         else:
             said = f"✖ 无法写入 cannot be written: {inert(message.outcome, 300)}"
-            self.notify(said, severity="error", markup=False, timeout=10)
+            self.cry(said)
 
     def on_failed(self, message: Failed) -> None:
         """Say why."""
         message.stop()
         if not self.take_fault(message.fault):
-            said = f"✖ {message.fault.sentence}\n→ {message.fault.way_out}"
-            self._say(said)
+            self._say(message.fault.told)
 
     def _say(self, words: str) -> None:
         self.query_one("#said", Static).update(Content(words))

@@ -186,10 +186,10 @@ class ServingScreen(BoxScreen):
         """Say why."""
         message.stop()
         if not self.take_fault(message.fault):
-            said = f"✖ {message.fault.sentence}\n→ {message.fault.way_out}"
+            said = message.fault.told
             self.query_one("#model", Static).update(Content(said))
             if message.topic != "serving":
-                self.notify(said, severity="error", markup=False, timeout=10)
+                self.cry(said)
 
 
 def rows(now: ServingNow) -> dict[str, tuple[Cell, ...]]:

@@ -273,10 +273,10 @@ class StorageScreen(BoxScreen):
         """Say why."""
         message.stop()
         if not self.take_fault(message.fault):
-            said = f"✖ {message.fault.sentence}\n→ {message.fault.way_out}"
+            said = message.fault.told
             self.query_one("#said", Static).update(Content(said))
             if message.topic == "target" and self._wish is not None:
                 # What was entered stays: it is corrected, not entered again.
                 self._name_target(NewTargetDialog(self._wish, said.removeprefix("✖ ")))
             elif message.topic not in {"storage", "slots", "backups"}:
-                self.notify(said, severity="error", markup=False, timeout=10)
+                self.cry(said)

@@ -1,17 +1,21 @@
 """A serving room over doubles, closed and looked over after every test."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from appliance.client.session import Session
 from appliance.serving.engine_maker import EngineMaker
 from models.capacity import Wish
 from models.engines.llama_cpp import find_llama_server
 from models.engines.process import ProcessKeeper
 from models.errors import EngineMissing
 from models.hardware.detect import detect_hardware
+from tests.appliance.api.box import live_box
 from tests.appliance.serving.fakes import Rooms
+from tests.appliance.serving.folder_catalogue import Catalogue
 from tests.fakes.stub_engine import serve as serve_stub
 
 
@@ -30,6 +34,28 @@ async def stub(rooms):
     yield rooms
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+async def box(rooms, tmp_path):
+    """A live box that serves from doubles' engines; the engine that answers is the stub."""
+    folder = tmp_path / "live"
+    folder.mkdir()
+    servers, _ = await serve_stub(port=None, uds=rooms.folder / "e", tokens=5)
+    async with live_box(folder) as live:
+        front = live.front
+        front.services = replace(
+            front.services, serving=rooms.serving, catalogue=Catalogue(rooms.shelf)
+        )
+        yield live
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+async def session(box):
+    async with Session.local(box.socket) as made:
+        yield made
 
 
 @pytest.fixture

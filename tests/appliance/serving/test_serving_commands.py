@@ -1,38 +1,11 @@
 """The commands of serving against a box over real HTTP: they say what was done."""
 
 import argparse
-from dataclasses import replace
 
 import pytest
 
-from appliance.client.session import Session
 from appliance.commands import adapter, deployment, lease, model
 from appliance.commands.model_serving import act
-from tests.appliance.api.box import live_box
-from tests.appliance.serving.folder_catalogue import Catalogue
-from tests.fakes.stub_engine import serve as serve_stub
-
-
-@pytest.fixture
-async def box(rooms, tmp_path):
-    """A live box that serves from doubles' engines; the engine that answers is the stub."""
-    folder = tmp_path / "live"
-    folder.mkdir()
-    servers, _ = await serve_stub(port=None, uds=rooms.folder / "e", tokens=5)
-    async with live_box(folder) as live:
-        front = live.front
-        front.services = replace(
-            front.services, serving=rooms.serving, catalogue=Catalogue(rooms.shelf)
-        )
-        yield live
-    for server in servers:
-        server.close()
-
-
-@pytest.fixture
-async def session(box):
-    async with Session.local(box.socket) as made:
-        yield made
 
 
 def parsed(module, *words: str) -> argparse.Namespace:

@@ -2,13 +2,11 @@
 
 import argparse
 import asyncio
-from dataclasses import replace
 
 import pytest
 from openai import AsyncOpenAI
 
 from appliance.client.problem import ProblemError
-from appliance.client.session import Session
 from appliance.cluster.announcement import Share
 from appliance.cluster.replicas import SILENT_S, ReplicaBook
 from appliance.commands.model_serving import act, line_of
@@ -19,37 +17,12 @@ from models.card import Bilingual
 from models.engines.explain import Failure
 from models.planning.reservations import HOST, Reservations
 from tests.appliance.access.doubles import HandClock
-from tests.appliance.api.box import live_box
 from tests.appliance.cluster.neighbours import offer, told
 from tests.appliance.serving.fakes import until
-from tests.appliance.serving.folder_catalogue import Catalogue
 from tests.appliance.serving.test_adapters import write_adapter
-from tests.fakes.stub_engine import serve as serve_stub
 from tests.models.engines.tiny_model import write_tiny_model
 
 ASK = {"model": "notes", "messages": [{"role": "user", "content": "x"}]}
-
-
-@pytest.fixture
-async def box(rooms, tmp_path):
-    """A live box that serves from doubles' engines; the engine that answers is the stub."""
-    folder = tmp_path / "live"
-    folder.mkdir()
-    servers, _ = await serve_stub(port=None, uds=rooms.folder / "e", tokens=5)
-    async with live_box(folder) as live:
-        front = live.front
-        front.services = replace(
-            front.services, serving=rooms.serving, catalogue=Catalogue(rooms.shelf)
-        )
-        yield live
-    for server in servers:
-        server.close()
-
-
-@pytest.fixture
-async def session(box):
-    async with Session.local(box.socket) as made:
-        yield made
 
 
 def deploy(*targets: TargetWish) -> DeploymentWish:

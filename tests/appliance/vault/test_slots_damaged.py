@@ -5,27 +5,8 @@ import pytest
 from appliance.vault.errors import VaultDamaged
 from appliance.vault.keyfile import read_sealed_root
 from appliance.vault.slot_making import SlotWish
-from appliance.vault.unattended import Unattended
-from appliance.vault.vault import Vault
-from tests.appliance.vault.conftest import CHEAP, PASSPHRASE, no_server, ways_of
-from tests.appliance.vault.slotted import ME, PRESENT, PaperTpm
-
-
-@pytest.fixture
-def chip():
-    return PaperTpm()
-
-
-@pytest.fixture
-def made(layout, files, clock, chip):
-    """A function that starts the box anew, as a boot of the machine does."""
-
-    def start(boot="boot-1", **more):
-        unattended = more.pop("unattended", None) or Unattended(chip, no_server)
-        ways = ways_of(layout, clock, boot, unattended=unattended, **more)
-        return Vault(layout, "wardbox/test", files, clock, cost=CHEAP, ways=ways)
-
-    return start
+from tests.appliance.vault.conftest import PASSPHRASE
+from tests.appliance.vault.slotted import ME, PRESENT
 
 
 @pytest.fixture
