@@ -41,8 +41,3 @@ class Ours:
     version: str
     threads: int
     now: Callable[[], float]
-
-
-def untold(phase: str, done: int, total: int) -> None:
-    """Nobody listens."""
-    del phase, done, total

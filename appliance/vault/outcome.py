@@ -67,13 +67,3 @@ class VaultStatus:
     backend: str
     slots: tuple[str, ...]
     warnings: tuple[Warned, ...] = ()
-
-    @property
-    def lost_zh(self) -> str:
-        """What this back end lacks against LUKS2, in Chinese; empty for that one."""
-        return "" if self.backend == LUKS else LOST_ZH
-
-    @property
-    def lost_en(self) -> str:
-        """The same in English."""
-        return "" if self.backend == LUKS else LOST_EN

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from appliance.backup.creating import Creation
-from appliance.backup.ours import untold
 from appliance.backup.target import DirectoryTarget
 from appliance.backup.writing import FileWriter, Wish
 from appliance.settings.layout import StateLayout
 from tests.appliance.backup.conftest import SmallBox
+from tests.appliance.backup.listening import untold
 from tests.benchmarks.storage_rounds import judged, ratio_of, told
 
 FIRST: Final = 0.7

@@ -14,7 +14,7 @@ from appliance.audit.log import AuditLog
 from appliance.backup.creating import Creation
 from appliance.backup.keyfile import IDENTITY, Holder, escrow_key, unlock_document
 from appliance.backup.opening import open_or_make
-from appliance.backup.ours import Ours, untold
+from appliance.backup.ours import Ours
 from appliance.backup.recipients import recipient_of
 from appliance.backup.repository import Memory, Repository
 from appliance.backup.snapshot import Snapshot
@@ -26,6 +26,7 @@ from appliance.vault.opened import Opened
 from appliance.vault.vault import Vault
 from secure_compute.sealed_root import Argon2Cost
 from secure_compute.secret import Secret
+from tests.appliance.backup.listening import untold
 
 ORIGIN = "wardbox/test"
 PASSPHRASE = "twelve signs and more"

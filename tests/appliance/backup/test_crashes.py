@@ -9,7 +9,6 @@ import pytest
 from appliance.audit.log import AuditLog
 from appliance.backup import packing, recovering
 from appliance.backup.creating import Creation
-from appliance.backup.ours import untold
 from appliance.backup.pruning import Pruning
 from appliance.backup.recovering import Order, Recovery
 from appliance.backup.target import PART, DirectoryTarget
@@ -17,6 +16,7 @@ from appliance.backup.verifying import Verification
 from appliance.settings.layout import StateLayout
 from tests.appliance.backup.conftest import CHEAP, PASSPHRASE, PlainFiles, SmallBox
 from tests.appliance.backup.crashing import CrashingFiles, CrashingTarget, Killer, every_step
+from tests.appliance.backup.listening import untold
 
 pytestmark = pytest.mark.slow
 

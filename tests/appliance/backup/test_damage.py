@@ -14,13 +14,13 @@ from appliance.backup.errors import (
     TargetGone,
     WrongDisk,
 )
-from appliance.backup.ours import untold
 from appliance.backup.repository import Repository
 from appliance.backup.target import DirectoryTarget
 from appliance.backup.verifying import Verification
 from appliance.errors import ApplianceError
 from secure_compute.secret import Secret
 from tests.appliance.backup.conftest import SmallBox
+from tests.appliance.backup.listening import untold
 
 
 def objects(target: DirectoryTarget) -> list[Path]:

@@ -10,11 +10,11 @@ import pytest
 import models
 from appliance.backup.drill import Rehearsal, drill
 from appliance.backup.errors import BackupDamaged
-from appliance.backup.ours import untold
 from appliance.backup.target import DirectoryTarget
 from appliance.catalogue.service import CatalogueService
 from models.registry.shelf import Shelf
 from tests.appliance.backup.conftest import SmallBox
+from tests.appliance.backup.listening import untold
 
 MODEL = "wardbox-reference"
 REFERENCE = Path(models.__path__[0]) / "reference_model"

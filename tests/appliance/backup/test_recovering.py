@@ -7,7 +7,6 @@ import pytest
 from appliance.audit.reading import Query
 from appliance.backup.errors import BackupAbsent, KeysRefused, NewerRecordKnown, RestoreRefused
 from appliance.backup.keyfile import Holder, unlock_document, write_keys
-from appliance.backup.ours import untold
 from appliance.backup.recipients import identity_text, recipient_of
 from appliance.backup.recovering import MARKER, Order, Recovery, Restored
 from appliance.backup.target import DirectoryTarget
@@ -18,6 +17,7 @@ from secure_compute.recovery import parse_recovery, recovery_text
 from secure_compute.sealed_root import Opener, add_slot, open_root, remove_slot
 from secure_compute.secret import Secret
 from tests.appliance.backup.conftest import CHEAP, PlainFiles, SmallBox
+from tests.appliance.backup.listening import untold
 
 NEW = "another passphrase"
 

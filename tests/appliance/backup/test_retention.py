@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.backup.errors import BackupDamaged
-from appliance.backup.ours import untold
 from appliance.backup.pruning import Pruning
 from appliance.backup.retention import Retention, kept
 from appliance.backup.snapshot import Snapshot
 from appliance.backup.target import DirectoryTarget
 from tests.appliance.backup.conftest import SmallBox
+from tests.appliance.backup.listening import untold
 
 BLANK = Snapshot(1, 0, "", 0, 0, 0, 0, "", (), "")
 

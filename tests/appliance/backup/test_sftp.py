@@ -13,11 +13,11 @@ import pytest
 
 from appliance.backup.creating import Creation
 from appliance.backup.errors import BackupAbsent, HostKeyWrong, TargetGone, TargetRefused
-from appliance.backup.ours import untold
 from appliance.backup.places import Where, open_target
 from appliance.backup.sftp import Server, login_line
 from appliance.backup.verifying import Verification
 from tests.appliance.backup.conftest import SmallBox
+from tests.appliance.backup.listening import untold
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 SFTP = next(

@@ -4,13 +4,13 @@ import threading
 from pathlib import Path
 
 from appliance.backup.creating import Creation
-from appliance.backup.ours import untold
 from appliance.backup.repository import Repository
 from appliance.backup.target import DirectoryTarget
 from appliance.backup.verifying import Verification
 from appliance.backup.writing import FileWriter, Wish
 from appliance.db.database import Db
 from tests.appliance.backup.conftest import MARK, TABLES, SmallBox
+from tests.appliance.backup.listening import untold
 
 
 def restored(repository: Repository, place: Path, number: int | None = None) -> Path:

@@ -29,7 +29,7 @@ def test_absent_locked_unlocked_locked(vault, files):
     vault.lock()
     assert vault.status().state == "locked"
     assert files.calls.count("mount") == 1
-    assert "LUKS2" in vault.status().lost_en
+    assert vault.status().backend == files.name
 
 
 def test_both_secrets_open_the_same_keys(vault, created):
