@@ -18,7 +18,7 @@ from tests.appliance.cluster.test_two_nodes import (
     until_alive,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 SCRIPT = """
 import json, sys, numpy as np, ray, torch

@@ -23,7 +23,7 @@ from appliance.contract.cluster import ClusterFound, ClusterInvitation, ClusterJ
 from models.cluster import door_port
 from tests.appliance.cluster.test_two_nodes import environment, free_base
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two-boxes")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "wardbox-reference"
 CLIENTS, LOAD_S, KILL_S = 8, 16, 6

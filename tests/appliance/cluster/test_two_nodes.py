@@ -23,7 +23,8 @@ from installer.steps.ray_environment import RayEnvironment
 from models.engines.process import Listening, ProcessKeeper
 from tests.appliance.access.doubles import RememberingAudit, open_db
 
-pytestmark = pytest.mark.slow
+# One group for all real Ray clusters: each looks for free ports, and they lie on the same addresses.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 HEAD, MEMBER = "127.0.0.2", "127.0.0.3"
 WORK = """
