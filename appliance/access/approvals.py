@@ -135,10 +135,11 @@ class Approvals:
 
     def _spent(self, approval: Approval, by: Grant) -> Approval:
         self._judge(approval.action, by)
-        self._judge_both(approval, by)
         now = self._ground.clock()
         done = replace(approval, state="executed", executed_by=by.actor, executed=now)
         with self._ground.stores.people.change():
+            # Inside: nobody loses their rights between the look and the deed.
+            self._judge_both(approval, by)
             if not self._ground.stores.approvals.spend(approval.id, "executed", by.actor, now):
                 raise _too_late(self.get(approval.id))
             # Before the deed: what cannot be recorded is not done, and both names are there.
@@ -181,10 +182,16 @@ class Approvals:
                 reason_zh="只有申请人或批准人可以执行", reason_en="only one of the two executes it"
             )
         for person in people:
-            if approval.state == "approved" and scope not in self._ground.live.rights(person):
+            if approval.state == "approved" and not self._stands(person, scope, approval):
                 raise ApprovalRefused(
                     reason_zh=f"{person} 已无此权限", reason_en=f"{person} may not do this any more"
                 )
+
+    def _stands(self, person: str, scope: str, approval: Approval) -> bool:
+        """Whether a person may still do it, and is not somebody else who got the name since."""
+        user = self._ground.stores.people.user(person.removeprefix(USER))
+        known = user is not None and user.created <= approval.requested
+        return known and scope in self._ground.live.rights(person)
 
     def _told(self, approval: Approval) -> Approval:
         open_still = approval.state in {"waiting", "approved"}
