@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import orjson
-
-from appliance.audit.event import Entry, Event
+from appliance.audit.event import Entry
+from appliance.audit.query import MAX_FOUND, Query, entry_of, meets, probe
 from appliance.audit.store import AuditRows, Head, Row
 from appliance.audit.summary import needle
 from appliance.db.connection import open_connection
@@ -24,34 +22,10 @@ from secure_compute.merkle import (
 from secure_compute.note import NoteKey
 from secure_compute.tiles import WIDTH, Tile, TileNodes
 
-MAX_FOUND: Final = 1000
+__all__ = ["AuditReader", "Query"]
+
 _SCAN: Final = 512
-_PREFIX = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to look for; conditions hold together.
-
-    Args:
-        tag: a tag, or its beginning followed by "*".
-        actor: who did it.
-        since: first time, microseconds since 1970 UTC.
-        until: last time, microseconds since 1970 UTC.
-        request_id: the request that caused it.
-        receipt: the receipt that names it.
-        limit: at most this many, newest first; 1 to 1000.
-        before: only entries below this index, to page on.
-    """
-
-    tag: str | None = None
-    actor: str | None = None
-    since: int | None = None
-    until: int | None = None
-    request_id: str | None = None
-    receipt: str | None = None
-    limit: int = 100
-    before: int | None = None
+_CHUNK: Final = 4096
 
 
 class AuditReader:
@@ -106,11 +80,11 @@ class AuditReader:
             rows = self._rows.rows(index, index + 1) if 0 <= index < 1 << 62 else []
         if not rows:
             raise AuditEntryUnknown(what=f"第 {index} 条记录 entry {index}")
-        return as_entry(rows[0])
+        return entry_of(rows[0][0], rows[0][-1])
 
     def entries(self, first: int, end: int) -> list[Entry]:
         """The entries with first <= index < end, in order."""
-        return [as_entry(row) for row in self.rows(first, end)]
+        return [entry_of(row[0], row[-1]) for row in self.rows(first, end)]
 
     def rows(self, first: int, end: int) -> list[Row]:
         """The stored rows with first <= index < end, in order."""
@@ -137,16 +111,42 @@ class AuditReader:
         limit = max(1, min(query.limit, MAX_FOUND))
         with self._lock:
             low, high = self._window(query)
-            keep = _condition(query)
+            possible = probe(query)
             found: list[Entry] = []
             for row in self._candidates(query, high):
                 if row[0] < low:
                     break
-                if keep(row):
-                    found.append(as_entry(row))
+                if possible(row[-1]) and meets(entry := entry_of(row[0], row[-1]), query):
+                    found.append(entry)
                     if len(found) == limit:
                         break
         return found
+
+    def select(self, query: Query, first: int = 0, end: int | None = None) -> Iterator[Entry]:
+        """Every entry that meets a query, oldest first, however many; a few thousand in memory.
+
+        Nothing is left out for the sake of speed: each entry of the range is looked at, no index is
+        trusted. Writers and other readers go on meanwhile.
+
+        Args:
+            query: what to look for; its limit does not matter here.
+            first: first index.
+            end: index behind the last; the size at the time of the call when None.
+        """
+        with self._lock:
+            low, high = self._window(query)
+        low, high = max(low, first), high if end is None else min(high, end)
+        possible = probe(query)
+        while low < high:
+            stop = min(high, low - low % _CHUNK + _CHUNK)
+            for index, leaf in self.leaves(low, stop):
+                if possible(leaf) and meets(entry := entry_of(index, leaf), query):
+                    yield entry
+            low = stop
+
+    def leaves(self, first: int, end: int) -> list[tuple[int, bytes]]:
+        """Index and canonical bytes of the entries with first <= index < end, in order."""
+        return [(row[0], row[-1]) for row in self.rows(first, end)]
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The audit path of an entry in the tree of the first `size` entries.
@@ -238,25 +238,3 @@ class AuditReader:
         while rows := list(read(high, _SCAN)):
             yield from rows
             high = rows[-1][0]
-
-
-def as_entry(row: Row) -> Entry:
-    """The entry of a stored row, from its leaf alone."""
-    leaf: dict[str, Any] = orjson.loads(row[-1])
-    event = Event(leaf["tag"], leaf["actor"], leaf["subject"], leaf["request_id"], leaf["details"])
-    return Entry(row[0], leaf["time"], leaf["boot"], event, row[-1])
-
-
-def _condition(query: Query) -> Callable[[Row], bool]:
-    prefix = query.tag[:-1] if query.tag is not None and query.tag.endswith(_PREFIX) else None
-
-    def keep(row: Row) -> bool:
-        _, _, tag, actor, request, receipt, _ = row
-        return (
-            (tag.startswith(prefix) if prefix is not None else query.tag in {None, tag})
-            and query.actor in {None, actor}
-            and query.request_id in {None, request}
-            and query.receipt in {None, receipt}
-        )
-
-    return keep

@@ -199,3 +199,45 @@ def test_verifying_while_the_log_grows(filled):
     assert report.ok
     assert report.entries >= size
     futures[-1].result(10)
+
+
+def test_a_selection_is_every_entry_that_meets_the_query_oldest_first(filled):
+    reader = filled.reader
+    everything = reader.entries(0, reader.size())
+    for query in (
+        Query(),
+        Query(actor="key:1"),
+        Query(tag="model:*", actor="key:2"),
+        Query(tag="access:key:revoke", since=everything[200].time, until=everything[400].time),
+        Query(request_id="req_77"),
+        Query(model="m", actor="key:0", limit=1),
+        Query(patient="nobody"),
+    ):
+        wanted = [
+            entry
+            for entry in everything
+            if meets(entry, query)
+            and (query.model is None or entry.event.details.get("model") == query.model)
+            and query.patient is None
+        ]
+        assert list(reader.select(query)) == wanted, query
+        part = [entry for entry in wanted if 100 <= entry.index < 300]
+        assert list(reader.select(query, 100, 300)) == part
+
+
+def test_an_entry_is_found_by_the_patient_and_the_model_that_it_names(log):
+    note_of = {"tag": "x:y:z", "actor": 'key:"a"'}
+    for details in ({"patient": "p-1", "model": "m"}, {"patient": "p-2"}, {"model_digest": "p-1"}):
+        log.append(events.Event(**note_of, details=details)).result(10)
+    log.append(events.model_shelf("verify", "box", model="m", digest="d")).result(10)
+    reader = log.reader
+
+    def found(**wanted):
+        assert reader.search(Query(**wanted)) == list(reader.select(Query(**wanted)))[::-1]
+        return [entry.index for entry in reader.select(Query(**wanted))]
+
+    assert found(patient="p-1") == [1]
+    assert found(model="m") == [1, 4]
+    assert found(model="p-1") == [3]
+    assert found(patient="p-2", actor='key:"a"', tag="x:*") == [2]
+    assert found(patient="p-2", model="m") == []
