@@ -109,6 +109,7 @@ class Turn:
         "grant",
         "limits",
         "notary",
+        "prompt",
         "prompt_hash",
         "prompt_tokens",
         "receipt",
@@ -130,6 +131,8 @@ class Turn:
         self.upstream = upstream
         self.receipt = receipt_of(request_id)
         self.salt = receipt_salt(notary.salt, self.receipt)
+        self.prompt = b""
+        """What the prompt's hash is of, while the request is under way."""
         self.prompt_hash = ""
         self.prompt_tokens = 0
         self.completion_tokens = 0
@@ -145,6 +148,7 @@ class Turn:
 
     def ask(self, body: bytes) -> bytes:
         """The body for the engine, with the box's own members; its salted hash goes on record."""
+        self.prompt = body
         self.prompt_hash = hashlib.sha256(self.salt + body).hexdigest()
         upstream = self.upstream
         tail = upstream.tail
@@ -170,6 +174,7 @@ class Turn:
         self, answer_hash: str, status: str, durable: Callable[[], object] | None = None
     ) -> asyncio.Future[Leaf]:
         """Record the answer; it may leave once the future resolves. `durable`: see `commit`."""
+        # Every answer passes here, streamed or whole: the prompt is `self.prompt`.
         self.closed = True
         upstream = self.upstream
         completion = events.Completion(

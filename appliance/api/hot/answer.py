@@ -59,6 +59,7 @@ async def answer_whole(
     whole = question.translation.answer(raw, mark_of(turn))
     if not turn.alive():
         raise AccessRefused
+    # Here both bodies are at hand: `turn.prompt` and `said`, as they are hashed for the record.
     await turn.answer(turn.answer_hash(said), status, partial(meter, turn, access))
     if question.keeps:
         await question.keep(whole)

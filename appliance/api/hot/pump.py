@@ -111,6 +111,7 @@ class Pump:
     def _take_down(self, choice: Choice, *, counted: bool) -> None:
         said, turn = choice.said, self._turn
         if said:
+            # What a streamed answer says passes here piece by piece, as it is hashed for the record.
             self._hash.update(said.encode())
             if turn.first_token is None:
                 turn.first_token = time.perf_counter()
