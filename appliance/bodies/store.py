@@ -1,0 +1,143 @@
+"""The SQL of the bodies: sealed rows by receipt, in an encrypted database of their own."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database
+
+from appliance.bodies.sealing import SealedBody
+from appliance.db.connection import Connection, DatabaseFailure, as_sentence, open_connection, told
+from appliance.db.migration import Migration, migrate
+
+_INSERT: Final = (
+    "INSERT OR REPLACE INTO bodies (receipt, patient, wrapped, sealed) VALUES (?, ?, ?, ?)"
+)
+_AT_ONCE: Final = 200
+"""Rows that one transaction deletes: whoever writes beside it waits no longer than for these."""
+
+
+def _first(database: Database) -> None:
+    # Receipts are ordered by time, so their index grows at its right edge, and a day is a range.
+    database.conn.execute(
+        "CREATE TABLE bodies (receipt BLOB NOT NULL PRIMARY KEY, patient BLOB, wrapped BLOB NOT NULL,"
+        " sealed BLOB NOT NULL) STRICT"
+    )
+    database.conn.execute(
+        "CREATE INDEX bodies_patient ON bodies (patient) WHERE patient IS NOT NULL"
+    )
+
+
+MIGRATIONS: Final = (Migration("bodies.1-sealed", _first),)
+
+
+class BodyStore:
+    """The rows, over one connection; used by one thread at a time.
+
+    Args:
+        path: the database file.
+        connection: an open connection.
+    """
+
+    def __init__(self, path: Path, connection: Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: Path, key: bytes, clock: Callable[[], datetime]) -> "BodyStore":
+        """Open the database for writing; made when absent. Raises DbError."""
+        path.touch(mode=0o600, exist_ok=True)
+        connection = open_connection(path, key)
+        try:
+            with told(path):
+                connection.execute("PRAGMA wal_autocheckpoint = 4000")
+                connection.execute("PRAGMA secure_delete = ON")
+                migrate(Database(connection, execute_plugins=False), MIGRATIONS, path, clock)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(path, connection)
+
+    @classmethod
+    def open(cls, path: Path, key: bytes) -> "BodyStore":
+        """Open a database that exists, for reading alone. Raises DbError."""
+        return cls(path, open_connection(path, key, read_only=True))
+
+    def close(self) -> None:
+        """Close the connection."""
+        with told(self._path):
+            self._connection.close()
+
+    def add(self, bodies: Iterable[SealedBody]) -> None:
+        """Make bodies durable, all or none. Raises DbError."""
+        rows = [(one.receipt, one.patient, one.wrapped, one.sealed) for one in bodies]
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(_INSERT, rows)
+            self._connection.execute("COMMIT")
+        except DatabaseFailure as error:
+            self._undo()
+            raise as_sentence(self._path, error) from error
+
+    def get(self, receipt: bytes) -> SealedBody | None:
+        """The body of a receipt. Raises DbError."""
+        with told(self._path):
+            row = self._connection.execute(
+                "SELECT receipt, patient, wrapped, sealed FROM bodies WHERE receipt = ?", (receipt,)
+            ).fetchone()
+        return None if row is None else SealedBody(*row)
+
+    def newest(self, count: int) -> list[bytes]:
+        """Receipts of the newest bodies."""
+        with told(self._path):
+            rows = self._connection.execute(
+                "SELECT receipt FROM bodies ORDER BY receipt DESC LIMIT ?", (count,)
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def count(self, patient: bytes | None = None) -> int:
+        """How many bodies there are, of one patient or in all."""
+        with told(self._path):
+            if patient is None:
+                row = self._connection.execute("SELECT count(*) FROM bodies").fetchone()
+            else:
+                row = self._connection.execute(
+                    "SELECT count(*) FROM bodies WHERE patient = ?", (patient,)
+                ).fetchone()
+        return int(row[0])
+
+    def drop(self, receipts: Sequence[bytes]) -> None:
+        """Delete bodies by receipt."""
+        self._delete("DELETE FROM bodies WHERE receipt = ?", [(one,) for one in receipts])
+
+    def drop_some_of(self, patient: bytes) -> int:
+        """Delete some bodies of a patient; how many. 0 says that there are no more."""
+        return self._some("SELECT receipt FROM bodies WHERE patient = ? LIMIT ?", patient)
+
+    def drop_some_before(self, receipt: bytes) -> int:
+        """Delete some bodies older than a receipt; how many. 0 says that there are no more."""
+        return self._some("SELECT receipt FROM bodies WHERE receipt < ? LIMIT ?", receipt)
+
+    def _some(self, query: str, value: bytes) -> int:
+        with told(self._path):
+            found = self._connection.execute(query, (value, _AT_ONCE)).fetchall()
+        self.drop([row[0] for row in found])
+        return len(found)
+
+    def _delete(self, statement: str, rows: Sequence[tuple[bytes]]) -> None:
+        if not rows:
+            return
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(statement, rows)
+            self._connection.execute("COMMIT")
+        except DatabaseFailure as error:
+            self._undo()
+            raise as_sentence(self._path, error) from error
+
+    def _undo(self) -> None:
+        with suppress(DatabaseFailure):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
