@@ -34,11 +34,14 @@ def install_box(site: Site, answers: Answers, host: Host, *, rehearse: bool) -> 
     if rehearse:
         plan.rehearse(host)
         return 0
-    with _told():
-        plan.apply(host)
-    if newborn.waiting:
-        _hand_over(answers, newborn, host)
-        journal.note(HANDED_OVER, "done")
+    try:
+        with _told():
+            plan.apply(host)
+    finally:
+        # Once somebody can sign in, a trial note that fails keeps nobody's secrets from them.
+        if newborn.password is not None:
+            _hand_over(answers, newborn, host)
+            journal.note(HANDED_OVER, "done")
     host.say(next_page(site, answers, box.health()))
     return 0
 
@@ -62,7 +65,7 @@ def _plan(
             Storage(site, answers),
             Birth(site, answers, newborn, journal, service.undo),
             service,
-            Administrator(answers, newborn, box, journal),
+            Administrator(site, answers, newborn, box, journal),
             Smoke(site, box, journal, newborn, answers.trial_note),
         ),
         journal,

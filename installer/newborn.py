@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from appliance.settings.layout import StateLayout
+from installer.journal import Journal
+
+BIRTH = "birth"
+"""The journal's word for: a box is made here."""
 HANDED_OVER = "handover"
 """The journal's word for: somebody holds the secrets of this box."""
 
@@ -23,3 +28,14 @@ class Newborn:
     def forget(self) -> None:
         """Drop every secret."""
         self.administrator = self.password = self.passphrase = self.recovery_key = None
+
+
+def unborn(layout: StateLayout, journal: Journal) -> bool:
+    """Whether a box is still to be made here, or made anew because nobody holds its secrets.
+
+    A vault that no installation here began to make came out of a backup, or the journal was lost:
+    it stands, and is never taken for the remains of an interrupted run.
+    """
+    if journal.last(HANDED_OVER) == "done":
+        return False
+    return not layout.sealed_root.exists() or journal.last(BIRTH) is not None

@@ -172,6 +172,8 @@ class Recovery:
             # A device that an interrupted restore has finished is never made anew unasked.
             self._files().erase()
         write_private(layout.root / MARKER, canonical_bytes(told))
+        # What an installation had begun to make here is given up: this box is not its unfinished work.
+        rmtree(layout.root / "installer", ignore_errors=True)
         self._files().unmount()
         for folder in (layout.vault, layout.keys, layout.trust, layout.tls_cert.parent):
             rmtree(folder, ignore_errors=True)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from appliance.settings.layout import StateLayout
 from installer.answers import Answers, read_secret
 from installer.conversation import Conversation
 from installer.host import Host
 from installer.journal import Journal
-from installer.newborn import HANDED_OVER, Newborn
+from installer.newborn import Newborn, unborn
+from installer.places import Site
 from secure_compute.passwords import generate_password
 
 
@@ -14,6 +16,7 @@ from secure_compute.passwords import generate_password
 class Administrator:
     """Lets one person in, with a password from the answers or one that is shown once."""
 
+    site: Site
     answers: Answers
     newborn: Newborn
     box: Conversation
@@ -23,8 +26,9 @@ class Administrator:
     title = "第一位管理员 first administrator"
 
     def needed(self) -> bool:
-        """True for a box that this run made, until its administrator exists."""
-        return self.journal.last(HANDED_OVER) != "done" and self.newborn.password is None
+        """True for a box that this run makes, until its administrator exists."""
+        layout = StateLayout(self.site.state)
+        return unborn(layout, self.journal) and self.newborn.password is None
 
     def apply(self, host: Host) -> None:
         """Make the account through the box's own API, so that it is on the record."""

@@ -17,7 +17,7 @@ from installer.answers import Answers, read_secret
 from installer.errors import TpmRefused
 from installer.host import Host, environment
 from installer.journal import Journal
-from installer.newborn import HANDED_OVER, Newborn
+from installer.newborn import BIRTH, Newborn, unborn
 from installer.places import Site
 from secure_compute.errors import SecureComputeError
 
@@ -32,12 +32,12 @@ class Birth:
     journal: Journal
     stop_service: Callable[[Host], None]
 
-    name = "birth"
+    name = BIRTH
     title = "保险库、密钥、证书 vault, keys, certificate"
 
     def needed(self) -> bool:
         """True until a box exists whose secrets somebody holds."""
-        return self.journal.last(HANDED_OVER) != "done"
+        return unborn(StateLayout(self.site.state), self.journal)
 
     def apply(self, host: Host) -> None:
         """Clear what an interrupted run left, then make everything in one go."""

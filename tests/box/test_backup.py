@@ -13,7 +13,7 @@ from appliance.audit.reading import Query
 from appliance.settings.layout import StateLayout
 from appliance.settings.reading import load
 from appliance.vault.assembly import build_vault
-from tests.box.conftest import ROOT, Box
+from tests.box.conftest import ROOT, Box, install
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("box")]
 
@@ -42,6 +42,11 @@ def test_a_backup_and_the_way_back(box: Box, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     layout = StateLayout(new)
+    sealed = layout.sealed_root.read_bytes()
+    answers = tmp_path / "answers.toml"
+    answers.write_text('service = "none"\ntrial_note = false\n')
+    assert "密码" not in install(new, answers)
+    assert layout.sealed_root.read_bytes() == sealed
     settings = load(new, {})
     vault = build_vault(layout, settings, {}, lambda: datetime.now(UTC))
     opened = vault.unlock("a new passphrase")
