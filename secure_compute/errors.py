@@ -2,8 +2,6 @@
 
 from secure_compute.reasons import REASONS_ZH
 
-# an error is named after what is wrong
-
 
 class SecureComputeError(Exception):
     """A refusal by secure_compute: a code, a sentence and a way out, in Chinese and English.
@@ -27,7 +25,17 @@ class SecureComputeError(Exception):
     @property
     def sentence(self) -> str:
         """What went wrong, Chinese first."""
-        return f"{self._fill(self.zh, chinese=True)} {self._fill(self.en, chinese=False)}"
+        return f"{self.sentence_zh} {self.sentence_en}"
+
+    @property
+    def sentence_zh(self) -> str:
+        """The Chinese sentence alone."""
+        return self._fill(self.zh, chinese=True)
+
+    @property
+    def sentence_en(self) -> str:
+        """The English sentence alone."""
+        return self._fill(self.en, chinese=False)
 
     @property
     def way_out(self) -> str:

@@ -70,6 +70,8 @@ REASONS_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "a key name is empty or holds a space or a plus sign": "密钥名为空,或含空格、加号",
         "a verifier key reads name+hex+base64": "验证公钥写作 名称+十六进制+base64",
         "the verifier key is not an Ed25519 key": "验证公钥不是 Ed25519",
+        "it is no verifier key of a TPM": "不是 TPM 的验证公钥",
+        "the verifier key is no point of P-256": "验证公钥不是 P-256 上的点",
         "the verifier key does not match its own id": "验证公钥与其编号不符",
         "the cosignature of {name} has the wrong length or time": "{name} 的见证签名长度或时间不对",
         "the text must end in a newline and hold no control characters": (

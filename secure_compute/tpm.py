@@ -106,7 +106,7 @@ class Tpm:
             raise KeyMalformed(reason="the key has {size} bytes", size=len(key))
         if not pcrs or not all(0 <= number <= LAST_PCR for number in pcrs):
             raise TpmUnavailable(reason_zh="没有这样的 PCR", reason="there is no such PCR")
-        with self._opened() as tpm:
+        with self.opened() as tpm:
             return tpm.seal(key, tuple(sorted(set(pcrs))))
 
     def unseal(self, sealed: SealedInTpm) -> Secret:
@@ -117,7 +117,7 @@ class Tpm:
             TpmReplaced: Another TPM, or a cleared one.
             TpmLockedOut, TpmUnavailable: The TPM does not do it.
         """
-        with self._opened() as tpm:
+        with self.opened() as tpm:
             return tpm.unseal(sealed)
 
     def read(self, pcrs: tuple[int, ...]) -> dict[int, str]:
@@ -126,11 +126,16 @@ class Tpm:
         Raises:
             TpmUnavailable: The TPM does not answer.
         """
-        with self._opened() as tpm:
+        with self.opened() as tpm:
             return tpm.read(pcrs)
 
     @contextmanager
-    def _opened(self) -> Iterator["_Open"]:
+    def opened(self) -> Iterator["OpenTpm"]:
+        """One conversation with it; also for what else a TPM can do (`secure_compute.tpm_cosigner`).
+
+        Raises:
+            TpmUnavailable, TpmLockedOut: The TPM does not do it.
+        """
         # Its C library writes every refusal to stderr otherwise; they are told as sentences.
         os.environ.setdefault("TSS2_LOG", "all+none")  # noqa: TID251  # only that library reads it
         try:
@@ -141,22 +146,23 @@ class Tpm:
             raise TpmUnavailable(reason_zh="这台机器没有 TPM 设备", reason="there is no TPM device")
         try:
             with tpm2_pytss.ESAPI(self.tcti) as esapi:
-                yield _Open(tpm2_pytss, esapi)
+                yield OpenTpm(tpm2_pytss, esapi)
         except tpm2_pytss.TSS2_Exception as error:
             raise _told(error.rc) from error
 
 
-class _Open:
+class OpenTpm:
     """One conversation with a TPM; what it loads is flushed at its end by the resource manager or here."""
 
     def __init__(self, tss: Any, esapi: Any) -> None:
-        self._tss = tss
-        self._esapi = esapi
+        self.tss = tss
+        self.esapi = esapi
 
     def seal(self, key: Secret, pcrs: tuple[int, ...]) -> SealedInTpm:
-        tss = self._tss
+        """Seal 32 bytes to the present values of PCRs."""
+        tss = self.tss
         values = self.read(pcrs)
-        with self._root_key() as (root, name):
+        with self.root_key() as (root, name):
             template = tss.TPM2B_PUBLIC(
                 tss.TPMT_PUBLIC(
                     type=tss.TPM2_ALG.KEYEDHASH,
@@ -173,21 +179,22 @@ class _Open:
             sensitive = tss.TPM2B_SENSITIVE_CREATE(
                 tss.TPMS_SENSITIVE_CREATE(data=tss.TPM2B_SENSITIVE_DATA(key.reveal()))
             )
-            with self._session(root, tss.TPM2_SE.HMAC) as session:
-                made = self._esapi.create(root, sensitive, template, session1=session)
+            with self.session(root, tss.TPM2_SE.HMAC) as session:
+                made = self.esapi.create(root, sensitive, template, session1=session)
         return SealedInTpm(made[1].marshal(), made[0].marshal(), name, values)
 
     def unseal(self, sealed: SealedInTpm) -> Secret:
-        tss, esapi = self._tss, self._esapi
-        with self._root_key() as (root, name):
+        """The 32 bytes, under the policy that they were sealed with."""
+        tss, esapi = self.tss, self.esapi
+        with self.root_key() as (root, name):
             if name != sealed.parent:
                 raise TpmReplaced
             private = tss.TPM2B_PRIVATE.unmarshal(sealed.private)[0]
             public = tss.TPM2B_PUBLIC.unmarshal(sealed.public)[0]
-            with self._session(root, tss.TPM2_SE.HMAC) as session:
+            with self.session(root, tss.TPM2_SE.HMAC) as session:
                 item = esapi.load(root, private, public, session1=session)
             try:
-                with self._session(root, tss.TPM2_SE.POLICY) as session:
+                with self.session(root, tss.TPM2_SE.POLICY) as session:
                     esapi.policy_pcr(session, b"", _selection(sealed.pcrs))
                     data = bytes(esapi.unseal(item, session1=session))
             except tss.TSS2_Exception as error:
@@ -200,10 +207,11 @@ class _Open:
         return Secret(data)
 
     def read(self, pcrs: tuple[int, ...]) -> dict[int, str]:
+        """The present values of PCRs, hexadecimal."""
         values: dict[int, str] = {}
         # A TPM gives at most eight at a time, and may give fewer.
         for number in pcrs:
-            _, _, digests = self._esapi.pcr_read(_selection((number,)))
+            _, _, digests = self.esapi.pcr_read(_selection((number,)))
             if not len(digests):
                 raise TpmUnavailable(
                     reason_zh="它没有 SHA-256 度量", reason="it keeps no SHA-256 measurements"
@@ -212,8 +220,9 @@ class _Open:
         return values
 
     @contextmanager
-    def _root_key(self) -> Iterator[tuple[Any, str]]:
-        tss, esapi = self._tss, self._esapi
+    def root_key(self) -> Iterator[tuple[Any, str]]:
+        """The storage root key, made anew, and its name."""
+        tss, esapi = self.tss, self.esapi
         attributes = tss.TPMA_OBJECT.DEFAULT_TPM2_TOOLS_CREATEPRIMARY_ATTRS | tss.TPMA_OBJECT.NODA
         template = tss.TPM2B_PUBLIC.parse(_TEMPLATE, objectAttributes=attributes)
         handle = esapi.create_primary(tss.TPM2B_SENSITIVE_CREATE(), template)[0]
@@ -223,8 +232,9 @@ class _Open:
             esapi.flush_context(handle)
 
     @contextmanager
-    def _session(self, root: Any, kind: Any) -> Iterator[Any]:
-        tss, esapi = self._tss, self._esapi
+    def session(self, root: Any, kind: Any) -> Iterator[Any]:
+        """A session that is salted to the storage root key and encrypts what it carries."""
+        tss, esapi = self.tss, self.esapi
         cipher = tss.TPMT_SYM_DEF(
             algorithm=tss.TPM2_ALG.AES,
             keyBits=tss.TPMU_SYM_KEY_BITS(aes=128),

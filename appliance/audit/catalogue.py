@@ -1,32 +1,19 @@
 """The catalogue of events: every tag with its meaning and the details it carries."""
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One tag.
-
-    Args:
-        tag: "source:subject:action".
-        zh: meaning in Chinese.
-        en: meaning in English.
-        details: names of its details, sorted.
-    """
-
-    tag: str
-    zh: str
-    en: str
-    details: tuple[str, ...] = ()
-
+from appliance.audit.kind import Kind
+from appliance.audit.kinds_bodies import BODIES
+from appliance.audit.kinds_outside import OUTSIDE
 
 _ANSWER: Final = (
     "adapter_digest",
     "answer_hash",
+    "body",
     "completion_tokens",
     "model",
     "model_digest",
+    "patient",
     "policy",
     "posture",
     "prompt_hash",
@@ -166,7 +153,7 @@ KINDS: Final = (
         "specialist:admission-note:draft",
         "入院记录草稿已生成并核对。",
         "An admission note was drafted and checked.",
-        tuple(sorted((*_ANSWER, "flags", "repairs"))),
+        tuple(sorted((*_ANSWER, "extract_hash", "flags", "repairs"))),
     ),
     Kind("model:shelf:admit", "模型上架。", "A model was put on the shelf.", _SHELF),
     Kind("model:shelf:remove", "模型下架。", "A model was taken off the shelf.", _SHELF),
@@ -232,6 +219,8 @@ KINDS: Final = (
     Kind("backup:copy:verify", "备份已校验。", "A backup was checked.", _CHECKED),
     Kind("backup:copy:drill", "恢复演练通过。", "A restore was rehearsed.", _DRILLED),
     Kind("backup:box:restore", "本机由备份恢复。", "The box came out of a backup.", _RESTORED),
+    *OUTSIDE,
+    *BODIES,
     Kind("alert:rule:raise", "告警触发。", "An alert was raised.", _ALERT),
     Kind("alert:rule:clear", "告警解除。", "An alert was cleared.", _ALERT),
     Kind("alert:rule:acknowledge", "告警已由人确认。", "A person took note of an alert.", _ALERT),
