@@ -11,6 +11,7 @@ from appliance.settings.access import AccessSettings
 from appliance.settings.backup import BackupSettings
 from appliance.settings.field import Section
 from appliance.settings.field import told as _told
+from appliance.settings.outside import ForwardSettings, WitnessSettings
 from appliance.settings.signin import LdapSettings, OidcSettings, TlsSettings
 from appliance.settings.storage import StorageSettings
 from appliance.settings.vault import VaultSettings
@@ -72,6 +73,28 @@ class ServerSettings(Section):
 class AuditSettings(Section):
     """How the box keeps its record."""
 
+    bodies: Literal["all", "patients", "none"] = _told(
+        "all",
+        "保存哪些请求的正文(提示、回答与病历摘录,逐条加密):all 全部、patients 仅指明患者的、none 不保存。",
+        "Whose bodies (prompts, answers, record extracts, each under a key of its own) are kept: all, "
+        "patients (requests that name one), none.",
+    )
+    bodies_days: int = _told(
+        183,
+        "正文保存的天数,到期销毁其密钥;日志本身不受影响。",
+        "Days that bodies are kept; then their keys are destroyed. The log itself stays.",
+        "day",
+        ge=1,
+        le=36_500,
+    )
+    body_bytes: int = _told(
+        1_048_576,
+        "每段文本最多保存的字节数,超出部分截去并注明。",
+        "Most bytes kept of each text; what is longer is cut, and said to be.",
+        "byte",
+        ge=1024,
+        le=16_777_216,
+    )
     window_ms: int = _told(
         1,
         "高负载时为合并提交而等待的时间。",
@@ -222,6 +245,8 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     files: FileSettings = FileSettings()
     audit: AuditSettings = AuditSettings()
+    witness: WitnessSettings = WitnessSettings()
+    forward: ForwardSettings = ForwardSettings()
     access: AccessSettings = AccessSettings()
     backup: BackupSettings = BackupSettings()
     storage: StorageSettings = StorageSettings()
