@@ -21,6 +21,7 @@ from tui.screens.overview import OverviewScreen
 from tui.screens.serving import ServingScreen
 from tui.screens.storage import StorageScreen
 from tui.screens.unlock import UnlockScreen
+from tui.screens.vault_keys import VaultKeysScreen
 from tui.theme import DAY, NIGHT
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ SCREENS: dict[str, type[BoxScreen]] = {
     "serving": ServingScreen,
     "keys": KeysScreen,
     "storage": StorageScreen,
+    "vault_keys": VaultKeysScreen,
     "door": DoorScreen,
     "unlock": UnlockScreen,
 }

@@ -1,14 +1,18 @@
-"""What workers say to the screens of storage: back end and space, slots, backups, unlocking."""
+"""What workers say to the screens of storage: space, slots, backups, keys of the vault, unlocking."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from textual.message import Message
 
 from appliance.contract.access import VaultView
 from appliance.contract.backup import BackupList
 from appliance.contract.job import Job
+from appliance.contract.people import ApprovalList
 from appliance.contract.slots import SlotList, SlotView
 from appliance.contract.storage import StorageView
+from appliance.contract.vault_keys import KeyList, KeyRotated
+from tui.keyvisit import Destroyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +77,47 @@ class SlotChanged(Message):
 
     def __init__(self, slot: SlotView | None, did: str) -> None:
         self.slot = slot
+        self.did = did
+        super().__init__()
+
+
+class VaultKeysHeard(Message):
+    """The keys of the vault, and the box's own time."""
+
+    def __init__(self, seen: KeyList, now: datetime) -> None:
+        self.seen = seen
+        self.now = now
+        super().__init__()
+
+
+class KeyReplaced(Message):
+    """A key was replaced; None when the person left."""
+
+    def __init__(self, done: KeyRotated | None) -> None:
+        self.done = done
+        super().__init__()
+
+
+class KeyDestroyed(Message):
+    """Something was destroyed for good, or an approval was asked for; None when the person left."""
+
+    def __init__(self, done: Destroyed | None) -> None:
+        self.done = done
+        super().__init__()
+
+
+class ApprovalsHeard(Message):
+    """The two-person requests."""
+
+    def __init__(self, found: ApprovalList) -> None:
+        self.found = found
+        super().__init__()
+
+
+class ApprovalDecided(Message):
+    """A request was approved or cancelled; `did` says which."""
+
+    def __init__(self, approval_id: str, did: str) -> None:
+        self.approval_id = approval_id
         self.did = did
         super().__init__()

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from appliance.contract.access import Unlock
 from tests.fakes.paper import API, NASTY, Route, problem, refuse, say
+from tests.fakes.paper_keys import PaperKeys
 from tests.fakes.paper_overview import PaperOverview
 from tests.fakes.paper_people import PaperPeople
 from tests.fakes.paper_serving import PaperServing
@@ -37,6 +38,7 @@ class FakeBox(PaperOverview, PaperPeople):
         self.serving = PaperServing(hostile=NASTY if self.hostile else "")
         self.storage = PaperStorage(hostile=NASTY if self.hostile else "")
         self.storage.jobs = self.jobs
+        self.vault_keys = PaperKeys(hostile=NASTY if self.hostile else "")
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> "FakeBox":
@@ -71,6 +73,7 @@ class FakeBox(PaperOverview, PaperPeople):
             *self.record_routes(),
             *self.serving.routes(),
             *self.storage.routes(),
+            *self.vault_keys.routes(),
         ]
 
     @web.middleware

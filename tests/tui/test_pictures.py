@@ -8,9 +8,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.fakes.fake_box import FakeBox
+from tests.fakes.paper_keys import approval_of
 from tests.fakes.paper_serving import neighbours
 from tests.fakes.paper_storage import REFUSED_TPM, SHARES
-from tests.tui.conftest import console_on, enter, press, served, text, until
+from tests.tui.conftest import console_on, enter, press, served, stands, text, until
+from tui.dialogs.erase import EraseDialog, TypedDialog
 from tui.widgets.entrytable import EntryTable
 from tui.widgets.factform import FactRow
 from tui.widgets.rowtable import RowTable
@@ -99,6 +101,31 @@ async def _storage(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "local:console" in text(pilot.app, "#said"))
 
 
+async def _vault_keys(pilot: Pilot[Any]) -> None:
+    await _storage(pilot)
+    await pilot.press("k")
+    await until(pilot, lambda: pilot.app.screen.query("#vault-keys"))
+    await until(pilot, lambda: pilot.app.screen.query_one("#vault-keys", RowTable).row_count)
+    await until(pilot, lambda: pilot.app.screen.query_one("#approvals", RowTable).row_count)
+    await until(pilot, lambda: "2 h" in str(_requests(pilot).get_row_at(0)[4]))
+    await until(pilot, lambda: "审计数据库" in text(pilot.app, "#said"))
+
+
+def _requests(pilot: Pilot[Any]) -> RowTable:
+    return pilot.app.screen.query_one("#approvals", RowTable)
+
+
+async def _destroying(pilot: Pilot[Any]) -> None:
+    await _vault_keys(pilot)
+    await pilot.press("e")
+    await stands(pilot, EraseDialog)
+    pilot.app.screen.query_one("#subject", Input).value = "P0042"
+    pilot.app.screen.query_one("#path", Input).value = "/dev/shm/wardbox-picture.cert"
+    await press(pilot, "#do")
+    await stands(pilot, TypedDialog)
+    await until(pilot, lambda: pilot.app.screen.query_one("#typed").has_focus)
+
+
 @pytest.mark.parametrize(
     ("steps", "size", "locked"),
     [
@@ -117,6 +144,9 @@ async def _storage(pilot: Pilot[Any]) -> None:
         pytest.param(_keys, (80, 24), False, id="keys"),
         pytest.param(_storage, (80, 24), False, id="storage-narrow"),
         pytest.param(_storage, (120, 40), False, id="storage"),
+        pytest.param(_vault_keys, (80, 24), False, id="vault-keys-narrow"),
+        pytest.param(_vault_keys, (120, 40), False, id="vault-keys"),
+        pytest.param(_destroying, (80, 24), False, id="destroying"),
     ],
 )
 def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked: bool) -> None:
@@ -125,5 +155,7 @@ def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked:
         paper.storage.warnings = (REFUSED_TPM,)
     if steps is _cluster:
         paper.serving.nearby = neighbours()
+    paper.vault_keys.two = True
+    paper.vault_keys.approvals = [approval_of(1)]
     with served(paper) as box:
         assert snap_compare(console_on(box), terminal_size=size, run_before=steps)

@@ -14,8 +14,8 @@ from tests.fakes.paper_storage import FRESH_RECOVERY, KEY_FILE, SHARES
 from tests.tui.conftest import console_on, enter, press, stands, text, until
 from tui.app import ConsoleApp
 from tui.dialogs.backup import NewTargetDialog
-from tui.dialogs.health import HealthDialog
 from tui.dialogs.opening import OpeningDialog
+from tui.dialogs.page import PageDialog
 from tui.dialogs.question import QuestionDialog
 from tui.dialogs.slots import KeyFileDialog, NewSlotDialog, RecoveryKeyDialog, ShareDialog, in_rows
 from tui.widgets.rowtable import RowTable
@@ -65,7 +65,7 @@ async def test_slots_space_and_backups_are_shown(box: FakeBox) -> None:
         table.choose(box.storage.slots[3].id)
         await until(pilot, lambda: "李主任、王主任、陈主任(2 份开启 open)" in text(app, "#said"))
         await pilot.press("h")
-        await until(pilot, lambda: isinstance(app.screen, HealthDialog))
+        await until(pilot, lambda: isinstance(app.screen, PageDialog))
         await until(pilot, lambda: "没有空闲的磁盘分区" in text(app, "#told"))
         await pilot.press("escape")
 
@@ -221,7 +221,7 @@ async def test_hostile_labels_places_and_findings_stay_inert() -> None:
         await until(pilot, lambda: "恶意" in text(app, "#said"))
         shown.append(text(app, "#said"))
         await pilot.press("h")
-        await until(pilot, lambda: isinstance(app.screen, HealthDialog))
+        await until(pilot, lambda: isinstance(app.screen, PageDialog))
         await until(pilot, lambda: "恶意" in text(app, "#told"))
         shown.append(text(app, "#told"))
         assert any("恶意" in one for one in shown)

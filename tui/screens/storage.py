@@ -10,11 +10,10 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from typing_extensions import override
 
-from appliance.contract.backup import BackupTargetView, BackupTargetWish, BackupWish
+from appliance.contract.backup import BackupTargetView, BackupWish
 from appliance.contract.slots import SlotView
-from tui.dialogs.backup import NewTargetDialog
-from tui.dialogs.health import HealthDialog
-from tui.dialogs.question import QuestionDialog
+from tui.backupvisit import BackupVisit, restoring
+from tui.dialogs.page import PageDialog
 from tui.inert import inert
 from tui.keeping import DID, at_work, backup_rows, health_lines, storage, target_told
 from tui.line import Line
@@ -50,6 +49,7 @@ BACKUP_COLUMNS: Final = (
     ("核验 checked", 14),
     ("演练 drill", 14),
 )
+NO_TARGET: Final = "还没有备份目标:按 a 添加。 No backup target yet: a adds one."
 CHANGED: Final = {
     "add": "已添加 added",
     "test": "可以打开 opens the vault",
@@ -73,6 +73,8 @@ class StorageScreen(BoxScreen):
         Binding("d", "backup('drill')", "演练", show=False),
         Binding("a", "target", "目标", show=False),
         Binding("x", "forget", "移除", show=False),
+        Binding("g", "restore", "恢复", show=False),
+        Binding("k", "app.go('vault_keys')", "密钥", show=False),
     ]
 
     def __init__(self, line: Line) -> None:
@@ -80,20 +82,23 @@ class StorageScreen(BoxScreen):
         self._storage: StorageView | None = None
         self._slots: tuple[SlotView, ...] = ()
         self._backups: BackupsNow | None = None
-        self._wish: BackupTargetWish | None = None
 
     @override
     def compose_body(self) -> Iterator[Widget]:
         slots = RowTable("slots", SLOT_COLUMNS)
         slots.border_title = "开启方式 Slots"
-        slots.border_subtitle = "n 添加 add · t 试用 test · s 重新封装 seal anew · r 吊销 revoke"
+        slots.border_subtitle = (
+            "n 添加 add · t 试用 test · s 重新封装 seal · r 吊销 revoke · k 密钥 keys"
+        )
         yield slots
         with VerticalScroll(id="space", classes="panel", can_focus=False) as space:
             yield Static("正在询问… Asking…", id="storage", markup=False)
         space.border_title = "存储与空间 Back end and space"
         backups = RowTable("backups", BACKUP_COLUMNS)
         backups.border_title = "备份 Backups"
-        backups.border_subtitle = "b 备份 now · v 核验 check · d 演练 drill · a 目标 add · x 移除"
+        backups.border_subtitle = (
+            "b 备份 now · v 核验 · d 演练 drill · g 恢复 restore · a 目标 · x 移除"
+        )
         yield backups
         yield Static(id="said", markup=False)
 
@@ -160,8 +165,7 @@ class StorageScreen(BoxScreen):
         said = self.query_one("#said", Static)
         target, slot = self._target(), self._slot()
         if self.query_one("#backups").has_focus:
-            nothing = "还没有备份目标:按 a 添加。 No backup target yet: a adds one."
-            said.update(target_told(target) if target is not None else Content(nothing))
+            said.update(target_told(target) if target is not None else Content(NO_TARGET))
         elif slot is not None:
             lacking = advice(self._slots)
             told = Content(f"\n▲ {lacking}") if lacking else Content("")
@@ -207,13 +211,14 @@ class StorageScreen(BoxScreen):
     def action_health(self) -> None:
         """Show every finding in full."""
         if self._storage is not None:
-            _ = self.app.push_screen(HealthDialog(health_lines(self._storage.findings)))
+            told = health_lines(self._storage.findings)
+            _ = self.app.push_screen(PageDialog("存储健康 Health of the storage", told))
 
     def action_backup(self, what: Literal["create", "verify", "drill"]) -> None:
         """Have the chosen target written, checked or rehearsed."""
         target = self._target()
         if target is None:
-            self.notify("还没有备份目标:按 a 添加。 No target yet: a adds one.", markup=False)
+            self.notify(NO_TARGET, markup=False)
             return
         jobs = self._backups.jobs if self._backups is not None else ()
         if at_work(target.name, jobs) is not None:
@@ -228,42 +233,32 @@ class StorageScreen(BoxScreen):
 
     def action_target(self) -> None:
         """Name a target."""
-        self._name_target(NewTargetDialog())
-
-    def _name_target(self, dialog: NewTargetDialog) -> None:
-        def decided(wish: BackupTargetWish | None) -> None:
-            self._wish = wish
-            if wish is not None:
-                self.ask(
-                    "target",
-                    lambda: self.box.backups.add(wish),
-                    lambda one: BackupAsked(one.name, "add"),
-                )
-
-        _ = self.app.push_screen(dialog, decided)
+        visit = BackupVisit(self.box, self.app.push_screen_wait)
+        self.ask("target", visit.add, lambda name: BackupAsked(name, "add"))
 
     def action_forget(self) -> None:
         """Forget the chosen target, once confirmed."""
-        target, self._wish = self._target(), None
+        target = self._target()
+        if target is not None:
+            visit = BackupVisit(self.box, self.app.push_screen_wait)
+            self.ask(
+                "target", lambda: visit.forget(target), lambda name: BackupAsked(name, "forget")
+            )
+
+    def action_restore(self) -> None:
+        """Say how a box comes back from the chosen target."""
+        target = self._target()
         if target is None:
+            self.notify(NO_TARGET, markup=False)
             return
-
-        def confirmed(yes: bool | None) -> None:  # noqa: FBT001 (Textual hands the dialog's answer over)
-            if yes:
-                self.ask(
-                    "target",
-                    lambda: self.box.backups.remove(target.name),
-                    lambda _: BackupAsked(target.name, "forget"),
-                )
-
-        question = (
-            f"移除 {inert(target.name, 40)}?其上的备份保留。 Forget it? The backups there stay."
-        )
-        _ = self.app.push_screen(QuestionDialog(question, "移除 Forget"), confirmed)
+        title = f"恢复 Restoring · {inert(target.name, 40)}"
+        _ = self.app.push_screen(PageDialog(title, restoring(target)))
 
     def on_backup_asked(self, message: BackupAsked) -> None:
         """Say so, and look."""
         message.stop()
+        if not message.target:
+            return
         done = {"add": "已添加 added", "forget": "已移除 forgotten"}
         said = done.get(message.did) or f"{DID[message.did]} 已排队,见 F3 queued: see F3"
         self.notify(f"{inert(message.target, 40)} {said}", markup=False)
@@ -275,8 +270,5 @@ class StorageScreen(BoxScreen):
         if not self.take_fault(message.fault):
             said = message.fault.told
             self.query_one("#said", Static).update(Content(said))
-            if message.topic == "target" and self._wish is not None:
-                # What was entered stays: it is corrected, not entered again.
-                self._name_target(NewTargetDialog(self._wish, said.removeprefix("✖ ")))
-            elif message.topic not in {"storage", "slots", "backups"}:
+            if message.topic not in {"storage", "slots", "backups"}:
                 self.cry(said)

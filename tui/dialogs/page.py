@@ -1,4 +1,4 @@
-"""What was found about the storage, in full."""
+"""One page to be read: what was found, how something is done."""
 
 from typing import ClassVar
 
@@ -11,20 +11,26 @@ from textual.widgets import Static
 from typing_extensions import override
 
 
-class HealthDialog(ModalScreen[None]):
-    """One page to be read."""
+class PageDialog(ModalScreen[None]):
+    """Any of the usual keys closes it.
+
+    Args:
+        title: what stands in the frame.
+        told: the page.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,h,enter", "dismiss", "关闭 close"),
+        Binding("escape,q,h,g,enter", "dismiss", "关闭 close"),
     ]
 
-    def __init__(self, told: Content) -> None:
+    def __init__(self, title: str, told: Content) -> None:
         super().__init__()
+        self._title = title
         self._told = told
 
     @override
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as page:
             yield Static(self._told, id="told", markup=False)
-        page.border_title = "存储健康 Health of the storage"
+        page.border_title = self._title
         page.border_subtitle = "Esc 关闭 close"
