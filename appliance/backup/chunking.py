@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
+import numpy as np
 from pyfastcdc import FastCDC
 
 AVERAGE: Final = 1 << 20
@@ -16,29 +17,37 @@ BLOB: Final = 1 << 22
 _BUFFER: Final = 1 << 23
 
 
-def blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
+def blocks(stream: BinaryIO, size: int) -> Iterator[memoryview]:
     """Blocks of one size; the last may be shorter."""
-    while block := _full(stream, size):
-        yield block
+    filled = size
+    while filled == size:
+        buffer = _memory(size)
+        filled = _filled(stream, buffer)
+        if filled:
+            yield buffer[:filled]
 
 
-def cuts(stream: BinaryIO) -> Iterator[bytes]:
+def cuts(stream: BinaryIO) -> Iterator[memoryview]:
     """Chunks whose ends depend on what stands around them (FastCDC 2020).
 
     An insertion changes the chunk it falls into and perhaps the next; all others stay the same.
-    Memory: one buffer of 8 MiB and a rest.
+    Memory: a buffer of 8 MiB for as long as somebody holds a chunk out of it.
     """
     cutter = FastCDC(avg_size=AVERAGE, min_size=LEAST, max_size=MOST)
-    rest = b""
-    while piece := _full(stream, _BUFFER):
-        joined = rest + piece
-        whole = list(cutter.cut_buf(joined))
+    rest = memoryview(b"")
+    while True:
+        # A buffer of its own for each turn: whoever holds a chunk holds it, and nothing is copied.
+        buffer = _memory(_BUFFER)
+        buffer[: len(rest)] = rest
+        filled = len(rest) + _filled(stream, buffer[len(rest) :])
+        whole = list(cutter.cut_buf(buffer[:filled])) if filled else []
         # The last cut was made by the end of the buffer: what follows may move it.
-        rest = joined[whole[-1].offset :]
-        for chunk in whole[:-1]:
-            yield joined[chunk.offset : chunk.offset + chunk.length]
-    for chunk in cutter.cut_buf(rest) if rest else ():
-        yield rest[chunk.offset : chunk.offset + chunk.length]
+        ended = filled < _BUFFER
+        for chunk in whole if ended else whole[:-1]:
+            yield buffer[chunk.offset : chunk.offset + chunk.length]
+        if ended:
+            return
+        rest = buffer[whole[-1].offset :]
 
 
 def lines_cut(text: bytes) -> Iterator[bytes]:
@@ -47,13 +56,13 @@ def lines_cut(text: bytes) -> Iterator[bytes]:
         yield text[chunk.offset : chunk.offset + chunk.length]
 
 
-def _full(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if not data or len(data) == size:
-        return data
-    parts = [data]
-    missing = size - len(data)
-    while missing and (part := stream.read(missing)):  # raw files give less than asked
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+def _memory(size: int) -> memoryview:
+    return np.empty(size, np.uint8).data  # bytearray would write zeros first
+
+
+def _filled(stream: BinaryIO, room: memoryview) -> int:
+    """Read until the room is full or the stream ends; raw files give less than asked."""
+    done = 0
+    while done < len(room) and (count := stream.readinto(room[done:])):  # type: ignore[attr-defined]
+        done += count
+    return done

@@ -13,6 +13,7 @@ from appliance.backup.frozen import WAL, FrozenDatabase
 from appliance.backup.ours import Ours, Told
 from appliance.backup.packing import Packer
 from appliance.backup.repository import Repository
+from appliance.backup.sealing import Content
 from appliance.backup.snapshot import Entry, Snapshot, SnapshotList
 from appliance.backup.source import AUDIT_DB, BOX_DB, KEYRING, SHELF, Found, stamps_of, survey
 
@@ -188,12 +189,12 @@ class Creation:
             entry = replace(entry, size=after.st_size, stamps=stamps_of(after))
         self._queue(replace(entry, size=size), ids)
 
-    def _add(self, packer: Packer, entry: Entry, cut: Iterable[bytes]) -> None:
+    def _add(self, packer: Packer, entry: Entry, cut: Iterable[Content]) -> None:
         ids, size = self._put(packer, cut)
         self._queue(replace(entry, size=size), ids)
 
     def _put(
-        self, packer: Packer, cut: Iterable[bytes]
+        self, packer: Packer, cut: Iterable[Content]
     ) -> "tuple[list[bytes | Future[bytes]], int]":
         ids: list[bytes | Future[bytes]] = []
         size = 0

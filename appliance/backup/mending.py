@@ -34,9 +34,10 @@ def sound_pack(repository: Repository, name: str) -> Directory:
     count = (length - TAG_SIZE) // _ROW
     pieces = pieces_of(sealer.open(count, rows, b"directory", path), path)
     at = FIRST
+    room = memoryview(bytearray(max((piece.stored for piece in pieces), default=0)))
     for part, piece in enumerate(pieces):
         context = piece.chunk + bytes([piece.flags])
-        sealer.open(part, bytes(view[at : at + piece.stored]), context, path)
+        sealer.open_into(part, view[at : at + piece.stored], context, room, path)
         at += piece.stored
     if at != start:
         raise damaged(path, "长度不对", "its length is wrong")

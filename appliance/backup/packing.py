@@ -9,7 +9,7 @@ from typing import Final
 from zstandard import ZstdCompressor
 
 from appliance.backup.index import ZSTD, Directory, Index, Piece, rows_of
-from appliance.backup.sealing import HEAD_SIZE, ObjectSealer, RepositoryKeys
+from appliance.backup.sealing import HEAD_SIZE, TAG_SIZE, Content, ObjectSealer, RepositoryKeys
 from appliance.backup.target import Target
 
 PACK: Final = "pack"
@@ -21,6 +21,8 @@ _LEVEL: Final = 1
 _LANDING: Final = 2
 _SAMPLE: Final = 1 << 15
 _WORTH: Final = 0.95
+_ROOM: Final = PACK_SIZE + (1 << 22) + (1 << 16)
+"""A pack that was almost full, one more chunk, and a directory of a usual size."""
 
 
 def pack_path(name: str) -> str:
@@ -30,11 +32,37 @@ def pack_path(name: str) -> str:
 
 @dataclass(slots=True)
 class _Open:
-    """A pack that grows."""
+    """A pack that grows inside memory that other packs had before it."""
 
     sealer: ObjectSealer
-    content: bytearray
+    room: bytearray
+    used: int = 0
     pieces: list[Piece] = field(default_factory=list)
+
+    def begin(self) -> "_Open":
+        """Put the head in."""
+        self.append(self.sealer.head)
+        return self
+
+    def append(self, content: Content) -> None:
+        """Put bytes at the end."""
+        self.fit(len(content))
+        self.room[self.used : self.used + len(content)] = content
+        self.used += len(content)
+
+    def add(self, ident: bytes, stored: Content, plain: int, flags: int) -> None:
+        """Seal a chunk in place at the end."""
+        self.fit(len(stored) + TAG_SIZE)
+        with memoryview(self.room) as view:
+            context = ident + bytes([flags])
+            size = self.sealer.seal_into(len(self.pieces), stored, context, view[self.used :])
+        self.used += size
+        self.pieces.append(Piece(ident, size, plain, flags))
+
+    def fit(self, more: int) -> None:
+        """Make room; only a directory of very many very small chunks ever needs it."""
+        if self.used + more > len(self.room):
+            self.room.extend(bytes(self.used + more - len(self.room)))
 
 
 class Packer:
@@ -71,10 +99,11 @@ class Packer:
         self._coming: set[bytes] = set()
         self._local = threading.local()
         self._packs: list[_Open] = []
+        self._spare: list[bytearray] = []
         self._fault: BaseException | None = None
         self.added = 0
 
-    def put(self, chunk: bytes) -> "Future[bytes]":
+    def put(self, chunk: Content) -> "Future[bytes]":
         """Queue a chunk; waits while too many wait.
 
         Returns:
@@ -111,7 +140,7 @@ class Packer:
         if self._fault is not None:
             raise self._fault
 
-    def _take(self, chunk: bytes) -> bytes:
+    def _take(self, chunk: Content) -> bytes:
         try:
             self._check()
             ident = self._keys.chunk_id(chunk)
@@ -128,13 +157,11 @@ class Packer:
         finally:
             self._room.release()
 
-    def _add(self, ident: bytes, chunk: bytes) -> None:
+    def _add(self, ident: bytes, chunk: Content) -> None:
         stored, flags = self._squeezed(chunk)
         pack = self._open()
-        sealed = pack.sealer.seal(len(pack.pieces), stored, ident + bytes([flags]))
-        pack.content += sealed
-        pack.pieces.append(Piece(ident, len(sealed), len(chunk), flags))
-        if len(pack.content) >= PACK_SIZE:
+        pack.add(ident, stored, len(chunk), flags)
+        if pack.used >= PACK_SIZE:
             self._local.pack = None
             with self._lock:
                 self._packs.remove(pack)
@@ -159,7 +186,7 @@ class Packer:
         finally:
             self._landings.release()
 
-    def _squeezed(self, chunk: bytes) -> tuple[bytes, int]:
+    def _squeezed(self, chunk: Content) -> tuple[Content, int]:
         compressor: ZstdCompressor | None = getattr(self._local, "compressor", None)
         if compressor is None:
             compressor = self._local.compressor = ZstdCompressor(level=_LEVEL)
@@ -175,18 +202,22 @@ class Packer:
         pack: _Open | None = getattr(self._local, "pack", None)
         if pack is None:
             sealer = ObjectSealer(self._keys, PACK)
-            pack = self._local.pack = _Open(sealer, bytearray(sealer.head))
+            with self._lock:
+                room = self._spare.pop() if self._spare else None
+            pack = self._local.pack = _Open(sealer, room or bytearray(_ROOM)).begin()
             with self._lock:
                 self._packs.append(pack)
         return pack
 
     def _write(self, pack: _Open) -> None:
         rows = pack.sealer.seal(len(pack.pieces), rows_of(pack.pieces), b"directory")
-        pack.content += rows + len(rows).to_bytes(TRAILER, "big")
+        pack.append(rows + len(rows).to_bytes(TRAILER, "big"))
         name = self._keys.pack_name(pack.sealer.salt, rows)
-        self._target.write(pack_path(name), pack.content)
-        made = Directory(name, len(pack.content), tuple(pack.pieces))
+        with memoryview(pack.room) as view, view[: pack.used] as content:
+            self._target.write(pack_path(name), content)
+        made = Directory(name, pack.used, tuple(pack.pieces))
         with self._lock:
+            self._spare.append(pack.room)
             self._known.add(made)
             self._coming.difference_update(piece.chunk for piece in pack.pieces)
             self.added += made.size

@@ -26,6 +26,7 @@ from appliance.backup.keyfile import (
 from appliance.backup.packing import FIRST, PACK, pack_path
 from appliance.backup.sealing import (
     HEAD_SIZE,
+    Content,
     ObjectSealer,
     RepositoryKeys,
     damaged,
@@ -149,23 +150,35 @@ class Repository:
 
     def chunk(self, ident: bytes, place: Place) -> bytes:
         """A chunk, authenticated and unpacked. Raises BackupDamaged."""
+        return bytes(self.lent_chunk(ident, place))
+
+    def lent_chunk(self, ident: bytes, place: Place) -> Content:
+        """The same without a copy: it lies in memory that this thread's next chunk overwrites."""
         path = pack_path(place.pack)
         sealer = self._sealer(place.pack, path)
         try:
             sealed = self.target.read_part(path, place.offset, place.stored)
         except BackupAbsent:
             raise damaged(path, "缺失", "it is missing") from None
-        return self.unpacked(sealer.open(place.part, sealed, _context(ident, place), path), place)
+        room = self._room(len(sealed))
+        stored = sealer.open_into(place.part, sealed, _context(ident, place), room, path)
+        plain = self._unpacked(stored, place) if place.flags & ZSTD else stored
+        if len(plain) != place.plain:
+            raise damaged(path, "大小不符", "a chunk of it has another size")
+        return plain
 
-    def unpacked(self, plain: bytes, place: Place) -> bytes:
-        """Undo the compression. Raises BackupDamaged."""
-        if not place.flags & ZSTD:
-            return plain
+    def _room(self, size: int) -> memoryview:
+        room: bytearray | None = getattr(self._local, "room", None)
+        if room is None or len(room) < size:
+            room = self._local.room = bytearray(size)
+        return memoryview(room)
+
+    def _unpacked(self, stored: Content, place: Place) -> bytes:
         decompressor: ZstdDecompressor | None = getattr(self._local, "zstd", None)
         if decompressor is None:
             decompressor = self._local.zstd = ZstdDecompressor()
         try:
-            return decompressor.decompress(plain, max_output_size=place.plain)
+            return decompressor.decompress(stored, max_output_size=place.plain)
         except ZstdError as error:
             raise damaged(place.pack, "无法解压", "it does not decompress") from error
 

@@ -20,6 +20,7 @@ from appliance.backup.errors import (
     TargetGone,
     TargetRefused,
 )
+from appliance.backup.sealing import Content
 from appliance.backup.target import PART, checked
 
 _PLACE: Final = re.compile(
@@ -130,7 +131,7 @@ class SftpTarget:
         """Fetch a part of a file."""
         return self._do(self._read(checked(name), offset, size), name)
 
-    def write(self, name: str, content: bytes | bytearray) -> None:
+    def write(self, name: str, content: Content) -> None:
         """Write beside, have the server's disk keep it, rename over."""
         self._do(self._write(checked(name), bytes(content)), name)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.backup.errors import BackupAbsent, TargetFull, TargetGone, TargetRefused
+from appliance.backup.sealing import Content
 
 PART: Final = ".part"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}(/[a-z0-9][a-z0-9.-]{0,80}){0,2}", re.ASCII)
@@ -34,7 +35,7 @@ class Target(Protocol):
         """A part of an object. Raises BackupAbsent."""
         ...
 
-    def write(self, name: str, content: bytes | bytearray) -> None:
+    def write(self, name: str, content: Content) -> None:
         """Make an object, durable when this returns; a crash leaves none or all of it.
 
         An object of the same name is replaced in one step. Raises TargetFull.
@@ -90,7 +91,7 @@ class DirectoryTarget:
         with _told(name, self.place), (self._root / checked(name)).open("rb", 0) as stream:
             return os.pread(stream.fileno(), size, offset)
 
-    def write(self, name: str, content: bytes | bytearray) -> None:
+    def write(self, name: str, content: Content) -> None:
         """Write beside, wait for the disk, rename, wait for the directory."""
         path = self._root / checked(name)
         part = path.with_name(path.name + PART)
@@ -152,10 +153,12 @@ class DirectoryTarget:
             _sync(path.parent)
 
 
-def _write_all(handle: int, content: bytes | bytearray) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(handle, view) :]
+def _write_all(handle: int, content: Content) -> None:
+    done = 0
+    with memoryview(content) as view:
+        while done < len(view):
+            with view[done:] as left:
+                done += os.write(handle, left)
 
 
 def _sync(folder: Path) -> None:

@@ -5,13 +5,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from appliance.backup.errors import RestoreRefused
-from appliance.backup.index import Index
+from appliance.backup.index import Index, Place
 from appliance.backup.ours import Told
 from appliance.backup.repository import Repository
 from appliance.backup.sealing import damaged
@@ -20,6 +20,8 @@ from appliance.backup.snapshot import Entry
 _LARGE: Final = 1 << 22
 _MUCH: Final = 1 << 26
 _MOST_LANDING: Final = 4
+_AHEAD: Final = 8
+"""Steps that may wait for each thread; a step on its way holds no memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,35 @@ class Wish:
     keep: bool = True
 
 
+@dataclass(slots=True)
+class _Growing:
+    """A file that is being filled; without a handle its bytes are only fetched."""
+
+    entry: Entry
+    path: Path
+    handle: int = -1
+    unsettled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A chunk on its way into a file; without one the end of that file."""
+
+    file: _Growing
+    size: int = 0
+    coming: Future[None] | None = None
+
+
 class FileWriter:
-    """Writes entries below a root. Memory: two chunks for each thread.
+    """Writes entries below a root; each thread puts what it opened where it belongs.
+
+    Memory: two chunks for each thread.
 
     Args:
         repository: the backup.
         index: of the backup.
         root: an existing directory.
-        threads: that fetch, open and unpack.
+        threads: that fetch, open, unpack and write.
         told: hears progress; may raise to stop.
     """
 
@@ -54,7 +77,8 @@ class FileWriter:
         self._root = root
         self._threads = threads
         self._told = told
-        self._done = 0
+        self._done = self._total = 0
+        self._steps: deque[_Step] = deque()
         self._disk: ThreadPoolExecutor | None = None
         self._landing: deque[Future[None]] = deque()
 
@@ -73,15 +97,17 @@ class FileWriter:
             RestoreRefused: the place cannot be written.
         """
         folders: list[tuple[Path, int]] = []
+        self._total = total
         path = ""
         try:
             with (
-                ThreadPoolExecutor(self._threads, "restore") as pool,
                 ThreadPoolExecutor(1, "restore-disk") as self._disk,
+                self._pool() as pool,
             ):
                 for wish in wishes:
                     path = wish.entry.path
-                    self._one(pool, wish, folders, total)
+                    self._one(pool, wish, folders)
+                self._advance(0)
                 while self._landing:
                     self._landing.popleft().result()
         except OSError as error:
@@ -93,13 +119,24 @@ class FileWriter:
         _settle(self._root)
         return self._done
 
-    def _one(
-        self, pool: ThreadPoolExecutor, wish: Wish, folders: list[tuple[Path, int]], total: int
-    ) -> None:
+    @contextmanager
+    def _pool(self) -> Iterator[ThreadPoolExecutor]:
+        """The threads; when they have left, however it ended, no file stays open."""
+        pool = ThreadPoolExecutor(self._threads, "restore")
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            for file in {id(step.file): step.file for step in self._steps}.values():
+                if file.handle >= 0:
+                    os.close(file.handle)
+            self._steps.clear()
+
+    def _one(self, pool: ThreadPoolExecutor, wish: Wish, folders: list[tuple[Path, int]]) -> None:
         entry = wish.entry
         path = self._root / inside(entry.path)
         if entry.kind == "f":
-            self._file(pool, wish, path, total)
+            self._file(pool, wish, path)
         elif not wish.keep:
             return
         elif entry.kind == "d":
@@ -113,65 +150,71 @@ class FileWriter:
             else:
                 path.hardlink_to(self._root / inside(entry.to))
 
-    def _file(self, pool: ThreadPoolExecutor, wish: Wish, path: Path, total: int) -> None:
+    def _file(self, pool: ThreadPoolExecutor, wish: Wish, path: Path) -> None:
+        """Open a file and send for its chunks; where each belongs is known beforehand."""
         entry = wish.entry
-        if not wish.keep:
-            for chunk in self._chunks(pool, entry):
-                self._progress(len(chunk), total)
-            return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(path, flags, 0o600)
-        written = unsettled = 0
-        try:
-            for chunk in self._chunks(pool, entry):
-                view = memoryview(chunk)
-                while view:
-                    view = view[os.write(handle, view) :]
-                written += len(chunk)
-                unsettled += len(chunk)
-                if unsettled >= _MUCH:
-                    self._land(os.dup(handle))
-                    unsettled = 0
-                self._progress(len(chunk), total)
-            os.fchmod(handle, entry.mode)
-            if unsettled >= _LARGE:
-                self._land(os.dup(handle))
-        finally:
-            os.close(handle)
-        if written != entry.size:
+        places = [(ident, self._index.find(ident)) for ident in entry.ids()]
+        if sum(place.plain for _, place in places) != entry.size:
             raise damaged(entry.path, "大小不符", "it has another size")
-        with suppress(OSError):
-            os.utime(path, ns=(entry.stamps[0], entry.stamps[0]))
+        file = _Growing(entry, path)
+        if wish.keep:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            file.handle = os.open(path, flags, 0o600)
+        # Its end is put down first and moved on: whatever fails, the file is closed.
+        self._steps.append(_Step(file))
+        at = 0
+        for ident, place in places:
+            coming = pool.submit(self._bring, file.handle, ident, place, at)
+            end = self._steps.pop()
+            self._steps += (_Step(file, place.plain, coming), end)
+            at += place.plain
+            self._advance(_AHEAD * self._threads)
 
-    def _land(self, handle: int) -> None:
-        """Let the disk work at a large file while the next one is opened and unpacked."""
-        if self._disk is None:
-            os.close(handle)
+    def _bring(self, handle: int, ident: bytes, place: Place, at: int) -> None:
+        with memoryview(self._repository.lent_chunk(ident, place)) as chunk:
+            done = 0
+            while handle >= 0 and done < len(chunk):
+                done += os.pwrite(handle, chunk[done:], at + done)
+
+    def _advance(self, leave: int) -> None:
+        """Wait for the earliest steps, until no more than so many are left."""
+        while len(self._steps) > leave:
+            step = self._steps[0]
+            if step.coming is None:
+                self._finish(step.file)
+            else:
+                step.coming.result()
+                self._count(step)
+            self._steps.popleft()
+
+    def _count(self, step: _Step) -> None:
+        file = step.file
+        file.unsettled += step.size
+        if file.unsettled >= _MUCH:
+            self._land(file)
+        self._done += step.size
+        self._told("restore", self._done, max(self._total, self._done))
+
+    def _finish(self, file: _Growing) -> None:
+        if file.handle < 0:
             return
-        self._landing.append(self._disk.submit(_landed, handle))
+        os.fchmod(file.handle, file.entry.mode)
+        if file.unsettled >= _LARGE:
+            self._land(file)
+        handle, file.handle = file.handle, -1
+        os.close(handle)
+        with suppress(OSError):
+            os.utime(file.path, ns=(file.entry.stamps[0], file.entry.stamps[0]))
+
+    def _land(self, file: _Growing) -> None:
+        """Let the disk work at a large file while the next one is opened and unpacked."""
+        file.unsettled = 0
+        if self._disk is None or file.handle < 0:
+            return
+        self._landing.append(self._disk.submit(_landed, os.dup(file.handle)))
         while len(self._landing) > _MOST_LANDING:
             self._landing.popleft().result()
-
-    def _chunks(self, pool: ThreadPoolExecutor, entry: Entry) -> Iterator[bytes]:
-        coming: deque[Future[bytes]] = deque()
-        try:
-            for ident in entry.ids():
-                coming.append(pool.submit(self._fetch, ident))
-                if len(coming) > self._threads:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
-        finally:
-            for future in coming:
-                future.cancel()
-
-    def _fetch(self, ident: bytes) -> bytes:
-        return self._repository.chunk(ident, self._index.find(ident))
-
-    def _progress(self, count: int, total: int) -> None:
-        self._done += count
-        self._told("restore", self._done, max(total, self._done))
 
 
 def _landed(handle: int) -> None:
