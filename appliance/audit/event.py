@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from appliance.bodies.shape import Body
+
 Detail = str | int | bool | None | list["Detail"] | dict[str, "Detail"]
 
 MAX_TEXT: Final = 4096
@@ -23,6 +25,7 @@ class Event(Struct, frozen=True):
         subject: the thing it was done to, or None.
         request_id: the request that caused it, or None.
         details: facts in canonical JSON (no floats); identifiers, digests and counts only.
+        body: the texts behind it, sealed and durable before it is; no part of the leaf.
     """
 
     tag: str
@@ -30,6 +33,7 @@ class Event(Struct, frozen=True):
     subject: str | None = None
     request_id: str | None = None
     details: Mapping[str, Detail] = {}
+    body: Body | None = None
 
 
 class Leaf(Struct, frozen=True, gc=False):

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from appliance.audit.event import Detail, Event
+from appliance.bodies.shape import Body
 
 __all__ = ["Event"]
 
@@ -134,14 +135,18 @@ class Completion:
         status: "complete", "length", "stopped" or "client-gone".
         posture: digest of the box's posture.
         policy: version of the policy that was applied.
+        patient: pseudonym of the patient whom the request named, or None.
+        body: "kept" where its texts are kept behind the record, else why not.
     """
 
     __slots__ = (
         "adapter_digest",
         "answer_hash",
+        "body",
         "completion_tokens",
         "model",
         "model_digest",
+        "patient",
         "policy",
         "posture",
         "prompt_hash",
@@ -170,6 +175,8 @@ class Completion:
         status: str,
         posture: str,
         policy: str,
+        patient: str | None = None,
+        body: str = "none",
     ) -> None:
         self.receipt = receipt
         self.route = route
@@ -185,6 +192,8 @@ class Completion:
         self.status = status
         self.posture = posture
         self.policy = policy
+        self.patient = patient
+        self.body = body
 
     def details(self) -> dict[str, Detail]:
         """The fields as details of an event."""
@@ -192,9 +201,11 @@ class Completion:
         return {
             "adapter_digest": self.adapter_digest,
             "answer_hash": self.answer_hash,
+            "body": self.body,
             "completion_tokens": self.completion_tokens,
             "model": self.model,
             "model_digest": self.model_digest,
+            "patient": self.patient,
             "policy": self.policy,
             "posture": self.posture,
             "prompt_hash": self.prompt_hash,
@@ -207,9 +218,11 @@ class Completion:
         }
 
 
-def completion_answer(actor: str, request_id: str, completion: Completion) -> Event:
+def completion_answer(
+    actor: str, request_id: str, completion: Completion, body: Body | None = None
+) -> Event:
     """An answer was written and may be handed over."""
-    return Event("model:completion:answer", actor, None, request_id, completion.details())
+    return Event("model:completion:answer", actor, None, request_id, completion.details(), body)
 
 
 def completion_fail(actor: str, request_id: str, *, route: str, model: str, code: str) -> Event:
@@ -219,11 +232,18 @@ def completion_fail(actor: str, request_id: str, *, route: str, model: str, code
 
 
 def admission_note_draft(
-    actor: str, request_id: str, completion: Completion, *, repairs: int, flags: int
+    actor: str,
+    request_id: str,
+    completion: Completion,
+    *,
+    repairs: int,
+    flags: int,
+    extract_hash: str,
 ) -> Event:
-    """An admission note was drafted and checked against its facts."""
-    details = {**completion.details(), "flags": flags, "repairs": repairs}
-    return Event("specialist:admission-note:draft", actor, None, request_id, details)
+    """An admission note was drafted and checked against its facts, whose salted hash is told too."""
+    found: dict[str, Detail] = {"extract_hash": extract_hash, "flags": flags, "repairs": repairs}
+    found.update(completion.details())
+    return Event("specialist:admission-note:draft", actor, None, request_id, found)
 
 
 def model_shelf(

@@ -18,6 +18,7 @@ from appliance.audit.opening import OwnScribe
 from appliance.audit.reading import AuditReader
 from appliance.audit.scribe import Outcome, Scribe
 from appliance.audit.writer import Told, Writer
+from appliance.bodies.keeper import Place
 from secure_compute.note import NoteKey
 
 
@@ -85,12 +86,15 @@ class AuditLog:
         *,
         window_ms: float = 1.0,
         version: str = "",
+        bodies: Place | None = None,
     ) -> "AuditLog":
         """Open the log as `open` does, but write it from a process of its own.
 
-        That is the way beside a busy event loop; that process has the machine's clock.
+        That is the way beside a busy event loop; that process has the machine's clock. `bodies` says
+        where the bodies of events are kept.
         """
-        return cls(DistantScribe(db_path, db_key, identity), window_ms / 1000, version)
+        scribe = DistantScribe(db_path, db_key, identity, bodies)
+        return cls(scribe, window_ms / 1000, version)
 
     @property
     def reader(self) -> AuditReader:

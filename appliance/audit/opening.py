@@ -12,12 +12,14 @@ from typing import Final
 from typing_extensions import override
 
 from appliance.audit.anchor import Anchor
+from appliance.audit.bodily import Bodies
 from appliance.audit.event import Event
 from appliance.audit.ledger import AuditIdentity, Ledger, restore
 from appliance.audit.reading import AuditReader
 from appliance.audit.scribe import Outcome, Scribe, Standing
 from appliance.audit.store import AuditWriter, Head
 from appliance.audit.timekeeper import Timekeeper
+from appliance.bodies.keeper import BodyKeeper
 from appliance.errors import AuditUnavailable
 
 _RETRY_S: Final = 0.05
@@ -54,6 +56,7 @@ class OwnScribe(Scribe):
         *,
         patience_s: float = 0,
     ) -> None:
+        self._bodies = Bodies(None)
         self._identity = identity
         self._patience_s = patience_s
         self._path = path
@@ -64,6 +67,10 @@ class OwnScribe(Scribe):
         self._ledger: Ledger | None = None
         self._lock: int | None = None
         self._anchor = Anchor(path.with_name(path.name + ".anchor"), identity.note_key)
+
+    def keep_bodies(self, keeper: BodyKeeper) -> None:
+        """Keep the bodies of events; to be called before `open`."""
+        self._bodies = Bodies(keeper)
 
     @property
     @override
@@ -93,7 +100,8 @@ class OwnScribe(Scribe):
     def commit(self, events: Sequence[Event], *, clean: bool = False) -> list[Outcome]:
         if self._ledger is None:
             raise AuditUnavailable(reason="未打开 not open")
-        return self._ledger.commit(events, clean=clean)
+        told, events = self._bodies.before(events)
+        return self._ledger.commit([*told, *events], clean=clean)[len(told) :]
 
     @override
     def reader(self) -> AuditReader:
@@ -122,10 +130,13 @@ class OwnScribe(Scribe):
         head = stored.head
         timekeeper = Timekeeper(self._clock, self._monotonic, head.time if head else 0)
         self._ledger = Ledger(self._writer, self._identity, timekeeper, boot_id(), stored)
+        if head is not None and not head.clean:
+            self._bodies.settle(self.reader)
         return self._ledger, head
 
     def _close_writer(self) -> None:
         writer, self._writer, self._ledger = self._writer, None, None
+        self._bodies.close()
         if writer is not None:
             writer.close()
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from appliance.audit.errors import AuditTampered, EventTooLarge
 from appliance.audit.event import Event, Leaf
 from appliance.audit.scribe import Outcome
+from appliance.bodies.shape import Body
 from appliance.db import errors as db_errors
 from appliance.db.errors import DbError
 from appliance.errors import ApplianceError, AuditUnavailable
@@ -31,8 +32,15 @@ _REFUSALS: Final = {kind.code: kind for kind in _KINDS}
 
 
 def rows_of(events: Sequence[Event]) -> list[tuple[Any, ...]]:
-    """Events as rows; `Event(*row)` makes them again."""
-    return [(one.tag, one.actor, one.subject, one.request_id, one.details) for one in events]
+    """Events as rows; `events_of` makes them again."""
+    return [
+        (one.tag, one.actor, one.subject, one.request_id, one.details, one.body) for one in events
+    ]
+
+
+def events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
+    """The events of rows, as they came through a socket."""
+    return [Event(*row[:5], body=None if row[5] is None else Body(*row[5])) for row in rows]
 
 
 def told_of(error: Refusal) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,8 @@ from secure_compute.suites import AES_256_GCM
 AGAIN_S: Final = 15.0
 """How long nothing is tried after a failure: a full disk is not asked for each answer."""
 
-_RECENT: Final = 8192
-"""Newest bodies that are looked at after a crash; one commit has no more than half of that."""
+_RECENT: Final = 4096
+"""Newest bodies that are looked at after a crash: as many as one commit has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +77,23 @@ class BodyKeeper:
             self._refusal = ""
         return self._refusal
 
+    def exists(self) -> bool:
+        """Whether there is a database of bodies."""
+        return self._place.path.exists()
+
     def sweep(self, known: Callable[[str], bool]) -> int:
-        """Delete the newest bodies whose entries never became durable; how many there were.
+        """Delete bodies whose entries never became durable; how many there were.
+
+        A commit brings its bodies all at once, and its entries all at once after them: so only the
+        last bodies written can be such, back to the first one whose entry is known.
 
         Args:
             known: whether the record holds an entry with a receipt.
         """
-        if not self._place.path.exists():
-            return 0
         try:
             store = self._opened()
-            lost = [one for one in store.newest(_RECENT) if not known(receipt_of(one))]
+            newest = store.newest(_RECENT)
+            lost = list(takewhile(lambda one: not known(receipt_of(one)), newest))
             store.drop(lost)
         except (ApplianceError, OSError) as error:
             self._fail(getattr(error, "sentence", str(error)))

@@ -90,10 +90,10 @@ class BodyStore:
         return None if row is None else SealedBody(*row)
 
     def newest(self, count: int) -> list[bytes]:
-        """Receipts of the newest bodies."""
+        """Receipts of the bodies that were written last, the very last first."""
         with told(self._path):
             rows = self._connection.execute(
-                "SELECT receipt FROM bodies ORDER BY receipt DESC LIMIT ?", (count,)
+                "SELECT receipt FROM bodies ORDER BY rowid DESC LIMIT ?", (count,)
             ).fetchall()
         return [row[0] for row in rows]
 

@@ -70,6 +70,11 @@ class StateLayout:
         return self.keys / "destroyed.cert"
 
     @property
+    def forgotten_file(self) -> Path:
+        """Which patients' and datasets' keys were destroyed, by keyed hashes; no backup undoes it."""
+        return self.keys / "forgotten.jsonl"
+
+    @property
     def unlock_failures(self) -> Path:
         """How often in a row an unlock failed, and when."""
         return self.keys / "failures.json"
@@ -158,6 +163,11 @@ class StateLayout:
     def audit_db(self) -> Path:
         """The audit log's database."""
         return self.vault / "audit.db"
+
+    @property
+    def bodies_db(self) -> Path:
+        """The database of the bodies: what was asked and answered, sealed one by one."""
+        return self.vault / "bodies.db"
 
     @property
     def log_reserve(self) -> Path:

@@ -1,22 +1,20 @@
 """The admission-note specialist: facts in, a checked note out, identity never shown to the model."""
 
 import asyncio
-import hashlib
-import json
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Protocol
 
 from appliance.audit import events
 from appliance.audit.event import Event
-from appliance.audit.identifiers import receipt_id, receipt_salt
+from appliance.audit.identifiers import receipt_id
 from appliance.errors import ApplianceError, AuditUnavailable
 from appliance.specialists.author import Ask, Author, Message, Written
 from appliance.specialists.draft import Draft, Flag, Repair, flags_of, repairs_of, sections_of
 from appliance.specialists.errors import DraftCut, DraftEmpty
+from appliance.specialists.recording import ROUTE, Material, Provenance, drafted
 from appliance.specialists.restoring import StreamRestorer
 from models.errors import ModelsError
 from models.reference.checking import check_note
@@ -25,7 +23,6 @@ from models.reference.facts import AdmissionFacts, schema
 from models.reference.placeholders import Restoration, mask
 from models.reference.prompting import messages
 
-ROUTE: Final = "/api/v1/specialists/admission-note"
 _MAX_CHARS: Final = 32_000
 _GONE: Final = "client-gone"
 
@@ -36,23 +33,6 @@ class Audit(Protocol):
     async def record(self, event: Event) -> Any:
         """Make an event durable."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What every receipt names, and how hashes are salted.
-
-    Attributes:
-        salt: 32 secret bytes of this box.
-        posture: Returns the digest of the box's posture; cheap.
-        policy: The version of the policy in force.
-        clock: The wall clock, UTC.
-    """
-
-    salt: bytes
-    posture: Callable[[], str]
-    policy: str
-    clock: Callable[[], datetime]
 
 
 def _unmetered(_model: str, _prompt: int, _completion: int) -> None:
@@ -67,11 +47,13 @@ class Caller:
         actor: Who.
         request_id: The request.
         meter: Counts what a draft used (model, tokens read, tokens written) once it is on record.
+        patient: The patient as the caller calls them; by default the facts tell.
     """
 
     actor: str
     request_id: str
     meter: Callable[[str, int, int], object] = _unmetered
+    patient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +146,8 @@ class AdmissionNoteWriter:
         order = self._order(facts, tongue)
         receipt = receipt_id(self._provenance.clock)
         name = model or "default"
+        patient = caller.patient or _patient_of(order.facts)
+        seal = await asyncio.to_thread(self._provenance.seal, receipt, patient)
         await self._audit.record(
             events.completion_accept(caller.actor, caller.request_id, route=ROUTE, model=name)
         )
@@ -186,8 +170,10 @@ class AdmissionNoteWriter:
                         raise DraftCut
             if shown := restorer.finish():
                 yield Delta(shown)
-            draft, completion = self._finish(order, "".join(pieces), written, receipt)
-            await self._audit.record(_drafted(caller, draft, completion))
+            draft, material = self._finish(order, "".join(pieces), written, receipt)
+            who = caller.actor, caller.request_id
+            event, completion = drafted(who, draft, material, seal, self._provenance)
+            await self._audit.record(event)
         except (ApplianceError, ModelsError) as error:
             await self._fail(caller, name, error.code)
             raise
@@ -218,9 +204,10 @@ class AdmissionNoteWriter:
         masked, restoration = mask(read, tongue)
         return _Order(read, conflicts, messages(masked), restoration, tongue, began)
 
+    @staticmethod
     def _finish(
-        self, order: _Order, raw: str, written: Written | None, receipt: str
-    ) -> tuple[Draft, events.Completion]:
+        order: _Order, raw: str, written: Written | None, receipt: str
+    ) -> tuple[Draft, Material]:
         if written is None:
             raise DraftCut
         if not raw.strip():
@@ -235,32 +222,10 @@ class AdmissionNoteWriter:
             model=written.model,
             seconds=round(time.monotonic() - order.began, 3),
         )
-        salt = receipt_salt(self._provenance.salt, receipt)
-        prompt = json.dumps(list(order.prompt), ensure_ascii=False).encode()
-        completion = events.Completion(
-            receipt=receipt,
-            route=ROUTE,
-            model=written.model,
-            model_digest=written.model_digest,
-            adapter_digest=written.adapter_digest,
-            prompt_hash=hashlib.sha256(salt + prompt).hexdigest(),
-            answer_hash=hashlib.sha256(salt + draft.text.encode()).hexdigest(),
-            prompt_tokens=written.prompt_tokens,
-            completion_tokens=written.completion_tokens,
-            seed=0,
-            stream=True,
-            status="complete",
-            posture=self._provenance.posture(),
-            policy=self._provenance.policy,
-        )
-        return draft, completion
+        return draft, Material(order.prompt, order.facts.to_json(), written)
 
 
-def _drafted(caller: Caller, draft: Draft, completion: events.Completion) -> Event:
-    return events.admission_note_draft(
-        caller.actor,
-        caller.request_id,
-        completion,
-        repairs=len(draft.repairs),
-        flags=len(draft.flags),
-    )
+def _patient_of(facts: AdmissionFacts) -> str | None:
+    """By which number the facts name their patient: the national one, else that of the admission."""
+    patient = facts.patient
+    return None if patient is None else patient.id_number or patient.admission_no

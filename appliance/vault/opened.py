@@ -58,6 +58,11 @@ class Opened:
         """The readable side of the encrypted files."""
         return self._layout.files_mount
 
+    @property
+    def forgotten(self) -> Path:
+        """The list of destroyed subjects."""
+        return self._layout.forgotten_file
+
     def check(self) -> None:
         """Open every wrapped key once, so that damage shows now and not in the middle of work.
 

@@ -41,6 +41,24 @@ class SubjectStore:
             )
         return SubjectRow(**rows[0]) if rows else None
 
+    def beginning(self, family: str, start: bytes) -> bytes | None:
+        """The tag that begins with some bytes, or None."""
+        with self._db.read() as db:
+            query = (
+                "SELECT tag FROM vault_subjects WHERE family = ? AND tag >= ? ORDER BY tag LIMIT 1"
+            )
+            rows = [bytes(row["tag"]) for row in db.query(query, [family, start])]
+        return rows[0] if rows and rows[0].startswith(start) else None
+
+    def bury(self, family: str, tag: bytes, when: int) -> None:
+        """Note a key as destroyed that this database does not know, so that none is made."""
+        with self._db.write() as tx:
+            tx.execute(
+                "INSERT INTO vault_subjects (family, tag, sealed, made, destroyed)"
+                " VALUES (?, ?, NULL, ?, ?) ON CONFLICT DO NOTHING",
+                [family, tag, when, when],
+            )
+
     def add(self, family: str, tag: bytes, sealed: bytes, made: int) -> None:
         """Insert a row; one that exists is left as it is."""
         with self._db.write() as tx:

@@ -1,4 +1,4 @@
-"""Keys of their own for datasets and for patients' records: so that one can be destroyed alone."""
+"""Keys of their own for datasets, patients and days: so that one can be destroyed alone."""
 
 from datetime import UTC, datetime
 from threading import RLock
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from appliance.db.database import Db
 from appliance.vault.errors import KeyUnknown, SubjectErased, SubjectUnknown
+from appliance.vault.forgotten import ForgottenList, Gone
 from appliance.vault.opened import Opened
 from appliance.vault.store import SubjectRow, SubjectStore
 from secure_compute.envelope import Sealed, seal, unseal, unseal_key
@@ -16,13 +17,20 @@ from secure_compute.secret import Secret
 
 DATASET: Final = "dataset"
 PATIENT: Final = "patient"
-FAMILIES: Final = (DATASET, PATIENT)
+PERIOD: Final = "period"
+FAMILIES: Final = (DATASET, PATIENT, PERIOD)
+_LASTING: Final = frozenset((DATASET, PATIENT))
+"""Families whose destroyed subjects are listed outside the database; days are over by themselves."""
+
+NAME_BYTES: Final = 16
+"""Bytes of a tag that make the public name of a subject."""
+
 _USE: Final = "family."
 _TAGS: Final = "subject-tags"
 
 
 class SubjectKeys:
-    """A random key for each dataset and each patient, wrapped under the key of its family.
+    """A random key for each dataset, patient and day, wrapped under the key of its family.
 
     Destroying one replaces the key of its family and wraps all others anew, so that no old page of the
     database holds anything that the keyring still opens. Names are kept as keyed hashes alone.
@@ -35,6 +43,7 @@ class SubjectKeys:
     def __init__(self, db: Db, opened: Opened) -> None:
         self._store = SubjectStore(db)
         self._opened = opened
+        self._list = ForgottenList(opened.forgotten)
         self._lock = RLock()
 
     def key(self, family: str, subject: str) -> Secret:
@@ -53,6 +62,23 @@ class SubjectKeys:
             if row is None:
                 raise SubjectUnknown(subject=subject)
             return self._open(family, tag, row, subject)
+
+    def name(self, family: str, subject: str) -> str:
+        """The public name of a subject: 32 hexadecimal digits of a keyed hash."""
+        return self._tag(family, subject)[:NAME_BYTES].hex()
+
+    def named(self, family: str, name: str) -> Secret:
+        """The key of the subject that has a public name; the caller wipes it.
+
+        Raises:
+            SubjectUnknown, SubjectErased: there is no key for it (any more).
+        """
+        with self._lock:
+            tag = self._store.beginning(family, bytes.fromhex(name))
+            row = None if tag is None else self._store.get(family, tag)
+            if tag is None or row is None:
+                raise SubjectUnknown(subject=name)
+            return self._open(family, tag, row, name)
 
     def seal(self, family: str, subject: str, content: bytes, aad: bytes = b"") -> bytes:
         """Seal content under the key of a subject. Raises SubjectErased."""
@@ -91,23 +117,28 @@ class SubjectKeys:
             raise SubjectUnknown(subject=subject)
         if row.sealed is None:
             raise _erased(subject, row)
-        return f"{family}:{tag.hex()[:32]}", Sealed.parse(row.sealed).key_id
+        return f"{family}:{tag[:NAME_BYTES].hex()}", Sealed.parse(row.sealed).key_id
 
     def erase(self, family: str, subject: str) -> tuple[str, ...]:
         """Destroy the key of a subject and replace the key of its family.
 
-        A process that is killed on the way leaves either the subject as it was, or it destroyed; what
-        is left to do is done by `finish`.
+        A process that is killed on the way leaves the subject as it was, or a destruction that
+        `finish` ends.
 
         Returns:
             Ids of the keys destroyed.
 
         Raises:
             SubjectUnknown, SubjectErased: there is nothing to destroy.
+            OSError: the disk refuses; nothing was destroyed.
         """
         with self._lock:
             keys = self.erasable(family, subject)
-            self._replace(family, self._tag(family, subject))
+            tag = self._tag(family, subject)
+            if family in _LASTING:
+                # From here on it is decided: whoever opens the vault next goes on with it.
+                self._list.add(Gone(family, tag, self._opened.now()))
+            self._replace(family, tag)
             self._retire(family)
             return keys
 
@@ -119,10 +150,20 @@ class SubjectKeys:
             return count
 
     def finish(self) -> None:
-        """End what a killed process had begun: family keys under which nothing lies any more go."""
+        """End what a killed process had begun, and destroy again what a backup brought back."""
         with self._lock:
+            for gone in self._list.all():
+                if gone.family in _LASTING:
+                    self._honour(gone)
             for family in FAMILIES:
                 self._retire(family)
+
+    def _honour(self, gone: Gone) -> None:
+        row = self._store.get(gone.family, gone.tag)
+        if row is None:
+            self._store.bury(gone.family, gone.tag, gone.when)
+        elif row.sealed is not None:
+            self._replace(gone.family, gone.tag)
 
     def _replace(self, family: str, gone: bytes | None) -> int:
         use = _USE + family
@@ -173,7 +214,8 @@ class SubjectKeys:
 
 def _erased(subject: str, row: SubjectRow) -> SubjectErased:
     when = datetime.fromtimestamp(row.destroyed or 0, UTC)
-    return SubjectErased(subject=subject, when=when.strftime("%Y-%m-%d %H:%M UTC"))
+    at = row.destroyed or 0
+    return SubjectErased(subject=subject, when=when.strftime("%Y-%m-%d %H:%M UTC"), at=at)
 
 
 def _aad(family: str, tag: bytes) -> bytes:

@@ -33,6 +33,12 @@ USES: Final[Mapping[str, KeyUse]] = MappingProxyType(
         "audit.db": KeyUse("opening", "审计数据库", "the audit log's database"),
         "family.dataset": KeyUse("now", "各数据集密钥的上级", "above the keys of datasets"),
         "family.patient": KeyUse("now", "各患者密钥的上级", "above the keys of patients"),
+        "family.period": KeyUse("now", "各日正文密钥的上级", "above the keys of each day's bodies"),
+        "bodies.db": KeyUse(
+            "root",
+            "其内容另有逐条密钥",
+            "each body in it has a key of its own",
+        ),
         "files": KeyUse(
             "root",
             "更换后须重写全部文件(备份后恢复)",

@@ -8,6 +8,7 @@ from appliance.db.database import Db
 from appliance.settings.layout import StateLayout
 from appliance.vault.erasure import destroy_keys, erase_box, signed
 from appliance.vault.errors import SubjectErased, SubjectUnknown, VaultErased
+from appliance.vault.forgotten import ForgottenList, Gone
 from appliance.vault.keyfile import read_keyring
 from appliance.vault.migrations import MIGRATIONS
 from appliance.vault.subjects import DATASET, PATIENT, SubjectKeys
@@ -125,6 +126,53 @@ def test_a_family_key_is_renewed_with_everything_under_it(subjects, opened):
     assert Sealed.parse(row.sealed).key_id == "family.dataset/2"
 
 
+def test_what_a_backup_brings_back_is_destroyed_again(vault, created, layout, clock):
+    layout.vault.mkdir()
+    opened = vault.unlock(PASSPHRASE)
+    path, key = layout.box_db, opened.key("box.db")
+    with Db(path, key, MIGRATIONS) as db:
+        subjects = SubjectKeys(db, opened)
+        body = subjects.seal(PATIENT, "P0001", b"body")
+        db._writer.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        older, keyring = path.read_bytes(), layout.keyring_file.read_bytes()
+        subjects.erase(PATIENT, "P0001")
+        assert subjects.name(PATIENT, "P0001") in layout.forgotten_file.read_text()
+        assert "P0001" not in layout.forgotten_file.read_text()
+    vault.close()
+    path.write_bytes(older)
+    layout.keyring_file.write_bytes(keyring)
+    again = vault.unlock(PASSPHRASE)
+    with Db(path, key, MIGRATIONS) as db:
+        subjects = SubjectKeys(db, again)
+        assert subjects.open(PATIENT, "P0001", body) == b"body"
+        subjects.finish()
+        with pytest.raises(SubjectErased):
+            subjects.open(PATIENT, "P0001", body)
+        assert "family.patient/1" not in [one.wrapped.key_id for one in again.book.keys]
+    path.unlink()
+    with Db(path, key, MIGRATIONS) as db:
+        subjects = SubjectKeys(db, again)
+        subjects.finish()
+        with pytest.raises(SubjectErased):
+            subjects.seal(PATIENT, "P0001", b"more")
+
+
+def test_a_list_with_half_a_line_keeps_its_other_lines(tmp_path):
+    listed = ForgottenList(tmp_path / "forgotten.jsonl")
+    assert listed.all() == ()
+    first, second = Gone(PATIENT, b"a" * 32, 7), Gone(DATASET, b"b" * 32, 8)
+    listed.add(first)
+    with listed._path.open("ab") as stream:
+        stream.write(b'{"family":"patient","subject":"61')
+    listed.add(second)
+    assert listed.all() == (first, second)
+    other = ForgottenList(tmp_path / "other.jsonl")
+    other.add(second)
+    assert other.merge(listed._path.read_bytes()) == 1
+    assert other.all() == (second, first)
+    assert other.merge(b"\xff\n[]\n{}\n" + b'{"family":1}\n') == 0
+
+
 @pytest.mark.slow
 def test_killed_at_every_step_a_subject_is_whole_or_erased(vault, created, layout, clock, tmp_path):
     layout.vault.mkdir()
@@ -165,7 +213,9 @@ def test_killed_at_every_step_a_subject_is_whole_or_erased(vault, created, layou
         shutil.rmtree(state.root)
     print(f"crash points of an erasure: {points} ({whole} whole, {erased} erased)")
     assert points >= 12
-    assert min(whole, erased) >= 2
+    # Once the list names it, whoever opens the vault goes on with it.
+    assert whole >= 1
+    assert erased >= 12
 
 
 @pytest.mark.parametrize("suite", [None, CHINESE])
