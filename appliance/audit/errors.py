@@ -31,3 +31,13 @@ class EventTooLarge(ApplianceError):
     en = "The event {tag} has {bytes} bytes; the limit is {limit}."
     way_out_zh = "日志只记摘要与计数,不记内容。"
     way_out_en = "The log keeps digests and counts, not content."
+
+
+class AuditEntryArchived(ApplianceError):
+    """An entry has left the box for an archive."""
+
+    code = "audit.entry-archived"
+    zh = "第 {index} 条审计记录已移入归档 {archive}。"
+    en = "Audit entry {index} has been moved to the archive {archive}."
+    way_out_zh = "请取出该归档,用其中的 verify.py 校验并查看。"
+    way_out_en = "Fetch that archive; the verify.py inside checks and shows it."

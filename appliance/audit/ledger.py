@@ -8,7 +8,6 @@ from appliance.audit.errors import AuditTampered, EventTooLarge
 from appliance.audit.event import Event, Leaf
 from appliance.audit.events import clock_step
 from appliance.audit.store import AuditRows, AuditWriter, Change, Head, Row
-from appliance.audit.summary import Name, fold
 from appliance.audit.timekeeper import Timekeeper
 from appliance.audit.tree import GrowingTree
 from secure_compute.canonical import canonical_bytes
@@ -51,7 +50,7 @@ class Ledger:
         identity: who signs.
         timekeeper: stamps entries; its floor is the stored head's time.
         boot: boot id of this machine.
-        stored: the stored tree and its unfinished tile's names, already checked by `restore`.
+        stored: the stored tree, already checked by `restore`.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class Ledger:
         self._timekeeper = timekeeper
         self._boot = boot
         self._tree = stored.tree
-        self._names = stored.names
         self._kept = 0
 
     @property
@@ -135,10 +133,8 @@ class Ledger:
         note = checkpoint.sign(self._identity.signing_key).to_bytes().decode()
         head = Head(tree.size, tree.frontier.peaks, note, self._boot, time, clean)
         keep = clean or time - self._kept >= _KEEP_EVERY_US
-        fresh = [(row[2], row[3]) for row in rows]
-        names, summaries = fold(self._names, fresh, self._tree.size)
-        self._writer.write(Change(rows, tiles, summaries, head, keep))
-        self._tree, self._names = tree, names
+        self._writer.write(Change(rows, tiles, head, keep))
+        self._tree = tree
         if keep:
             self._kept = time
 
@@ -150,12 +146,10 @@ class Stored:
     Args:
         head: the stored head, None for a new log.
         tree: the tree, ready to grow.
-        names: tags and actors of the entries in the unfinished tile.
     """
 
     head: Head | None = None
     tree: GrowingTree = field(default_factory=GrowingTree)
-    names: tuple[Name, ...] = ()
 
 
 def restore(rows: AuditRows, key: NoteKey) -> Stored:
@@ -193,8 +187,7 @@ def restore(rows: AuditRows, key: NoteKey) -> Stored:
         )
     tree = GrowingTree(frontier, _unfinished_rows(rows, head.size))
     _check_edge(tree)
-    edge = rows.rows(head.size - head.size % WIDTH, head.size)
-    return Stored(head, tree, tuple((row[2], row[3]) for row in edge))
+    return Stored(head, tree)
 
 
 def _unfinished_rows(rows: AuditRows, size: int) -> tuple[tuple[bytes, ...], ...]:

@@ -12,14 +12,15 @@ from typing import Final
 from typing_extensions import override
 
 from appliance.audit.anchor import Anchor
-from appliance.audit.bodily import Bodies
+from appliance.audit.closing import PRESSING, Closer
+from appliance.audit.errors import AuditTampered
 from appliance.audit.event import Event
 from appliance.audit.ledger import AuditIdentity, Ledger, restore
 from appliance.audit.reading import AuditReader
 from appliance.audit.scribe import Outcome, Scribe, Standing
 from appliance.audit.store import AuditWriter, Head
 from appliance.audit.timekeeper import Timekeeper
-from appliance.bodies.keeper import BodyKeeper
+from appliance.db.errors import DbError
 from appliance.errors import AuditUnavailable
 
 _RETRY_S: Final = 0.05
@@ -56,7 +57,6 @@ class OwnScribe(Scribe):
         *,
         patience_s: float = 0,
     ) -> None:
-        self._bodies = Bodies(None)
         self._identity = identity
         self._patience_s = patience_s
         self._path = path
@@ -65,12 +65,9 @@ class OwnScribe(Scribe):
         self._monotonic = monotonic
         self._writer: AuditWriter | None = None
         self._ledger: Ledger | None = None
+        self._closer: Closer | None = None
         self._lock: int | None = None
         self._anchor = Anchor(path.with_name(path.name + ".anchor"), identity.note_key)
-
-    def keep_bodies(self, keeper: BodyKeeper) -> None:
-        """Keep the bodies of events; to be called before `open`."""
-        self._bodies = Bodies(keeper)
 
     @property
     @override
@@ -100,8 +97,25 @@ class OwnScribe(Scribe):
     def commit(self, events: Sequence[Event], *, clean: bool = False) -> list[Outcome]:
         if self._ledger is None:
             raise AuditUnavailable(reason="未打开 not open")
-        told, events = self._bodies.before(events)
-        return self._ledger.commit([*told, *events], clean=clean)[len(told) :]
+        return self._ledger.commit(events, clean=clean)
+
+    @override
+    def tend(self) -> bool:
+        closer, ledger = self._closer, self._ledger
+        if closer is None or ledger is None:
+            return False
+        try:
+            return closer.step(ledger.size)
+        except (DbError, AuditTampered):
+            # A full disk, say: events come first, and what was not closed stays as it is. A commit
+            # that fails begins again from the disk, and with it this.
+            return False
+
+    @property
+    def pressed(self) -> bool:
+        """Whether so much waits to be closed that even a busy log makes time for it."""
+        closer, ledger = self._closer, self._ledger
+        return closer is not None and ledger is not None and closer.waiting(ledger.size) > PRESSING
 
     @override
     def reader(self) -> AuditReader:
@@ -130,13 +144,11 @@ class OwnScribe(Scribe):
         head = stored.head
         timekeeper = Timekeeper(self._clock, self._monotonic, head.time if head else 0)
         self._ledger = Ledger(self._writer, self._identity, timekeeper, boot_id(), stored)
-        if head is not None and not head.clean:
-            self._bodies.settle(self.reader)
+        self._closer = Closer(self._writer.rows, self._writer.closing)
         return self._ledger, head
 
     def _close_writer(self) -> None:
-        writer, self._writer, self._ledger = self._writer, None, None
-        self._bodies.close()
+        writer, self._writer, self._ledger, self._closer = self._writer, None, None, None
         if writer is not None:
             writer.close()
 

@@ -1,15 +1,16 @@
 """Reading the audit log: search, single entries, signed checkpoints and Merkle proofs."""
 
 import threading
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from appliance.audit.closed_store import ArchiveRow
+from appliance.audit.errors import AuditEntryArchived
 from appliance.audit.event import Entry
-from appliance.audit.query import MAX_FOUND, Query, entry_of, meets, probe
-from appliance.audit.store import AuditRows, Head, Row
-from appliance.audit.summary import needle
+from appliance.audit.query import Query, entry_of, meets, probe
+from appliance.audit.search import Search
+from appliance.audit.store import AuditRows, Head, Leaf, Row
 from appliance.db.connection import open_connection
 from appliance.errors import AuditEntryUnknown
 from secure_compute.errors import TreeRangeInvalid
@@ -24,7 +25,6 @@ from secure_compute.tiles import WIDTH, Tile, TileNodes
 
 __all__ = ["AuditReader", "Query"]
 
-_SCAN: Final = 512
 _CHUNK: Final = 4096
 
 
@@ -70,36 +70,55 @@ class AuditReader:
         """The newest signed checkpoint (C2SP tlog-checkpoint)."""
         return self.head().note
 
+    def first(self) -> int:
+        """The first entry that the database still holds; those before it are in archives."""
+        with self._lock:
+            return self._rows.closed.extent().first
+
     def entry(self, index: int) -> Entry:
         """One entry.
 
         Raises:
+            AuditEntryArchived: it has left the database for an archive.
             AuditEntryUnknown: the log has no such entry.
         """
-        with self._lock:
-            rows = self._rows.rows(index, index + 1) if 0 <= index < 1 << 62 else []
-        if not rows:
-            raise AuditEntryUnknown(what=f"第 {index} 条记录 entry {index}")
-        return entry_of(rows[0][0], rows[0][-1])
+        found = self.entries(index, index + 1) if 0 <= index < 1 << 62 else []
+        if found:
+            return found[0]
+        if 0 <= index < self.first():
+            raise AuditEntryArchived(index=index, archive=self.archive_of(index))
+        raise AuditEntryUnknown(what=f"第 {index} 条记录 entry {index}")
 
     def entries(self, first: int, end: int) -> list[Entry]:
         """The entries with first <= index < end, in order."""
-        return [entry_of(row[0], row[-1]) for row in self.rows(first, end)]
+        return [entry_of(index, leaf) for index, leaf in self.leaves(first, end)]
+
+    def leaves(self, first: int, end: int) -> list[Leaf]:
+        """Index and canonical bytes of the entries with first <= index < end, in order."""
+        with self._lock, self._rows.snapshot():
+            return Search(self._rows).leaves(first, end)
 
     def rows(self, first: int, end: int) -> list[Row]:
-        """The stored rows with first <= index < end, in order."""
+        """The rows of entries with first <= index < end that lie in no bundle, in order."""
+        with self._lock, self._rows.snapshot():
+            return self._rows.rows(max(first, self._rows.closed.extent().closed), end)
+
+    def archives(self) -> list[ArchiveRow]:
+        """Every archive that was made, by its first entry."""
         with self._lock:
-            return self._rows.rows(first, end)
+            return self._rows.closed.archives()
+
+    def archive_of(self, index: int) -> str:
+        """Name and place of the archive that holds an entry; empty where none does."""
+        for archive in self.archives():
+            if archive.first <= index < archive.end:
+                return f"{archive.name} ({archive.place})"
+        return ""
 
     def tile(self, level: int, index: int) -> bytes | None:
         """The stored hashes of a full tile."""
         with self._lock:
             return self._rows.tile(level, index)
-
-    def summary(self, tile: int) -> str | None:
-        """The stored words of a full tile."""
-        with self._lock:
-            return self._rows.summary(tile)
 
     def checkpoints(self) -> list[tuple[int, int, str]]:
         """The history of signed checkpoints: size, time, note."""
@@ -108,19 +127,8 @@ class AuditReader:
 
     def search(self, query: Query) -> list[Entry]:
         """The newest entries that meet a query, newest first."""
-        limit = max(1, min(query.limit, MAX_FOUND))
-        with self._lock:
-            low, high = self._window(query)
-            possible = probe(query)
-            found: list[Entry] = []
-            for row in self._candidates(query, high):
-                if row[0] < low:
-                    break
-                if possible(row[-1]) and meets(entry := entry_of(row[0], row[-1]), query):
-                    found.append(entry)
-                    if len(found) == limit:
-                        break
-        return found
+        with self._lock, self._rows.snapshot():
+            return Search(self._rows).newest(query)
 
     def select(self, query: Query, first: int = 0, end: int | None = None) -> Iterator[Entry]:
         """Every entry that meets a query, oldest first, however many; a few thousand in memory.
@@ -133,8 +141,8 @@ class AuditReader:
             first: first index.
             end: index behind the last; the size at the time of the call when None.
         """
-        with self._lock:
-            low, high = self._window(query)
+        with self._lock, self._rows.snapshot():
+            low, high = Search(self._rows).window(query)
         low, high = max(low, first), high if end is None else min(high, end)
         possible = probe(query)
         while low < high:
@@ -143,10 +151,6 @@ class AuditReader:
                 if possible(leaf) and meets(entry := entry_of(index, leaf), query):
                     yield entry
             low = stop
-
-    def leaves(self, first: int, end: int) -> list[tuple[int, bytes]]:
-        """Index and canonical bytes of the entries with first <= index < end, in order."""
-        return [(row[0], row[-1]) for row in self.rows(first, end)]
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """The audit path of an entry in the tree of the first `size` entries.
@@ -187,7 +191,7 @@ class AuditReader:
             raise AuditEntryUnknown(what=f"大小 {size} 的树 tree of size {size}")
 
     def _load_tile(self, tile: Tile) -> bytes:
-        with self._lock:
+        with self._lock, self._rows.snapshot():
             stored = self._rows.tile(tile.level, tile.index)
             first = tile.index * WIDTH
             if stored is not None:
@@ -195,46 +199,3 @@ class AuditReader:
             if tile.level == 0:
                 return b"".join(leaf_hashes(self._rows.leaves(first, first + tile.width)))
             return b"".join(self._rows.tile_roots(tile.level - 1, first, first + tile.width))
-
-    def _window(self, query: Query) -> tuple[int, int]:
-        """The indexes that times and paging leave: times never decrease along the log."""
-        size = self._rows.last_index() + 1
-        low = self._first_at(query.since, size) if query.since is not None else 0
-        high = self._first_at(query.until + 1, size) if query.until is not None else size
-        if query.before is not None:
-            high = min(high, max(0, query.before))
-        return low, high
-
-    def _first_at(self, time: int, size: int) -> int:
-        low, high = 0, size
-        while low < high:
-            middle = (low + high) // 2
-            found = self._rows.time_of(middle)
-            if found is not None and found < time:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    def _candidates(self, query: Query, high: int) -> Iterator[Row]:
-        """Rows below an index, newest first, by the shortest way to those that can meet a query."""
-        for column, value in (("request", query.request_id), ("receipt", query.receipt)):
-            if value is not None:
-                yield from self._paged(high, partial(self._rows.latest, column, value))
-                return
-        if query.tag is None and query.actor is None:
-            yield from self._paged(high, self._rows.newest)
-            return
-        # What stands behind the last full tile has no summary yet.
-        full = high // WIDTH
-        yield from reversed(self._rows.rows(full * WIDTH, high))
-        words = needle(tag=query.tag, actor=query.actor)
-        while tiles := self._rows.tiles_naming(words, full, _SCAN):
-            for tile in tiles:
-                yield from reversed(self._rows.rows(tile * WIDTH, (tile + 1) * WIDTH))
-            full = tiles[-1]
-
-    def _paged(self, high: int, read: Callable[[int, int], Iterator[Row]]) -> Iterator[Row]:
-        while rows := list(read(high, _SCAN)):
-            yield from rows
-            high = rows[-1][0]

@@ -62,7 +62,59 @@ def _first_shape(database: Database) -> None:
         database.conn.execute(statement)
 
 
-MIGRATIONS: Final = (Migration("audit.001-log", _first_shape),)
+# A closed segment lies in bundles and is found by its postings; its rows leave `entries`.
+_CLOSED: Final = (
+    """
+    CREATE TABLE extent (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        first INTEGER NOT NULL,
+        closed INTEGER NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO extent (id, first, closed) VALUES (1, 0, 0)",
+    """
+    CREATE TABLE bundles (
+        id INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE postings (
+        term INTEGER NOT NULL,
+        segment INTEGER NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (term, segment)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE tags (tag TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+    """
+    CREATE TABLE archives (
+        first INTEGER PRIMARY KEY,
+        end INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        place TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        made INTEGER NOT NULL,
+        removed INTEGER NOT NULL
+    ) STRICT
+    """,
+    # The postings do its work, and no commit pays for them.
+    "DROP TABLE summaries",
+)
+
+
+def _closed_segments(database: Database) -> None:
+    for statement in _CLOSED:
+        database.conn.execute(statement)
+
+
+MIGRATIONS: Final = (
+    Migration("audit.001-log", _first_shape),
+    Migration("audit.002-closed", _closed_segments),
+)
 
 COLUMNS: Final = 7
 LARGEST_INSERT: Final = 256

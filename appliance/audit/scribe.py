@@ -65,6 +65,10 @@ class Scribe(Protocol):
         """Remember, outside the database, how far the log has come."""
         ...
 
+    def tend(self) -> bool:
+        """While nobody waits, do a few milliseconds of housekeeping; whether there is more."""
+        ...
+
     def reader(self) -> AuditReader:
         """A reader with a connection of its own."""
         ...

@@ -1,7 +1,7 @@
 """The rows of the audit log: one transaction for entries, tiles and signed head; reads."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlite_utils import Database
 
+from appliance.audit.closed_store import ClosedRows, ClosedWriter
 from appliance.audit.schema import INSERTS, LARGEST_INSERT, MIGRATIONS
 from appliance.audit.tree import FullTile
 from appliance.db.connection import Connection, DatabaseFailure, as_sentence, open_connection, told
@@ -48,14 +49,12 @@ class Change:
     Args:
         rows: the new entries.
         tiles: the tiles that became full.
-        summaries: tile and words of the entry tiles among them.
         head: the new head.
         keep_checkpoint: whether the checkpoint also goes into the history.
     """
 
     rows: Sequence[Row]
     tiles: Sequence[FullTile]
-    summaries: Sequence[tuple[int, str]]
     head: Head
     keep_checkpoint: bool
 
@@ -104,8 +103,6 @@ class AuditWriter:
                     "INSERT INTO tiles (id, root, hashes) VALUES (?, ?, ?)",
                     (tile.level << _LEVEL_SHIFT | tile.index, tile.root, tile.hashes),
                 )
-            for summary in change.summaries:
-                connection.execute("INSERT INTO summaries (tile, words) VALUES (?, ?)", summary)
             head = change.head
             connection.execute(
                 "INSERT OR REPLACE INTO head (id, size, peaks, note, boot, time, clean)"
@@ -145,6 +142,11 @@ class AuditWriter:
         """The reading side over the writing connection."""
         return AuditRows(self._path, self._connection)
 
+    @property
+    def closing(self) -> ClosedWriter:
+        """The side that closes segments, over the same connection."""
+        return ClosedWriter(self._path, self._connection)
+
 
 class AuditRows:
     """The reading side; used by one thread at a time.
@@ -162,6 +164,21 @@ class AuditRows:
         """Close the connection."""
         self._connection.close()
 
+    @property
+    def closed(self) -> ClosedRows:
+        """The closed part, over the same connection."""
+        return ClosedRows(self._path, self._connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read inside is of one moment."""
+        with told(self._path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
+
     def head(self) -> Head | None:
         """The state of the log, or None before its first entry."""
         with told(self._path):
@@ -177,8 +194,11 @@ class AuditRows:
     def last_index(self) -> int:
         """The largest index, -1 in an empty log."""
         with told(self._path):
-            row = self._connection.execute("SELECT max(idx) FROM entries").fetchone()
-        return -1 if row[0] is None else int(row[0])
+            row = self._connection.execute(
+                "SELECT max((SELECT closed - 1 FROM extent),"
+                " coalesce((SELECT max(idx) FROM entries), -1))"
+            ).fetchone()
+        return int(row[0])
 
     def leaves(self, first: int, end: int) -> list[bytes]:
         """The leaves with first <= index < end that are there, in order."""
@@ -232,38 +252,47 @@ class AuditRows:
             ).fetchall()
         return rows
 
-    def latest(self, column: str, value: str, before: int, limit: int) -> Iterator[Row]:
-        """The newest entries below an index whose column has a value, newest first."""
+    def open_entries(self, wanted: "Sought", first: int, end: int, limit: int) -> "list[Leaf]":
+        """Of the entries with first <= index < end the newest that can be meant, newest first."""
+        statement = _BY_SPAN
+        values: tuple[object, ...] = (first, end, *wanted.tags, *wanted.actors, *wanted.needles)
+        if wanted.column is not None:
+            statement, values = _BY_COLUMN[wanted.column], (wanted.value, first, end)
         with told(self._path):
-            yield from self._connection.execute(_BY_COLUMN[column], (value, before, limit))
-
-    def summary(self, tile: int) -> str | None:
-        """The words of a full tile, or None while it is not full."""
-        with told(self._path):
-            row = self._connection.execute(
-                "SELECT words FROM summaries WHERE tile = ?", (tile,)
-            ).fetchone()
-        return None if row is None else str(row[0])
-
-    def tiles_naming(self, words: tuple[str, str], before: int, limit: int) -> list[int]:
-        """The newest full tiles below a tile whose words hold both texts, newest first."""
-        with told(self._path):
-            rows = self._connection.execute(
-                "SELECT tile FROM summaries WHERE tile < ? AND instr(words, ?) AND instr(words, ?)"
-                " ORDER BY tile DESC LIMIT ?",
-                (before, *words, limit),
-            ).fetchall()
-        return [row[0] for row in rows]
-
-    def newest(self, before: int, limit: int) -> Iterator[Row]:
-        """The newest entries below an index, newest first."""
-        with told(self._path):
-            yield from self._connection.execute(_NEWEST, (before, limit))
+            found: list[Leaf] = self._connection.execute(statement, (*values, limit)).fetchall()
+        return found
 
 
-_SELECT: Final = "SELECT idx, time, tag, actor, request, receipt, leaf FROM entries "
-_NEWEST: Final = _SELECT + "WHERE idx < ? ORDER BY idx DESC LIMIT ?"
+Leaf = tuple[int, bytes]
+"""index, leaf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What to look for among entries that no index knows yet.
+
+    Args:
+        column: "request" or "receipt", where one is asked for; then the rest does not matter.
+        value: its value.
+        tags: first and last tag.
+        actors: first and last actor.
+        needles: two pieces of every leaf that is meant.
+    """
+
+    column: str | None
+    value: str | None
+    tags: tuple[str, str]
+    actors: tuple[str, str]
+    needles: tuple[bytes, bytes]
+
+
+_SELECT: Final = "SELECT idx, leaf FROM entries "
+_NEWEST_FIRST: Final = "AND idx >= ? AND idx < ? ORDER BY idx DESC LIMIT ?"
 _BY_COLUMN: Final = {
-    "request": _SELECT + "WHERE request = ? AND idx < ? ORDER BY idx DESC LIMIT ?",
-    "receipt": _SELECT + "WHERE receipt = ? AND idx < ? ORDER BY idx DESC LIMIT ?",
+    "request": _SELECT + "WHERE request = ? " + _NEWEST_FIRST,
+    "receipt": _SELECT + "WHERE receipt = ? " + _NEWEST_FIRST,
 }
+_BY_SPAN: Final = (
+    _SELECT + "WHERE idx >= ? AND idx < ? AND tag BETWEEN ? AND ? AND actor BETWEEN ? AND ?"
+    " AND instr(leaf, ?) AND instr(leaf, ?) ORDER BY idx DESC LIMIT ?"
+)

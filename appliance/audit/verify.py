@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from appliance.audit.bundle import time_in
 from appliance.audit.reading import AuditReader
-from appliance.audit.store import Head, Row
-from appliance.audit.summary import words_of
+from appliance.audit.store import Head, Leaf, Row
 from appliance.audit.tree import GrowingTree
-from appliance.db.errors import DbError
+from appliance.errors import ApplianceError
 from secure_compute.canonical import canonical_bytes
 from secure_compute.errors import SecureComputeError
-from secure_compute.merkle import Frontier
+from secure_compute.merkle import HASH_SIZE, Frontier
 from secure_compute.note import Checkpoint, verify_checkpoint
 from secure_compute.tiles import WIDTH
 
 CHUNK: Final = 4096
 """Entries read at a time: sixteen tiles, about 2 MB."""
+_BEFORE_TIME: Final = b'"time":'
+_TIME: Final = len('"time":1700000000000000}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,10 @@ def verify(
 ) -> VerifyReport:
     """Recompute the log up to its newest signed checkpoint.
 
-    Leaves are hashed and parsed again, index columns are compared with them, sequence and time are
-    checked, tiles are compared, and every checkpoint of the history is verified against the tree.
-    Other threads may read and write meanwhile.
+    Leaves are hashed again, index columns are compared with them, sequence and time are checked,
+    tiles are compared, and every checkpoint of the history is verified against the tree. Of archived
+    entries the hashes are at hand and checked; the entries are checked where the archive is. Other
+    threads may read and write meanwhile.
 
     Args:
         reader: the log.
@@ -70,10 +73,11 @@ def verify(
     head = reader.head()
     try:
         signed = verify_checkpoint(head.note.encode(), reader.note_key)
+        _check_archives(reader)
         tree = _recompute(reader, signed.size)
         _compare(tree, signed, head)
         _check_history(reader, signed.size)
-    except (_Disagreement, SecureComputeError, DbError) as error:
+    except (_Disagreement, SecureComputeError, ApplianceError) as error:
         index = error.index if isinstance(error, _Disagreement) else None
         sentence = f"审计日志校验失败:{error} The audit log does not verify."
         return VerifyReport(head.size, "", False, sentence, monotonic() - start, index)
@@ -89,14 +93,22 @@ def _recompute(reader: AuditReader, size: int) -> GrowingTree:
     tree, floor = GrowingTree(), 0
     while tree.size < size:
         first = tree.size
-        rows = reader.rows(first, min(first + CHUNK, size))
-        if len(rows) != min(CHUNK, size - first):
-            raise _Disagreement(
-                f"第 {first} 条之后缺少记录。", f"Entries are missing after {first}.", first
-            )
-        floor = _check_rows(rows, first, floor)
-        _check_summaries(reader, rows, first)
-        tree, tiles = tree.grow([sha256(b"\x00" + row[6]).digest() for row in rows])
+        end = min(first + CHUNK, size)
+        if first < (held := reader.first()):
+            hashes = _archived_hashes(reader, first, min(end, held))
+        else:
+            leaves = reader.leaves(first, end)
+            if len(leaves) != end - first:
+                if first < reader.first():
+                    # They were archived a moment ago.
+                    continue
+                raise _Disagreement(
+                    f"第 {first} 条之后缺少记录。", f"Entries are missing after {first}.", first
+                )
+            floor = _check_leaves(leaves, floor)
+            _check_rows(reader.rows(first, end))
+            hashes = [sha256(b"\x00" + leaf).digest() for _, leaf in leaves]
+        tree, tiles = tree.grow(hashes)
         for tile in tiles:
             if reader.tile(tile.level, tile.index) != tile.hashes:
                 bad = tile.index << (8 * (tile.level + 1))
@@ -108,39 +120,74 @@ def _recompute(reader: AuditReader, size: int) -> GrowingTree:
     return tree
 
 
-def _check_summaries(reader: AuditReader, rows: Sequence[Row], first: int) -> None:
-    for start in range(0, len(rows) - WIDTH + 1, WIDTH):
-        tile = (first + start) // WIDTH
-        words = words_of((row[2], row[3]) for row in rows[start : start + WIDTH])
-        if reader.summary(tile) != words:
-            bad = first + start
+def _check_archives(reader: AuditReader) -> None:
+    """What the database no longer holds must be in archives that the log knows."""
+    end = 0
+    for archive in reader.archives():
+        if archive.first <= end:
+            end = max(end, archive.end)
+    if end < reader.first():
+        raise _Disagreement(
+            f"第 {end} 条起的记录既不在库中,也不在任何归档中。",
+            f"From entry {end} on entries are neither here nor in any archive.",
+            end,
+        )
+
+
+def _archived_hashes(reader: AuditReader, first: int, end: int) -> list[bytes]:
+    """The leaf hashes of entries that are in an archive, as their tiles keep them."""
+    hashes: list[bytes] = []
+    for tile in range(first // WIDTH, end // WIDTH):
+        stored = reader.tile(0, tile) or b""
+        if len(stored) != WIDTH * HASH_SIZE:
             raise _Disagreement(
-                f"从第 {bad} 条起的检索摘要与记录不同。",
-                f"The search summary from entry {bad} on differs from the entries.",
-                bad,
+                f"第 {tile} 块的哈希缺失。", f"The hashes of tile {tile} are missing.", tile * WIDTH
             )
+        hashes += [stored[at : at + HASH_SIZE] for at in range(0, len(stored), HASH_SIZE)]
+    return hashes
 
 
-def _check_rows(rows: Sequence[Row], first: int, floor: int) -> int:
-    """Sequence, time and index columns of a run of rows; returns the last time."""
-    # Canonical JSON spells every field in one way, so looking for that spelling is enough, and
-    # takes a fraction of the time that parsing does. Leaves are what was signed: a column that
-    # spells anything else than its leaf is found, whatever stands in it.
+def _check_leaves(leaves: Sequence[Leaf], floor: int) -> int:
+    """Sequence and time of a run of leaves; returns the last time."""
+    # Canonical JSON spells every field in one way, so looking for that spelling is enough, and takes
+    # a fraction of the time that parsing does. Times have sixteen digits from 2001 to 2286; spelt
+    # alike they compare as bytes.
+    last = _spelt_time(floor)
+    for index, leaf in leaves:
+        spelt = leaf[-_TIME:]
+        if not (spelt >= last and spelt.startswith(_BEFORE_TIME)):
+            # A time of fewer digits, from a clock that stood before 2001; or one that went back.
+            spelt = _spelt_time(time_in(leaf))
+            if spelt < last:
+                raise _altered(index)
+        if b'"seq":%d,"subject":' % index not in leaf:
+            raise _altered(index)
+        last = spelt
+    return int(last[len(_BEFORE_TIME) : -1])
+
+
+def _spelt_time(stamp: int) -> bytes:
+    return b"%b%016d}" % (_BEFORE_TIME, stamp)
+
+
+def _check_rows(rows: Sequence[Row]) -> None:
+    """The index columns of single entries against their leaves, which are what was signed."""
+    # A column that spells anything else than its leaf is found, whatever stands in it.
     heads = _Spelt(b'{"actor":%b,"boot":"')
-    for expected, (index, stamp, tag, actor, request, receipt, leaf) in enumerate(rows, first):
-        tail = f',"request_id":"{request}","seq":{expected},"subject":null,"tag":"{tag}","time":{stamp}}}'
+    for index, stamp, tag, actor, request, receipt, leaf in rows:
+        tail = (
+            f',"request_id":"{request}","seq":{index},"subject":null,"tag":"{tag}","time":{stamp}}}'
+        )
         if not (
-            index == expected
-            and stamp >= floor
-            and leaf.startswith(heads[actor])
-            and (leaf.endswith(tail.encode()) or _spells(leaf, expected, request, tag, stamp))
+            leaf.startswith(heads[actor])
+            and (leaf.endswith(tail.encode()) or _spells(leaf, index, request, tag, stamp))
             and (receipt is None or f'"receipt":"{receipt}",'.encode() in leaf)
         ):
-            raise _Disagreement(
-                f"第 {expected} 条记录被改动。", f"Entry {expected} was altered.", expected
-            )
-        floor = stamp
-    return floor
+            raise _altered(index)
+
+
+def _altered(index: int) -> _Disagreement:
+    return _Disagreement(f"第 {index} 条记录被改动。", f"Entry {index} was altered.", index)
 
 
 def _spells(leaf: bytes, index: int, request: str | None, tag: str, stamp: int) -> bool:

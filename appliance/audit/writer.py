@@ -20,6 +20,8 @@ MAX_WAITING: Final = 100_000
 
 MAX_BATCH: Final = 4096
 _RETRY_S: Final = 1.0
+_QUIET_S: Final = 0.05
+"""How long nobody has come when the log looks after itself."""
 
 Told = Callable[[int, float, int], None]
 
@@ -53,6 +55,7 @@ class Writer:
         self._wake = threading.Event()
         self._batch: list[Waiting] = []
         self._idle = False
+        self._tending = True
         self._finished = False
         self._closing: str | None = None
         self._trouble = _Trouble()
@@ -138,14 +141,23 @@ class Writer:
             crowd = count
             self._settle(self._batch)
             self._batch = []
+            self._tending = True
 
     def _sleep(self) -> None:
         self._wake.clear()
         self._idle = True
         if not self._queue and self._closing is None:
-            # After a failure the log tries by itself, so that a quiet box is healthy again soon.
-            self._wake.wait(_RETRY_S if self._trouble.refused else None)
+            quiet = not self._wake.wait(self._patience())
+            if quiet and not self._trouble.refused:
+                self._tending = self._scribe.tend()
         self._idle = False
+
+    def _patience(self) -> float | None:
+        """Seconds to sleep, unless somebody comes."""
+        # After a failure the log tries by itself, so that a quiet box is healthy again soon.
+        if self._trouble.refused:
+            return _RETRY_S
+        return _QUIET_S if self._tending else None
 
     def _settle(self, batch: list[Waiting]) -> None:
         begun = time.monotonic()

@@ -19,10 +19,7 @@ from appliance.audit.event import Event
 from appliance.audit.frames import FrameLost, Frames
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.opening import OwnScribe
-from appliance.audit.rows import account_of, events_of, told_of
-from appliance.audit.scribe import Outcome
-from appliance.bodies.keeper import BodyKeeper, Place
-from appliance.bodies.sealing import forget_key
+from appliance.audit.rows import account_of, told_of
 from appliance.errors import ApplianceError
 from secure_compute.errors import SecureComputeError
 from secure_compute.guard import guard
@@ -30,6 +27,11 @@ from secure_compute.signing import SigningKey
 
 _FIRST: Final = 0
 """Standard input: the line whose end is the end."""
+
+_QUIET_S: Final = 0.05
+"""How long nobody has spoken when the log looks after itself."""
+_SPACING_S: Final = 0.04
+"""How far apart its steps are while somebody always speaks: a fifth of the time is theirs."""
 
 # The process before this one may still be finishing its last commit.
 _PATIENCE_S: Final = 20.0
@@ -41,7 +43,7 @@ def _now() -> datetime:
 
 def _opened(told: dict[str, Any]) -> OwnScribe:
     key = SigningKey.from_seed(told["seed"], told["algorithm"])
-    scribe = OwnScribe(
+    return OwnScribe(
         Path(told["path"]),
         told["key"],
         AuditIdentity(key, told["origin"]),
@@ -49,25 +51,31 @@ def _opened(told: dict[str, Any]) -> OwnScribe:
         time.monotonic,
         patience_s=_PATIENCE_S,
     )
-    if told["bodies"] is not None:
-        path, secret, algorithm = told["bodies"]
-        scribe.keep_bodies(BodyKeeper(Place(Path(path), secret, algorithm), _now, time.monotonic))
-    return scribe
 
 
 def _serve(scribe: OwnScribe, lines: dict[int, Frames]) -> None:
-    """Answer whoever speaks, until the first line is hung up."""
+    """Answer whoever speaks, until the first line is hung up; look after the log in between."""
+    wait: float | None = _QUIET_S
+    due = 0.0
     with selectors.DefaultSelector() as selector:
         for number, frames in lines.items():
             selector.register(number, selectors.EVENT_READ, frames)
         while True:
-            for key, _ in selector.select():
+            ready = selector.select(wait)
+            for key, _ in ready:
                 try:
                     _hear(scribe, key.data)
                 except FrameLost:
                     selector.unregister(key.fd)
                     if key.fd == _FIRST:
                         return
+            if not ready:
+                wait = 0 if scribe.tend() else None
+                continue
+            wait = _QUIET_S
+            if scribe.pressed and (now := time.monotonic()) >= due:
+                scribe.tend()
+                due = now + _SPACING_S
 
 
 def _hear(scribe: OwnScribe, frames: Frames) -> None:
@@ -81,21 +89,12 @@ def _answer(scribe: OwnScribe, question: Any) -> object:
     try:
         match question:
             case ["commit", rows, clean]:
-                return account_of(_committed(scribe, events_of(rows), clean=clean))
+                return account_of(scribe.commit([Event(*row) for row in rows], clean=clean))
             case _:
                 scribe.anchor()
                 return True
     except (ApplianceError, SecureComputeError) as error:
         return told_of(error)
-
-
-def _committed(scribe: OwnScribe, events: list[Event], *, clean: bool) -> list[Outcome]:
-    try:
-        return scribe.commit(events, clean=clean)
-    finally:
-        for event in events:
-            if event.body is not None:
-                forget_key(event.body)
 
 
 def main() -> None:

@@ -154,8 +154,7 @@ def test_identifiers_are_ordered_and_unique(box):
         ),
         ("DELETE FROM entries WHERE idx = 48", 0),
         ("UPDATE tiles SET hashes = zeroblob(8192) WHERE id = 0", 0),
-        ("UPDATE summaries SET words = replace(words, 'key:1', 'key:9') WHERE tile = 1", 256),
-        ("DELETE FROM summaries WHERE tile = 0", 0),
+        ("UPDATE extent SET first = 256", 0),
     ],
 )
 def test_verifying_names_the_first_bad_entry(filled, box, statement, first_bad):

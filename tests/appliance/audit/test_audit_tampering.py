@@ -30,6 +30,7 @@ def tamper(box, *statements):
         "DELETE FROM head",
         "DELETE FROM tiles",
         "UPDATE tiles SET root = zeroblob(32)",
+        "UPDATE extent SET closed = 16384",
         "INSERT INTO entries SELECT 9999, time, tag, actor, NULL, NULL, leaf FROM entries LIMIT 1",
     ],
 )

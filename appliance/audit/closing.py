@@ -1,0 +1,124 @@
+"""Closing: full segments of the log are compressed and indexed, a little at a time, between commits."""
+
+from typing import Final
+
+from appliance.audit.bundle import BUNDLE, Packer, time_in
+from appliance.audit.closed_store import ClosedWriter, Segment
+from appliance.audit.event import Event
+from appliance.audit.postings import SEGMENT, Building
+from appliance.audit.query import entry_of, models_of, patient_of
+from appliance.audit.store import AuditRows, Row
+
+STEP: Final = 1024
+"""Entries that one step reads, or removes: about ten milliseconds."""
+
+PRESSING: Final = 16 * SEGMENT
+"""Entries that may wait to be closed before a busy log is made to wait for it."""
+
+_FREED: Final = 64
+_NAMING: Final = (b'"patient":', b'"model', b'"tag":"model:')
+"""What a leaf holds that names a patient or a model; the others need not be parsed."""
+
+
+class Closer:
+    """Closes what can be closed, step by step; used by the writing thread between its commits.
+
+    A step that is lost with the process is made again: what is half gathered was not stored, and a
+    segment is stored whole. Rows of a stored segment are removed later; readers pass over them.
+
+    Args:
+        rows: reads the open part.
+        store: writes the closed part.
+    """
+
+    def __init__(self, rows: AuditRows, store: ClosedWriter) -> None:
+        self._rows = rows
+        self._store = store
+        self._packer = Packer()
+        self._closed = store.extent().closed
+        lowest = store.lowest_row()
+        self._swept = self._closed if lowest is None else min(lowest, self._closed)
+        self._freeing: int | None = -1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._building = Building()
+        self._bundles: list[tuple[int, bytes]] = []
+
+    def waiting(self, size: int) -> int:
+        """Entries of a log of this size that lie in no bundle."""
+        return size - self._closed
+
+    def free(self) -> None:
+        """Entries were archived: free their room from now on."""
+        self._freeing = -1
+
+    def step(self, size: int) -> bool:
+        """Do a few milliseconds of what there is to do.
+
+        Args:
+            size: entries in the log.
+
+        Returns:
+            Whether there is more.
+
+        Raises:
+            DbError: nothing of this step was kept.
+            AuditTampered: the entries to close are not what they must be.
+        """
+        if self._swept < self._closed:
+            end = min(self._swept + STEP, self._closed)
+            self._store.sweep(end)
+            self._swept = end
+        elif len(self._bundles) * BUNDLE == SEGMENT:
+            self._finish()
+        elif size - self._closed >= SEGMENT:
+            self._gather()
+        elif self._freeing is not None:
+            self._free_some()
+        return (
+            self._swept < self._closed
+            or size - self._closed >= SEGMENT
+            or self._freeing is not None
+        )
+
+    def _gather(self) -> None:
+        first = self._closed + len(self._bundles) * BUNDLE
+        rows = self._rows.rows(first, first + STEP)
+        for row in rows:
+            _index(self._building, row[0] - self._closed, row)
+        leaves = [row[-1] for row in rows]
+        for at in range(0, len(leaves) - BUNDLE + 1, BUNDLE):
+            piece = leaves[at : at + BUNDLE]
+            self._bundles.append((time_in(piece[0]), self._packer.pack(piece)))
+
+    def _finish(self) -> None:
+        tags = sorted(self._building.tags)
+        number = self._closed // SEGMENT
+        self._store.store(Segment(number, self._bundles, self._building.finish(), tags))
+        self._closed += SEGMENT
+        self._begin()
+
+    def _free_some(self) -> None:
+        if not self._store.remove_some(_FREED) and self._freeing is not None:
+            self._freeing = self._store.remove_postings(self._freeing, _FREED)
+
+
+def _index(building: Building, offset: int, row: Row) -> None:
+    _, _, tag, actor, request, receipt, leaf = row
+    building.add_tag(offset, tag)
+    building.add(offset, "actor", actor)
+    if request is not None:
+        building.add_rare(offset, "request", request)
+    if receipt is not None and (request is None or receipt[4:] != request[4:]):
+        building.add_rare(offset, "request", receipt)
+    if any(word in leaf for word in _NAMING):
+        _index_named(building, offset, entry_of(row[0], leaf).event)
+
+
+def _index_named(building: Building, offset: int, event: Event) -> None:
+    for model in models_of(event):
+        building.add(offset, "model", model)
+    patient = patient_of(event)
+    if patient is not None:
+        building.add_rare(offset, "patient", patient)

@@ -1,0 +1,153 @@
+"""The search index of a closed segment: which of its 16,384 entries name which term.
+
+What few values have (tags, actors, models) has a posting of its own for each value: offsets, or a
+bitmap where they are many. What nearly every entry has a value of its own for (requests, receipts,
+patients) shares 512 buckets, so that closing a segment touches hundreds of places and not thousands.
+A term is a 62-bit hash; whoever finds an entry by it compares the entry itself.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Final
+
+from appliance.audit.identifiers import is_identifier
+
+SEGMENT: Final = 16_384
+"""Entries in a segment: 64 tiles, 128 bundles."""
+BUCKETS: Final = 512
+
+_BITMAP: Final = SEGMENT // 8
+_SPARSE: Final = 256
+"""A posting of at most this many offsets is a list of them; then a list is never a bitmap long."""
+_OWN: Final = 1 << 62
+_SHORT: Final = 4
+_PAIR: Final = _SHORT + 2
+
+Posting = tuple[int, bytes]
+"""Term, or number of the bucket; and its body."""
+
+
+def few(kind: str, value: str) -> int:
+    """The term of a value that many entries share: kind "tag", "actor" or "model"."""
+    return _OWN | _hash(f"{kind}\0{value}") >> 2
+
+
+def many(kind: str, value: str) -> tuple[int, bytes]:
+    """Bucket and short hash of a value that few entries share: kind "request" or "patient".
+
+    A receipt has its request's number, so it is found as a request.
+    """
+    number = value[4:] if is_identifier(value) else value
+    hashed = _hash(f"{kind}\0{number}")
+    return hashed % BUCKETS, (hashed >> 32).to_bytes(_SHORT, "little")
+
+
+def tag_terms(tag: str) -> tuple[str, ...]:
+    """A tag and what it begins with, colon by colon: "a:b:c", "a:b:*", "a:*"."""
+    source, _, rest = tag.partition(":")
+    subject, _, _ = rest.partition(":")
+    return tag, f"{source}:{subject}:*", f"{source}:*"
+
+
+def cover(wanted: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The fewest indexed texts that together are every known tag beginning with a text.
+
+    Args:
+        wanted: the beginning, without its "*"; not empty.
+        known: every tag of the log.
+    """
+    depth = wanted.count(":")
+    found = {tag for tag in known if tag.startswith(wanted)}
+    if depth >= 2:  # noqa: PLR2004  # a tag has two colons
+        return tuple(sorted(found))
+    return tuple(sorted({":".join(tag.split(":")[: depth + 1]) + ":*" for tag in found}))
+
+
+class Building:
+    """Gathers the postings of one segment, entry by entry."""
+
+    def __init__(self) -> None:
+        self.tags: set[str] = set()
+        self._few: dict[int, array[int]] = {}
+        self._short: list[bytearray] = [bytearray() for _ in range(BUCKETS)]
+        self._offsets: list[bytearray] = [bytearray() for _ in range(BUCKETS)]
+        self._terms: dict[tuple[str, str], int] = {}
+
+    def add(self, offset: int, kind: str, value: str) -> None:
+        """An entry names a value that many share."""
+        term = self._terms.get((kind, value))
+        if term is None:
+            term = self._terms[kind, value] = few(kind, value)
+            self._few.setdefault(term, array("H"))
+        offsets = self._few[term]
+        if not offsets or offsets[-1] != offset:
+            offsets.append(offset)
+
+    def add_tag(self, offset: int, tag: str) -> None:
+        """An entry has a tag."""
+        self.tags.add(tag)
+        for text in tag_terms(tag):
+            self.add(offset, "tag", text)
+
+    def add_rare(self, offset: int, kind: str, value: str) -> None:
+        """An entry names a value that few share."""
+        bucket, short = many(kind, value)
+        self._short[bucket] += short
+        self._offsets[bucket] += offset.to_bytes(2, "little")
+
+    def finish(self) -> list[Posting]:
+        """Every posting of the segment, by term."""
+        made = [
+            (bucket, bytes(short + self._offsets[bucket]))
+            for bucket, short in enumerate(self._short)
+            if short
+        ]
+        made.extend((term, _body(offsets)) for term, offsets in self._few.items())
+        return sorted(made)
+
+
+def bits_of(body: bytes) -> int:
+    """The entries of a posting as a number: bit 2^offset for each."""
+    if len(body) == _BITMAP:
+        return int.from_bytes(body, "little")
+    return _bits(memoryview(body).cast("H"))
+
+
+def bits_in(short: bytes, bucket: bytes) -> int:
+    """The entries that a bucket holds under a short hash, as a number; 0 for none."""
+    count = len(bucket) // _PAIR
+    edge, found = count * _SHORT, 0
+    at = bucket.find(short, 0, edge)
+    while at >= 0:
+        if at % _SHORT == 0:
+            place = edge + at // _SHORT * 2
+            found |= 1 << int.from_bytes(bucket[place : place + 2], "little")
+        at = bucket.find(short, at + 1, edge)
+    return found
+
+
+def offsets_below(bits: int, end: int) -> Iterator[int]:
+    """The offsets of a number's bits below an offset, largest first."""
+    bits &= (1 << end) - 1
+    while bits:
+        offset = bits.bit_length() - 1
+        yield offset
+        bits ^= 1 << offset
+
+
+def _body(offsets: "array[int]") -> bytes:
+    if len(offsets) <= _SPARSE:
+        return offsets.tobytes()
+    return _bits(offsets).to_bytes(_BITMAP, "little")
+
+
+def _bits(offsets: Iterable[int]) -> int:
+    bits = bytearray(_BITMAP)
+    for offset in offsets:
+        bits[offset >> 3] |= 1 << (offset & 7)
+    return int.from_bytes(bits, "little")
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(errors="replace"), digest_size=8).digest(), "big")

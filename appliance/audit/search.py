@@ -1,0 +1,292 @@
+"""Searching the log newest first: the open part by its columns, the closed part by its postings."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from appliance.audit.bundle import BUNDLE, Packer, time_in
+from appliance.audit.closed_store import ClosedRows
+from appliance.audit.errors import AuditTampered
+from appliance.audit.event import Entry
+from appliance.audit.postings import (
+    SEGMENT,
+    bits_in,
+    bits_of,
+    cover,
+    few,
+    many,
+    offsets_below,
+)
+from appliance.audit.query import MAX_FOUND, Query, entry_of, meets, probe
+from appliance.audit.store import AuditRows, Leaf, Sought
+from secure_compute.canonical import canonical_bytes
+
+_OPEN_CHUNK: Final = 256
+_LAST: Final = "\U0010ffff"
+_EVERY: Final = ("", _LAST)
+_IN_EVERY_LEAF: Final = b"{"
+_ANY: Final = "*"
+_ALL: Final = (1 << SEGMENT) - 1
+
+Segment = tuple[int, int]
+"""Number of a segment, and its entries as bits."""
+
+
+class Search:
+    """Finds entries in one snapshot of the log; used by one thread at a time.
+
+    Args:
+        rows: an open connection, inside a snapshot.
+    """
+
+    def __init__(self, rows: AuditRows) -> None:
+        self._rows = rows
+        self._closed = rows.closed
+        self._extent = self._closed.extent()
+        self._bundles = Bundles(self._closed)
+
+    def newest(self, query: Query) -> list[Entry]:
+        """The newest entries that meet a query, newest first."""
+        limit = max(1, min(query.limit, MAX_FOUND))
+        low, high = self.window(query)
+        possible = probe(query)
+        found: list[Entry] = []
+        for index, leaf in self._candidates(query, low, high):
+            if possible(leaf) and meets(entry := entry_of(index, leaf), query):
+                found.append(entry)
+                if len(found) == limit:
+                    break
+        return found
+
+    def window(self, query: Query) -> tuple[int, int]:
+        """The indexes that times and paging leave: times never decrease along the log."""
+        size = self._rows.last_index() + 1
+        low = self._first_at(query.since, size) if query.since is not None else 0
+        high = self._first_at(query.until + 1, size) if query.until is not None else size
+        if query.before is not None:
+            high = min(high, max(0, query.before))
+        return max(low, self._extent.first), high
+
+    def leaves(self, first: int, end: int) -> list[Leaf]:
+        """Index and leaf of the entries with first <= index < end, in order."""
+        closed = self._extent.closed
+        found: list[Leaf] = []
+        if first < closed:
+            found = self._bundles.span(max(first, self._extent.first), min(end, closed))
+        if end > closed:
+            begin = max(first, closed)
+            found += enumerate(self._rows.leaves(begin, end), begin)
+        return found
+
+    def _first_at(self, time: int, size: int) -> int:
+        """The first entry that is not older than a time."""
+        extent = self._extent
+        opened = self._rows.time_of(extent.closed)
+        if opened is not None and opened < time:
+            return _bisect(extent.closed, size, lambda at: (self._rows.time_of(at) or 0) < time)
+        bundle = _bisect(
+            extent.first // BUNDLE,
+            extent.closed // BUNDLE,
+            lambda at: (self._closed.bundle_time(at) or 0) < time,
+        )
+        if bundle == extent.first // BUNDLE:
+            return extent.first
+        leaves = self._bundles.leaves(bundle - 1)
+        inside = _bisect(0, len(leaves), lambda at: time_in(leaves[at]) < time)
+        return (bundle - 1) * BUNDLE + inside
+
+    def _candidates(self, query: Query, low: int, high: int) -> Iterator[Leaf]:
+        closed = self._extent.closed
+        yield from self._open(query, max(low, closed), high)
+        high = min(high, closed)
+        groups = self._groups(query)
+        if low >= high or groups is None:
+            return
+        if not groups:
+            yield from self._bundles.backwards(low, high)
+            return
+        for number, bits in _together(groups, low // SEGMENT, (high - 1) // SEGMENT):
+            base = number * SEGMENT
+            for offset in offsets_below(bits, min(SEGMENT, high - base)):
+                if base + offset < low:
+                    return
+                yield base + offset, self._bundles.leaf(base + offset)
+
+    def _open(self, query: Query, first: int, end: int) -> Iterator[Leaf]:
+        wanted = _sought(query)
+        while first < end:
+            found = self._rows.open_entries(wanted, first, end, _OPEN_CHUNK)
+            yield from found
+            if len(found) < _OPEN_CHUNK:
+                return
+            end = found[-1][0]
+
+    def _groups(self, query: Query) -> "list[_Group] | None":
+        """Where to look up each condition; None where no closed entry can meet one."""
+        groups: list[_Group] = []
+        for kind, value in (
+            ("request", query.request_id),
+            ("request", query.receipt),
+            ("patient", query.patient),
+        ):
+            if value is not None:
+                bucket, short = many(kind, value)
+                groups.append(_Group(self._closed, (bucket,), partial(bits_in, short)))
+        for kind, value in (("actor", query.actor), ("model", query.model)):
+            if value is not None:
+                groups.append(_Group(self._closed, (few(kind, value),), bits_of))
+        if query.tag is not None and query.tag != _ANY:
+            tags = self._tags(query.tag)
+            if not tags:
+                return None
+            groups.append(_Group(self._closed, [few("tag", tag) for tag in tags], bits_of))
+        return groups
+
+    def _tags(self, wanted: str) -> tuple[str, ...]:
+        return cover(wanted[:-1], self._closed.tags()) if wanted.endswith(_ANY) else (wanted,)
+
+
+class Bundles:
+    """Leaves of the closed part; the bundle that was opened last stays open.
+
+    Args:
+        rows: the closed part.
+    """
+
+    def __init__(self, rows: ClosedRows) -> None:
+        self._rows = rows
+        self._packer = Packer()
+        self._number = -1
+        self._leaves: list[bytes] = []
+
+    def leaves(self, number: int) -> list[bytes]:
+        """The leaves of a bundle. Raises AuditTampered where it is missing or damaged."""
+        if number != self._number:
+            bodies = self._rows.bundles(number, number + 1)
+            if not bodies:
+                raise AuditTampered(reason=f"缺少第 {number} 组记录 bundle {number} is missing")
+            self._leaves = self._packer.unpack(*bodies[0])
+            self._number = number
+        return self._leaves
+
+    def leaf(self, index: int) -> bytes:
+        """One leaf."""
+        number, offset = divmod(index, BUNDLE)
+        return self.leaves(number)[offset]
+
+    def span(self, first: int, end: int) -> list[Leaf]:
+        """Index and leaf from `first` up to `end`."""
+        found: list[Leaf] = []
+        for number, body in self._rows.bundles(first // BUNDLE, -(-end // BUNDLE)):
+            found += enumerate(self._packer.unpack(number, body), number * BUNDLE)
+        skip = first % BUNDLE
+        return found[skip : skip + end - first]
+
+    def backwards(self, low: int, high: int) -> Iterator[Leaf]:
+        """Index and leaf from below `high` down to `low`."""
+        for index in range(high - 1, low - 1, -1):
+            yield index, self.leaf(index)
+
+
+@dataclass(slots=True)
+class _Group:
+    """The closed entries that meet one condition: any of its terms."""
+
+    rows: ClosedRows
+    terms: Sequence[int]
+    read: Callable[[bytes], int]
+
+    def backwards(self, low: int) -> "_Cursor":
+        return _Cursor([_Term(self, term, low) for term in self.terms])
+
+
+class _Term:
+    """The postings of one term, newest first, read a few at a time."""
+
+    def __init__(self, group: _Group, term: int, low: int) -> None:
+        self._group = group
+        self._term = term
+        self._low = low
+        self._chunk: list[tuple[int, bytes]] = []
+        self._at = 0
+
+    def seek(self, high: int) -> Segment | None:
+        """The newest segment not above `high` that names the term."""
+        while True:
+            while self._at < len(self._chunk):
+                number, body = self._chunk[self._at]
+                if number <= high and (bits := self._group.read(body)):
+                    return number, bits
+                self._at += 1
+            if self._chunk:
+                high = min(high, self._chunk[-1][0] - 1)
+            if high < self._low:
+                return None
+            self._chunk = self._group.rows.postings(self._term, self._low, high)
+            self._at = 0
+            if not self._chunk:
+                self._low = high + 1
+                return None
+
+
+class _Cursor:
+    """The entries of any of a few terms, segment by segment, newest first."""
+
+    def __init__(self, terms: Sequence[_Term]) -> None:
+        self._terms = terms
+
+    def seek(self, high: int) -> Segment | None:
+        """The newest segment not above `high` that names one of the terms, and its entries."""
+        found = [one for term in self._terms if (one := term.seek(high)) is not None]
+        if not found:
+            return None
+        number = max(one[0] for one in found)
+        bits = 0
+        for at, entries in found:
+            bits |= entries if at == number else 0
+        return number, bits
+
+
+def _together(groups: Sequence[_Group], low: int, high: int) -> Iterator[Segment]:
+    """The segments, newest first, in which entries meet every condition."""
+    cursors = [group.backwards(low) for group in groups]
+    while high >= low:
+        bits, at = _ALL, high
+        for cursor in cursors:
+            found = cursor.seek(at)
+            if found is None:
+                return
+            at, bits = found[0], bits & found[1] if found[0] == at else 0
+        if bits:
+            yield at, bits
+            high = at - 1
+        else:
+            # Nothing meets all of them there; the last cursor told how far down to go on.
+            high = at if at < high else high - 1
+
+
+def _sought(query: Query) -> Sought:
+    for column, value in (("request", query.request_id), ("receipt", query.receipt)):
+        if value is not None:
+            return Sought(column, value, _EVERY, _EVERY, (b"", b""))
+    tags = _EVERY
+    if query.tag is not None:
+        whole = not query.tag.endswith(_ANY)
+        tags = (query.tag, query.tag) if whole else (query.tag[:-1], query.tag[:-1] + _LAST)
+    named = [
+        canonical_bytes(text) if text is not None else _IN_EVERY_LEAF
+        for text in (query.patient, query.model)
+    ]
+    actors = _EVERY if query.actor is None else (query.actor, query.actor)
+    return Sought(None, None, tags, actors, (named[0], named[1]))
+
+
+def _bisect(low: int, high: int, older: Callable[[int], bool]) -> int:
+    while low < high:
+        middle = (low + high) // 2
+        if older(middle):
+            low = middle + 1
+        else:
+            high = middle
+    return low
