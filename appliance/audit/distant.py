@@ -20,6 +20,7 @@ from appliance.audit.ledger import AuditIdentity
 from appliance.audit.reading import AuditReader
 from appliance.audit.rows import outcomes_of, refusal_from, rows_of
 from appliance.audit.scribe import Outcome, Scribe, Standing
+from appliance.bodies.keeper import Place
 from appliance.errors import ApplianceError, AuditUnavailable
 from secure_compute.errors import NotCanonical
 
@@ -35,9 +36,13 @@ class DistantScribe(Scribe):
         path: the database file.
         key: 32 bytes.
         identity: signing key and name of the log.
+        bodies: where the bodies of events are kept; None where none are.
     """
 
-    def __init__(self, path: Path, key: bytes, identity: AuditIdentity) -> None:
+    def __init__(
+        self, path: Path, key: bytes, identity: AuditIdentity, bodies: Place | None = None
+    ) -> None:
+        self._bodies = bodies
         self._path = path
         self._key = key
         self._identity = identity
@@ -53,7 +58,7 @@ class DistantScribe(Scribe):
     @override
     def open(self) -> Standing:
         self._start()
-        signer = self._identity.signing_key
+        signer, place = self._identity.signing_key, self._bodies
         try:
             told = self._ask(
                 {
@@ -62,6 +67,9 @@ class DistantScribe(Scribe):
                     "seed": signer.seed(),
                     "algorithm": signer.algorithm,
                     "origin": self._identity.origin,
+                    "bodies": None
+                    if place is None
+                    else (str(place.path), place.key, place.algorithm),
                 }
             )
         except BaseException:

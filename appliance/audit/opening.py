@@ -12,6 +12,7 @@ from typing import Final
 from typing_extensions import override
 
 from appliance.audit.anchor import Anchor
+from appliance.audit.bodily import Bodies
 from appliance.audit.closing import PRESSING, Closer
 from appliance.audit.errors import AuditTampered
 from appliance.audit.event import Event
@@ -20,6 +21,7 @@ from appliance.audit.reading import AuditReader
 from appliance.audit.scribe import Outcome, Scribe, Standing
 from appliance.audit.store import AuditWriter, Head
 from appliance.audit.timekeeper import Timekeeper
+from appliance.bodies.keeper import BodyKeeper
 from appliance.db.errors import DbError
 from appliance.errors import AuditUnavailable
 
@@ -57,6 +59,7 @@ class OwnScribe(Scribe):
         *,
         patience_s: float = 0,
     ) -> None:
+        self._bodies = Bodies(None)
         self._identity = identity
         self._patience_s = patience_s
         self._path = path
@@ -68,6 +71,10 @@ class OwnScribe(Scribe):
         self._closer: Closer | None = None
         self._lock: int | None = None
         self._anchor = Anchor(path.with_name(path.name + ".anchor"), identity.note_key)
+
+    def keep_bodies(self, keeper: BodyKeeper) -> None:
+        """Keep the bodies of events; to be called before `open`."""
+        self._bodies = Bodies(keeper)
 
     @property
     @override
@@ -97,7 +104,8 @@ class OwnScribe(Scribe):
     def commit(self, events: Sequence[Event], *, clean: bool = False) -> list[Outcome]:
         if self._ledger is None:
             raise AuditUnavailable(reason="未打开 not open")
-        return self._ledger.commit(events, clean=clean)
+        told, events = self._bodies.before(events)
+        return self._ledger.commit([*told, *events], clean=clean)[len(told) :]
 
     @override
     def tend(self) -> bool:
@@ -145,10 +153,13 @@ class OwnScribe(Scribe):
         timekeeper = Timekeeper(self._clock, self._monotonic, head.time if head else 0)
         self._ledger = Ledger(self._writer, self._identity, timekeeper, boot_id(), stored)
         self._closer = Closer(self._writer.rows, self._writer.closing)
+        if head is not None and not head.clean:
+            self._bodies.settle(self.reader)
         return self._ledger, head
 
     def _close_writer(self) -> None:
         writer, self._writer, self._ledger, self._closer = self._writer, None, None, None
+        self._bodies.close()
         if writer is not None:
             writer.close()
 

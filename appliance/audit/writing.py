@@ -19,7 +19,10 @@ from appliance.audit.event import Event
 from appliance.audit.frames import FrameLost, Frames
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.opening import OwnScribe
-from appliance.audit.rows import account_of, told_of
+from appliance.audit.rows import account_of, events_of, told_of
+from appliance.audit.scribe import Outcome
+from appliance.bodies.keeper import BodyKeeper, Place
+from appliance.bodies.sealing import forget_key
 from appliance.errors import ApplianceError
 from secure_compute.errors import SecureComputeError
 from secure_compute.guard import guard
@@ -43,7 +46,7 @@ def _now() -> datetime:
 
 def _opened(told: dict[str, Any]) -> OwnScribe:
     key = SigningKey.from_seed(told["seed"], told["algorithm"])
-    return OwnScribe(
+    scribe = OwnScribe(
         Path(told["path"]),
         told["key"],
         AuditIdentity(key, told["origin"]),
@@ -51,6 +54,10 @@ def _opened(told: dict[str, Any]) -> OwnScribe:
         time.monotonic,
         patience_s=_PATIENCE_S,
     )
+    if told["bodies"] is not None:
+        path, secret, algorithm = told["bodies"]
+        scribe.keep_bodies(BodyKeeper(Place(Path(path), secret, algorithm), _now, time.monotonic))
+    return scribe
 
 
 def _serve(scribe: OwnScribe, lines: dict[int, Frames]) -> None:
@@ -89,12 +96,21 @@ def _answer(scribe: OwnScribe, question: Any) -> object:
     try:
         match question:
             case ["commit", rows, clean]:
-                return account_of(scribe.commit([Event(*row) for row in rows], clean=clean))
+                return account_of(_committed(scribe, events_of(rows), clean=clean))
             case _:
                 scribe.anchor()
                 return True
     except (ApplianceError, SecureComputeError) as error:
         return told_of(error)
+
+
+def _committed(scribe: OwnScribe, events: list[Event], *, clean: bool) -> list[Outcome]:
+    try:
+        return scribe.commit(events, clean=clean)
+    finally:
+        for event in events:
+            if event.body is not None:
+                forget_key(event.body)
 
 
 def main() -> None:
