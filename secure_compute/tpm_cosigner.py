@@ -10,7 +10,7 @@ Source: TPM 2.0 Library 1.59, part 1 (37.2.3 NV counters), part 3 (TPM2_Create, 
 
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,12 +72,12 @@ class TpmCosigner:
 
     Args:
         tpm: the machine's.
-        auth: 32 bytes that use of key and counter wants.
+        auth: gives the 32 bytes that use of key and counter wants; they are wiped after each use.
 
     Every method raises TpmUnavailable or TpmLockedOut when the TPM does not do it.
     """
 
-    def __init__(self, tpm: Tpm, auth: Secret) -> None:
+    def __init__(self, tpm: Tpm, auth: Callable[[], Secret]) -> None:
         self._tpm = tpm
         self._auth = auth
 
@@ -129,7 +129,7 @@ class TpmCosigner:
                 with tpm.session(root, tss.TPM2_SE.HMAC) as session:
                     key = esapi.load(root, private, public, session1=session)
                 try:
-                    esapi.tr_set_auth(key, self._auth.reveal())
+                    esapi.tr_set_auth(key, self._word())
                     with tpm.session(root, tss.TPM2_SE.HMAC) as session:
                         made = esapi.sign(key, digest, _scheme(tss), _no_ticket(tss), session)
                 finally:
@@ -138,6 +138,13 @@ class TpmCosigner:
             return b"".join(
                 bytes(part).rjust(_HALF, b"\0") for part in (curve.signatureR, curve.signatureS)
             )
+
+    def _word(self) -> bytes:
+        secret = self._auth()
+        try:
+            return bytes(secret.reveal())
+        finally:
+            secret.wipe()
 
     def _create(self, tpm: OpenTpm, root: Any) -> tuple[Any, Any]:
         tss = tpm.tss
@@ -151,7 +158,7 @@ class TpmCosigner:
             | wanted.SIGN_ENCRYPT
         )
         template = tss.TPM2B_PUBLIC.parse(_TEMPLATE, objectAttributes=attributes)
-        auth = tss.TPM2B_AUTH(self._auth.reveal())
+        auth = tss.TPM2B_AUTH(self._word())
         sensitive = tss.TPM2B_SENSITIVE_CREATE(tss.TPMS_SENSITIVE_CREATE(userAuth=auth))
         with tpm.session(root, tss.TPM2_SE.HMAC) as session:
             made = tpm.esapi.create(root, sensitive, template, session1=session)
@@ -180,7 +187,7 @@ class TpmCosigner:
             )
         )
         with tpm.root_key() as (root, _), tpm.session(root, tss.TPM2_SE.HMAC) as session:
-            auth = tss.TPM2B_AUTH(self._auth.reveal())
+            auth = tss.TPM2B_AUTH(self._word())
             handle = tpm.esapi.nv_define_space(auth, area, session1=session)
         tpm.esapi.tr_close(handle)
         return index
@@ -198,7 +205,7 @@ class TpmCosigner:
         ):
             if name != held.parent and held.parent:
                 raise TpmReplaced
-            tpm.esapi.tr_set_auth(handle, self._auth.reveal())
+            tpm.esapi.tr_set_auth(handle, self._word())
             if advance:
                 tpm.esapi.nv_increment(handle, handle, session1=session)
             value = tpm.esapi.nv_read(handle, _COUNTER_SIZE, 0, handle, session1=session)

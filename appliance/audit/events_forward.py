@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from appliance.audit.event import Event
+from appliance.audit.event import Detail, Event
 
 
 def forward_change(
@@ -17,5 +17,5 @@ def forward_change(
 
     `position` is the first entry that is not known to have arrived, `behind` how many there are.
     """
-    details = {"behind": behind, "position": position, "reason": reason}
+    details: dict[str, Detail] = {"behind": behind, "position": position, "reason": reason}
     return Event(f"audit:forward:{action}", "box", target, None, details)

@@ -4,15 +4,18 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
 from appliance.catalogue.service import CatalogueService
 from appliance.cluster.assembly import make_cluster
 from appliance.jobs.schedule import Schedules
+from appliance.posture.keeper import keeping, with_keeping
 from appliance.posture.service import PostureService
 from appliance.services.author import EngineAuthor
 from appliance.services.ground import Ground, Site, open_ground
 from appliance.services.open_box import Services
+from appliance.services.outside import make_outside
 from appliance.services.version import POLICY
 from appliance.services.work import make_work
 from appliance.serving.assembly import Ground as ServingGround
@@ -24,6 +27,7 @@ from appliance.signin.service import SignInService, Trust
 from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
 from appliance.updates.service import Places, UpdateService
 from appliance.vault.opened import Opened
+from firmware_checks.posture import run_checks
 from models.registry.shelf import Shelf
 
 
@@ -50,7 +54,8 @@ def _assemble(site: Site, ground: Ground) -> Services:
     settings, layout, db, log = site.settings, site.layout, ground.db, ground.log
     salt = site.opened.key("usage-salt")
     catalogue = _make_catalogue(site, ground)
-    posture = PostureService(db, log, time.time)
+    checks = with_keeping(run_checks, partial(keeping, site.opened))
+    posture = PostureService(db, log, time.time, checks)
     cards = len(ground.hardware.accelerators)
     cluster = make_cluster(layout, db, log, name=settings.box.name, cards=cards)
     serving_ground = ServingGround(
@@ -86,6 +91,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
         responses=work.responses,
         backups=work.backups,
         space=work.space,
+        outside=make_outside(settings, site.opened, db, log),
         schedules=Schedules(),
         hardware=ground.watch,
     )

@@ -33,6 +33,7 @@ from appliance.updates.migrations import MIGRATIONS as UPDATES
 from appliance.vault.migrations import MIGRATIONS as VAULT
 from appliance.vault.opened import Opened
 from appliance.vault.subjects import SubjectKeys
+from appliance.witnesses.migrations import MIGRATIONS as WITNESSES
 from models.engines.process import run_tool
 from models.hardware.detect import HardwareWatch
 from models.hardware.facts import Hardware
@@ -50,6 +51,7 @@ MIGRATIONS: Final = (
     *SIGNIN,
     *VAULT,
     *BACKUP,
+    *WITNESSES,
 )
 
 

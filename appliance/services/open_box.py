@@ -19,6 +19,7 @@ from appliance.db.database import Db
 from appliance.jobs.schedule import Schedules
 from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
+from appliance.services.outside import Outside
 from appliance.services.space_gate import SpaceWatch
 from appliance.serving.service import ServingService
 from appliance.serving.turn import Notary
@@ -55,6 +56,7 @@ class Services:
     responses: KeptResponses
     backups: BackupJobs
     space: SpaceWatch
+    outside: Outside
     schedules: Schedules
     hardware: Callable[[], Hardware]
 
@@ -75,6 +77,7 @@ class Services:
         self.signin.attend(self.schedules, NIGHTLY)
         self.space.attend(self.schedules)
         self.backups.attend(self.schedules, self.jobs)
+        self.outside.attend(self.schedules)
         self.schedules.start()
 
     async def _forget_old_usage(self) -> None:
@@ -92,5 +95,6 @@ class Services:
         await self.serving.close()
         await self.cluster.close()
         await asyncio.to_thread(self.access.close)
+        await self.outside.close()
         await asyncio.to_thread(self.log.close)
         await asyncio.to_thread(self.db.close)

@@ -10,6 +10,16 @@ from secure_compute.verifier.p256 import p256_verify
 from tests.fakes.soft_tpm import SoftTpm
 
 
+class Word:
+    """The vault's word for the TPM: a copy for each use, as the vault gives it."""
+
+    def __init__(self) -> None:
+        self._kept = Secret.random()
+
+    def __call__(self) -> Secret:
+        return self._kept.copy()
+
+
 @pytest.fixture
 def chip(tmp_path):
     with SoftTpm(tmp_path / "tpm") as made:
@@ -18,7 +28,7 @@ def chip(tmp_path):
 
 @pytest.mark.slow
 def test_it_signs_and_counts_over_reboots(chip):
-    auth = Secret.random()
+    auth = Word()
     cosigner = TpmCosigner(Tpm(chip.tcti), auth)
     held = HeldKey.parse(cosigner.make().to_fields())
     first = cosigner.counter(held)
@@ -33,8 +43,8 @@ def test_it_signs_and_counts_over_reboots(chip):
 
 @pytest.mark.slow
 def test_without_the_vaults_word_neither_key_nor_counter_serves(chip):
-    held = TpmCosigner(Tpm(chip.tcti), Secret.random()).make()
-    stranger = TpmCosigner(Tpm(chip.tcti), Secret.random())
+    held = TpmCosigner(Tpm(chip.tcti), Word()).make()
+    stranger = TpmCosigner(Tpm(chip.tcti), Word())
     for attempt in (lambda: stranger.sign(held, b"x"), lambda: stranger.advance(held),
                     lambda: stranger.counter(held)):  # fmt: skip
         with pytest.raises(TpmUnavailable):
@@ -43,7 +53,7 @@ def test_without_the_vaults_word_neither_key_nor_counter_serves(chip):
 
 @pytest.mark.slow
 def test_a_counter_made_anew_does_not_begin_anew(chip):
-    cosigner = TpmCosigner(Tpm(chip.tcti), Secret.random())
+    cosigner = TpmCosigner(Tpm(chip.tcti), Word())
     first = cosigner.make()
     for _ in range(3):
         cosigner.advance(first)
@@ -57,7 +67,7 @@ def test_a_counter_made_anew_does_not_begin_anew(chip):
 
 @pytest.mark.slow
 def test_two_boxes_on_one_tpm_have_counters_of_their_own(chip):
-    one, two = (TpmCosigner(Tpm(chip.tcti), Secret.random()) for _ in range(2))
+    one, two = (TpmCosigner(Tpm(chip.tcti), Word()) for _ in range(2))
     first, second = one.make(), two.make()
     assert first.index != second.index
     before = two.counter(second)
@@ -67,7 +77,7 @@ def test_two_boxes_on_one_tpm_have_counters_of_their_own(chip):
 
 @pytest.mark.slow
 def test_another_or_a_cleared_tpm_is_told(chip):
-    cosigner = TpmCosigner(Tpm(chip.tcti), Secret.random())
+    cosigner = TpmCosigner(Tpm(chip.tcti), Word())
     held = cosigner.make()
     chip.clear()
     for attempt in (cosigner.counter, cosigner.advance, lambda key: cosigner.sign(key, b"x")):
@@ -81,7 +91,7 @@ def test_another_or_a_cleared_tpm_is_told(chip):
 
 
 def test_no_tpm_is_a_sentence(tmp_path):
-    cosigner = TpmCosigner(Tpm(f"device:{tmp_path}/none"), Secret.random())
+    cosigner = TpmCosigner(Tpm(f"device:{tmp_path}/none"), Word())
     assert not cosigner.present()
     with pytest.raises(TpmUnavailable):
         cosigner.make()

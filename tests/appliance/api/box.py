@@ -33,6 +33,7 @@ from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
 from appliance.services.ground import MIGRATIONS
 from appliance.services.open_box import Services
+from appliance.services.outside import make_outside
 from appliance.serving.turn import Notary
 from appliance.serving.upstream import Upstream
 from appliance.serving.upstream_client import Endpoint, UpstreamPool
@@ -50,6 +51,7 @@ from tests.appliance.api.stand_ins import (
     NoCatalogue,
     NoSchedules,
     NoUpdates,
+    PaperKeys,
     StubServing,
     never_run,
     no_checks,
@@ -174,6 +176,7 @@ async def build_services(
         responses=desk.responses,
         backups=backups,
         space=no_watch(state),
+        outside=make_outside(settings or Settings(), PaperKeys(), db, log),
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
         updates=NoUpdates(),  # type: ignore[arg-type]

@@ -32,6 +32,8 @@ from models.engines.lifecycle_table import Health
 from models.engines.process import ProcessKeeper
 from models.errors import ModelUnknown
 from models.planning.reservations import Reservations
+from secure_compute.secret import Secret
+from secure_compute.signing import SigningKey
 
 MODEL = "wardbox-reference"
 
@@ -133,6 +135,12 @@ class PaperKeys:
 
     def key(self, use: str) -> bytes:
         return hashlib.sha256(use.encode()).digest()
+
+    def secret(self, use: str) -> Secret:
+        return Secret(self.key(use))
+
+    def signing_key(self, use: str) -> SigningKey:
+        return SigningKey.from_seed(self.key(use))
 
 
 def paper_backups(db: Db, log: AuditLog, state: Path) -> BackupService:
