@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,16 @@ from appliance.backup.packing import Packer
 from appliance.backup.repository import Repository
 from appliance.backup.sealing import Content
 from appliance.backup.snapshot import Entry, Snapshot, SnapshotList
-from appliance.backup.source import AUDIT_DB, BOX_DB, KEYRING, SHELF, Found, stamps_of, survey
+from appliance.backup.source import (
+    AUDIT_DB,
+    BODIES_DB,
+    BOX_DB,
+    KEYRING,
+    SHELF,
+    Found,
+    stamps_of,
+    survey,
+)
 
 if TYPE_CHECKING:
     from appliance.backup.index import Directory
@@ -109,15 +119,23 @@ class Creation:
         return max(now, previous.time + 1)
 
     def _databases(self, packer: Packer) -> None:
-        """The database before the log: whatever the one holds, the other tells of."""
-        ours = self._ours
-        with FrozenDatabase(ours.layout.box_db, ours.box_key) as held:
-            self._database(packer, held, BOX_DB)
-        with FrozenDatabase(ours.layout.audit_db, ours.audit_key) as held:
-            head = held.audit_head()
+        """All held still at one moment, and in the order in which one tells of the other.
+
+        The log tells of whatever the database holds; a body is durable before the log tells of it.
+        """
+        ours, layout = self._ours, self._ours.layout
+        with ExitStack() as stack:
+            box = stack.enter_context(FrozenDatabase(layout.box_db, ours.box_key))
+            log = stack.enter_context(FrozenDatabase(layout.audit_db, ours.audit_key))
+            head = log.audit_head()
             if head is not None:
                 self._account.tree_size, self._account.checkpoint = head.size, head.note
-            self._database(packer, held, AUDIT_DB)
+            held = [(box, BOX_DB), (log, AUDIT_DB)]
+            if ours.bodies_key is not None:
+                bodies = FrozenDatabase(layout.bodies_db, ours.bodies_key)
+                held.append((stack.enter_context(bodies), BODIES_DB))
+            for one, path in held:
+                self._database(packer, one, path)
 
     def _database(self, packer: Packer, held: FrozenDatabase, path: str) -> None:
         before = held.stamps()

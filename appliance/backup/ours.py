@@ -24,6 +24,7 @@ class Ours:
         layout: where its state lies.
         box_key: opens the database, 32 bytes.
         audit_key: opens the audit log, 32 bytes.
+        bodies_key: opens the bodies of the record, 32 bytes; None where there are none.
         signer: signs the list.
         root: the vault's root key, sealed under the backup's escrow key.
         keyring: the book of keys that this root opens, as its file says.
@@ -41,3 +42,4 @@ class Ours:
     version: str
     threads: int
     now: Callable[[], float]
+    bodies_key: bytes | None = field(default=None, repr=False)

@@ -155,6 +155,8 @@ class BackupService:
                 "identity": identity.reveal().hex(),
                 "signer": opened.signing_key(SIGNER).seed().hex(),
             }
+        if self._layout.bodies_db.exists():
+            keys["bodies.db"] = opened.key("bodies.db").hex()
         for text in rules.recipients:
             if not is_recipient(text):
                 raise TargetRefused(

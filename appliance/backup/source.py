@@ -12,9 +12,13 @@ from appliance.settings.layout import StateLayout
 
 BOX_DB: Final = "vault/box.db"
 AUDIT_DB: Final = "vault/audit.db"
+BODIES_DB: Final = "vault/bodies.db"
+DATABASES: Final = (BOX_DB, AUDIT_DB, BODIES_DB)
 FILES: Final = "vault/files"
 SHELF: Final = "vault/files/shelf"
 KEYRING: Final = "keys/keyring.json"
+FORGOTTEN: Final = "keys/forgotten.jsonl"
+"""Which patients and datasets were erased; a restore goes on erasing them."""
 SETTINGS: Final = "settings.toml"
 
 # The root key's slots belong to the old machine and its people; a snapshot carries the root key
@@ -27,7 +31,7 @@ _LEFT_OUT: Final = frozenset(
         "vault/files/drill",
     )
 )
-_OUTSIDE: Final = (SETTINGS, KEYRING, "trust", "tls", "engines.d")
+OUTSIDE: Final = (SETTINGS, KEYRING, FORGOTTEN, "trust", "tls", "engines.d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def survey(layout: StateLayout) -> Iterator[Found]:
     What vanishes meanwhile is left out: it was not there at the end.
     """
     seen: dict[tuple[int, int], str] = {}
-    for name in _OUTSIDE:
+    for name in OUTSIDE:
         yield from _look(layout.root / name, name, seen)
     yield from _look(layout.files_mount, FILES, seen)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.backup.account import standing, told_pruned, told_verdict
+from appliance.backup.coverage import unaccounted
 from appliance.backup.creating import Creation
 from appliance.backup.drill import Rehearsal, drill
 from appliance.backup.errors import BackupBusy
@@ -78,6 +79,7 @@ class Request:
             version=self.value["version"],
             threads=self.value["threads"],
             now=self.now,
+            bodies_key=self.key("bodies.db") if "bodies.db" in self.value["keys"] else None,
         )
 
 
@@ -127,6 +129,7 @@ def _create(request: Request, repository: Repository, told: Told) -> Json:
         "size": made.size,
         "snapshot": made.number,
         "tree_size": made.tree_size,
+        "uncovered": list(unaccounted(request.layout)),
         "pruned": None,
     }
     # Ages cannot be judged by a clock that was never set or fell back: then nothing is forgotten.

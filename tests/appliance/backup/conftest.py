@@ -147,6 +147,7 @@ class SmallBox:
             version="test",
             threads=threads,
             now=self.clock,
+            bodies_key=self.opened.key("bodies.db") if self.layout.bodies_db.exists() else None,
         )
 
     @property
