@@ -38,8 +38,18 @@ def readable() -> Iterator[None]:
 
 def guarded() -> bool:
     """Whether this process leaves no core dump and cannot be traced."""
+    return leaves_no_core() and not dumpable()
+
+
+def leaves_no_core() -> bool:
+    """Whether the core dumps of this process are limited to nothing."""
     soft, _ = resource.getrlimit(resource.RLIMIT_CORE)
-    return soft == 0 and _prctl(_GET_DUMPABLE, 0) == 0
+    return soft == 0
+
+
+def dumpable() -> bool:
+    """Whether processes of the same user may trace this one and read its memory."""
+    return _prctl(_GET_DUMPABLE, 0) != 0
 
 
 def _prctl(option: int, value: int) -> int:

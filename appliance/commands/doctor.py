@@ -1,4 +1,4 @@
-"""`wardbox doctor`: what is not well with this box, told without needing it to run."""
+"""`wardbox doctor`: what is not well with this box, told whether it runs or not."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from appliance.vault.doctor import Finding
 
 _MARKS = {"ok": "✓", "warning": "!", "bad": "✗"}
+_PARTS = {"storage": "加密存储 storage", "keys": "密钥 keys"}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,21 +25,25 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 all well or only warnings, 1 something is bad.
     """
-    from appliance.vault.doctor import examine  # noqa: PLC0415  # keeps --help light
+    from appliance.commands.keys_health import ask_keys  # noqa: PLC0415  # keeps --help light
+    from appliance.vault.doctor import examine  # noqa: PLC0415
 
-    found = examine(StateLayout(state_directory(args.environ)))
+    layout = StateLayout(state_directory(args.environ))
+    parts = {"storage": examine(layout), "keys": ask_keys(layout)}
     if args.json:
-        print(json.dumps([_plain(one) for one in found], ensure_ascii=False, indent=2))
+        plain = [_plain(part, one) for part, found in parts.items() for one in found]
+        print(json.dumps(plain, ensure_ascii=False, indent=2))
     else:
-        print("加密存储 storage")
-        for one in found:
-            print(f"  {_MARKS[one.verdict]} {one.zh}\n    {one.en}")
-    return int(any(one.verdict == "bad" for one in found))
+        for part, found in parts.items():
+            print(_PARTS[part])
+            for one in found:
+                print(f"  {_MARKS[one.verdict]} {one.zh}\n    {one.en}")
+    return int(any(one.verdict == "bad" for found in parts.values() for one in found))
 
 
-def _plain(finding: "Finding") -> dict[str, str]:
+def _plain(part: str, finding: "Finding") -> dict[str, str]:
     return {
-        "part": "storage",
+        "part": part,
         "subject": finding.subject,
         "verdict": finding.verdict,
         "zh": finding.zh,

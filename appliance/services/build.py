@@ -14,6 +14,7 @@ from appliance.posture.keeper import keeping, with_keeping
 from appliance.posture.service import PostureService
 from appliance.services.author import EngineAuthor
 from appliance.services.ground import Ground, Site, open_ground
+from appliance.services.keeping import make_disclosure
 from appliance.services.open_box import Services
 from appliance.services.outside import make_outside
 from appliance.services.version import POLICY
@@ -24,7 +25,8 @@ from appliance.serving.turn import Notary
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.signin.service import SignInService, Trust
-from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
+from appliance.specialists.admission_note import AdmissionNoteWriter
+from appliance.specialists.recording import Provenance
 from appliance.updates.service import Places, UpdateService
 from appliance.vault.opened import Opened
 from firmware_checks.posture import run_checks
@@ -71,7 +73,8 @@ def _assemble(site: Site, ground: Ground) -> Services:
     go_beyond(serving, cluster.peering, serving_ground, salt)
     work = make_work(site, ground, catalogue, serving, cluster)
     trust = Trust(layout, site.opened.ca, site.clock)
-    provenance = Provenance(salt, posture.digest, POLICY, site.clock)
+    disclosure = make_disclosure(site, ground, work.space.keeper)
+    provenance = Provenance(salt, posture.digest, POLICY, site.clock, disclosure.keys.seal)
     places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
     return Services(
         db=db,
@@ -91,6 +94,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
         responses=work.responses,
         backups=work.backups,
         space=work.space,
+        disclosure=disclosure,
         outside=make_outside(settings, site.opened, db, log),
         schedules=Schedules(),
         hardware=ground.watch,

@@ -1,8 +1,9 @@
 """The overview: posture, engine, machine, traffic, jobs and proof, every two seconds."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import Grid
 from textual.content import Content
 from textual.widget import Widget
@@ -10,9 +11,10 @@ from textual.widgets import Sparkline, Static
 from typing_extensions import override
 
 from tui import theme
+from tui.dialogs.page import PageDialog
 from tui.inert import inert
 from tui.line import Line
-from tui.messages import Failed, OverviewHeard
+from tui.messages import Failed, OverviewHeard, PostureHeard
 from tui.screens import panels
 from tui.screens.boxscreen import BoxScreen
 
@@ -27,6 +29,7 @@ class OverviewScreen(BoxScreen):
     """Everything about the box at a glance."""
 
     TITLE_ZH, TITLE_EN = "总览", "Overview"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("h", "posture", "态势", show=False)]
 
     def __init__(self, line: Line) -> None:
         super().__init__(line)
@@ -45,6 +48,7 @@ class OverviewScreen(BoxScreen):
                 else:
                     panel = Static(id=identity, classes="panel", markup=False)
                     panel.border_title = title
+                    panel.border_subtitle = "h 详情 details" if identity == "posture" else None
                     yield panel
 
     def on_mount(self) -> None:
@@ -72,6 +76,16 @@ class OverviewScreen(BoxScreen):
             self.query_one(f"#{identity}", Static).update(draw(seen))
         self.query_one("#traffic-words", Static).update(panels.traffic(seen))
         self.query_one("#requests", Sparkline).data = list(seen.traffic.requests_by_minute)
+
+    def action_posture(self) -> None:
+        """Ask for every check of the last report."""
+        self.ask("posture", self.box.posture, PostureHeard, patience_s=PATIENCE_S)
+
+    def on_posture_heard(self, message: PostureHeard) -> None:
+        """Show them, what is not well first."""
+        message.stop()
+        told = panels.posture_page(message.report)
+        _ = self.app.push_screen(PageDialog("安全态势 Posture", told))
 
     def on_failed(self, message: Failed) -> None:
         """Say that what is shown is old, and why."""
