@@ -83,6 +83,11 @@ class ForgottenList:
         return len(fresh)
 
 
+def listed(content: bytes) -> tuple[Gone, ...]:
+    """What such a file lists; half a line is none."""
+    return _read(content)
+
+
 def _read(content: bytes) -> tuple[Gone, ...]:
     found: dict[tuple[str, bytes], Gone] = {}
     for line in content.splitlines():

@@ -204,12 +204,17 @@ class SubjectKeys:
         return self._unwrap(family, tag, row.sealed)
 
     def _tag(self, family: str, subject: str) -> bytes:
-        if family not in FAMILIES:
-            raise SubjectUnknown(subject=family)
-        with self._opened.secret(_TAGS) as key:
-            made = HMAC(key.view(), SHA256())
-            made.update(f"{family}\x00{subject}".encode())
-            return made.finalize()
+        return tag_of(self._opened, family, subject)
+
+
+def tag_of(opened: Opened, family: str, subject: str) -> bytes:
+    """The keyed hash, 32 bytes, under which a subject is known. Raises SubjectUnknown, VaultLocked."""
+    if family not in FAMILIES:
+        raise SubjectUnknown(subject=family)
+    with opened.secret(_TAGS) as key:
+        made = HMAC(key.view(), SHA256())
+        made.update(f"{family}\x00{subject}".encode())
+        return made.finalize()
 
 
 def _erased(subject: str, row: SubjectRow) -> SubjectErased:
