@@ -18,7 +18,7 @@ from appliance.audit.opening import OwnScribe
 from appliance.audit.reading import AuditReader
 from appliance.audit.scribe import Outcome, Scribe
 from appliance.audit.writer import Told, Writer
-from appliance.bodies.keeper import Place
+from appliance.bodies.keeper import BodyKeeper, Place
 from secure_compute.note import NoteKey
 
 
@@ -49,7 +49,7 @@ class AuditLog:
         self._writer.start()
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913  # by name, and most have a default
         cls,
         db_path: Path,
         db_key: bytes,
@@ -58,6 +58,7 @@ class AuditLog:
         clock: Callable[[], datetime],
         window_ms: float = 1.0,
         version: str = "",
+        bodies: Place | None = None,
     ) -> "AuditLog":
         """Open the log, check its edge against its signed checkpoint and record the start.
 
@@ -68,6 +69,7 @@ class AuditLog:
             clock: wall time with a time zone.
             window_ms: how long a commit waits for company under load.
             version: version of the software, for the record.
+            bodies: where the bodies of events are kept; None where none are.
 
         Raises:
             AuditTampered: the stored log disagrees with its checkpoint.
@@ -75,6 +77,8 @@ class AuditLog:
             DbError: it cannot be opened.
         """
         scribe = OwnScribe(db_path, db_key, identity, clock, time.monotonic)
+        if bodies is not None:
+            scribe.keep_bodies(BodyKeeper(bodies, clock, time.monotonic))
         return cls(scribe, window_ms / 1000, version)
 
     @classmethod
@@ -90,8 +94,7 @@ class AuditLog:
     ) -> "AuditLog":
         """Open the log as `open` does, but write it from a process of its own.
 
-        That is the way beside a busy event loop; that process has the machine's clock. `bodies` says
-        where the bodies of events are kept.
+        That is the way beside a busy event loop; that process has the machine's clock.
         """
         scribe = DistantScribe(db_path, db_key, identity, bodies)
         return cls(scribe, window_ms / 1000, version)

@@ -40,7 +40,10 @@ def rows_of(events: Sequence[Event]) -> list[tuple[Any, ...]]:
 
 def events_of(rows: Sequence[Sequence[Any]]) -> list[Event]:
     """The events of rows, as they came through a socket."""
-    return [Event(*row[:5], body=None if row[5] is None else Body(*row[5])) for row in rows]
+    return [
+        Event(tag, actor, subject, request, details, None if body is None else Body(*body))
+        for tag, actor, subject, request, details, body in rows
+    ]
 
 
 def told_of(error: Refusal) -> dict[str, Any]:

@@ -12,7 +12,11 @@ from appliance.bodies.store import BodyStore
 from secure_compute.errors import SecureComputeError
 from secure_compute.secret import Secret
 
-_WHY: Final[Mapping[object, Why]] = {"low-space": "low-space", "failed": "failed"}
+_WHY: Final[Mapping[object, Why]] = {
+    "failed": "failed",
+    "forgotten": "forgotten",
+    "low-space": "low-space",
+}
 
 
 class Keys(Protocol):

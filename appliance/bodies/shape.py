@@ -11,9 +11,9 @@ from msgspec import Struct
 KEPT: Final = "kept"
 """What an entry says in its detail `body` when its body was durable before it."""
 
-Why = Literal["none", "low-space", "failed", "expired", "missing"]
-"""Why there is no body: none was wanted, the disk was short, it could not be written, its days are
-over, or it is not where it should be."""
+Why = Literal["none", "forgotten", "low-space", "failed", "expired", "missing"]
+"""Why there is no body: none was wanted, its patient had been forgotten before, the disk was short, it
+could not be written, its days are over, or it is not where it should be."""
 
 PARTS: Final = ("prompt", "answer", "extract")
 """The texts of a body, in order; `extract` is what was taken from a patient's record."""

@@ -17,6 +17,7 @@ from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.backup.migrations import MIGRATIONS as BACKUP
 from appliance.batches.migrations import MIGRATIONS as BATCHES
+from appliance.bodies.keeper import Place
 from appliance.cluster.migrations import MIGRATIONS as CLUSTER
 from appliance.db.database import Db
 from appliance.examination.migrations import MIGRATIONS as EXAMINATION
@@ -72,6 +73,7 @@ class Ground:
 
     db: Db
     log: AuditLog
+    subjects: SubjectKeys
     access: AccessService
     hardware: Hardware
     watch: HardwareWatch
@@ -91,7 +93,8 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     key = site.opened.key("box.db")
     db = await asyncio.to_thread(Db, layout.box_db, key, MIGRATIONS, site.clock)
     undo.push_async_callback(asyncio.to_thread, db.close)
-    await asyncio.to_thread(SubjectKeys(db, site.opened).finish)
+    subjects = SubjectKeys(db, site.opened)
+    await asyncio.to_thread(subjects.finish)
     rules = AccessRules.of(site.settings.access)
     access = await asyncio.to_thread(AccessService, db, log, time.time, rules=rules)
     undo.push_async_callback(asyncio.to_thread, access.close)
@@ -99,7 +102,7 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     hardware = await asyncio.to_thread(watch)
     # Sockets and keys of engines that died with the last run.
     await asyncio.to_thread(shutil.rmtree, layout.run / "engines", ignore_errors=True)
-    return Ground(db, log, access, hardware, watch)
+    return Ground(db, log, subjects, access, hardware, watch)
 
 
 def _open_log(site: Site) -> AuditLog:
@@ -109,4 +112,11 @@ def _open_log(site: Site) -> AuditLog:
         AuditIdentity(site.opened.signing_key("audit"), site.settings.audit.origin),
         window_ms=site.settings.audit.window_ms,
         version=VERSION,
+        bodies=bodies_place(site),
     )
+
+
+def bodies_place(site: Site) -> Place:
+    """Where the bodies of the record are kept, and what they are sealed with."""
+    opened = site.opened
+    return Place(site.layout.bodies_db, opened.key("bodies.db"), opened.suite.aead)

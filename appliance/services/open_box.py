@@ -16,6 +16,7 @@ from appliance.batches.service import BatchService
 from appliance.catalogue.service import CatalogueService
 from appliance.cluster.service import ClusterService
 from appliance.db.database import Db
+from appliance.disclosure.service import Disclosure
 from appliance.jobs.schedule import Schedules
 from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
@@ -26,6 +27,7 @@ from appliance.serving.turn import Notary
 from appliance.signin.service import SignInService
 from appliance.specialists.admission_note import AdmissionNoteWriter
 from appliance.updates.service import UpdateService
+from appliance.vault.body_keys import BodyKeys
 from models.hardware.facts import Hardware
 
 HOUR_S: Final = 3600.0
@@ -56,9 +58,15 @@ class Services:
     responses: KeptResponses
     backups: BackupJobs
     space: SpaceWatch
+    disclosure: Disclosure
     outside: Outside
     schedules: Schedules
     hardware: Callable[[], Hardware]
+
+    @property
+    def seals(self) -> BodyKeys:
+        """What the bodies of requests are sealed with."""
+        return self.disclosure.keys
 
     async def start(self) -> None:
         """Begin to serve: engines load, jobs go on, checks run and run again every night."""
@@ -76,6 +84,8 @@ class Services:
         self.schedules.every("files", HOUR_S, self._sweep_files)
         self.signin.attend(self.schedules, NIGHTLY)
         self.space.attend(self.schedules)
+        await asyncio.to_thread(self.disclosure.prepare)
+        self.disclosure.attend(self.schedules)
         self.backups.attend(self.schedules, self.jobs)
         self.outside.attend(self.schedules)
         self.schedules.start()
@@ -97,4 +107,5 @@ class Services:
         await asyncio.to_thread(self.access.close)
         await self.outside.close()
         await asyncio.to_thread(self.log.close)
+        await asyncio.to_thread(self.disclosure.close)
         await asyncio.to_thread(self.db.close)

@@ -11,6 +11,7 @@ from appliance.access.grants import Grant
 from appliance.audit import events
 from appliance.audit.event import Event, Leaf
 from appliance.audit.identifiers import receipt_of, receipt_salt
+from appliance.bodies.shape import NOTHING, Seal, body_of
 from appliance.errors import AuditUnavailable
 from appliance.serving.errors import EngineBusy, ShareFull
 from appliance.serving.upstream import Upstream
@@ -115,7 +116,10 @@ class Turn:
         "receipt",
         "request_id",
         "route",
+        "said",
+        "said_bytes",
         "salt",
+        "seal",
         "seed",
         "stream",
         "upstream",
@@ -133,6 +137,11 @@ class Turn:
         self.salt = receipt_salt(notary.salt, self.receipt)
         self.prompt = b""
         """What the prompt's hash is of, while the request is under way."""
+        self.seal: Seal = NOTHING
+        """What its body is sealed with."""
+        self.said: list[bytes] = []
+        """The answer as far as it is kept, in pieces."""
+        self.said_bytes = 0
         self.prompt_hash = ""
         self.prompt_tokens = 0
         self.completion_tokens = 0
@@ -159,6 +168,14 @@ class Turn:
     def answer_hash(self, text: bytes) -> str:
         """The salted hash of a whole answer."""
         return hashlib.sha256(self.salt + text).hexdigest()
+
+    def take_down(self, said: bytes) -> None:
+        """Gather a piece of the answer for the body of the record, as it is hashed."""
+        seal = self.seal
+        if seal.key:
+            if self.said_bytes < seal.limit:
+                self.said.append(said)
+            self.said_bytes += len(said)
 
     def accept(self) -> asyncio.Future[Leaf]:
         """Record that the request goes to the engine."""
@@ -192,9 +209,14 @@ class Turn:
             status=status,
             posture=self.notary.posture(),
             policy=self.notary.policy,
+            patient=self.seal.patient,
+            body=self.seal.state,
         )
+        texts = (self.prompt, b"".join(self.said) if self.said_bytes else None, None)
+        sizes = (len(self.prompt), self.said_bytes, 0)
+        body = body_of(self.seal, self.receipt, self.salt, texts, sizes)
         return self.notary.commit(
-            events.completion_answer(self.grant.actor, self.request_id, completion), durable
+            events.completion_answer(self.grant.actor, self.request_id, completion, body), durable
         )
 
     def fail(self, code: str) -> None:

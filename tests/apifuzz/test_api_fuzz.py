@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.specialists.admission_note import AdmissionNoteWriter, Provenance
+from appliance.specialists.admission_note import AdmissionNoteWriter
+from appliance.specialists.recording import Provenance
 from appliance.specialists.author import Written
 from models.reference.example import example_facts
 from models.reference.placeholders import mask

@@ -26,6 +26,8 @@ from appliance.api.wire import protocol_with
 from appliance.app import create_app
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.bodies.keeper import Place
+from appliance.bodies.shape import KEPT, Seal
 from appliance.db.database import Db
 from appliance.serving.turn import Notary
 from appliance.serving.upstream import Upstream
@@ -39,10 +41,21 @@ from tests.appliance.api.stand_ins import MODEL, StubServing
 _NAMES = ("bench", "others")
 
 
+class Seals:
+    """The seal of a day, as every request of it gets it: bodies are sealed and kept."""
+
+    def __init__(self) -> None:
+        self._seal = Seal(secrets.token_bytes(32), None, KEPT, 1_048_576)
+
+    def ready(self, _receipt: str, _patient: str | None) -> Seal:
+        return self._seal
+
+
 class HotServicesOnly:
     """What the hot path asks for, each the real thing but the engine."""
 
     def __init__(self, access: AccessService, serving: StubServing, notary: Notary) -> None:
+        self.seals = Seals()
         self.access = access
         self.serving = serving
         self.notary = notary
@@ -53,6 +66,7 @@ async def _main(engine: Endpoint, port: int, state: Path, crowd: Crowd) -> None:
         state / "audit.db",
         secrets.token_bytes(32),
         AuditIdentity(SigningKey.generate(), "wardbox/bench"),
+        bodies=Place(state / "bodies.db", secrets.token_bytes(32)),
     )
     db = Db(state / "box.db", secrets.token_bytes(32), MIGRATIONS)
     access = AccessService(db, log, time.time)

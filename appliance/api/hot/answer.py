@@ -29,6 +29,7 @@ _OK: Final = 200
 _STATUS: Final = {"stop": "complete", "length": "length"}
 GONE: Final = "client-gone"
 CANCELLED: Final = "cancelled"
+VECTORS: Final = "/v1/embeddings"
 
 
 async def answer_whole(
@@ -59,7 +60,9 @@ async def answer_whole(
     whole = question.translation.answer(raw, mark_of(turn))
     if not turn.alive():
         raise AccessRefused
-    # Here both bodies are at hand: `turn.prompt` and `said`, as they are hashed for the record.
+    if turn.route != VECTORS:
+        # Vectors are not kept behind the record: they can be made again from the prompt.
+        turn.take_down(said)
     await turn.answer(turn.answer_hash(said), status, partial(meter, turn, access))
     if question.keeps:
         await question.keep(whole)

@@ -14,6 +14,7 @@ from appliance.api.dialects.responses import RESPONSES, ResponsesTranslation, be
 from appliance.api.dialects.wish import read
 from appliance.api.hot.caller import Caller
 from appliance.api.hot.remembering import Responses, history_of, keep
+from appliance.bodies.shape import Seal
 from appliance.serving.errors import ModelCannot
 from appliance.serving.turn import Notary
 from appliance.serving.upstream import Upstream
@@ -41,6 +42,18 @@ class Certificates(Protocol):
         ...
 
 
+class Seals(Protocol):
+    """The part of the keys of bodies that the hot path needs."""
+
+    def ready(self, receipt: str, patient: str | None) -> Seal | None:
+        """What is decided already; None when `seal` has to look."""
+        ...
+
+    def seal(self, receipt: str, patient: str | None) -> Seal:
+        """What the body of a receipt is sealed with; may wait for the disk."""
+        ...
+
+
 class HotServices(Protocol):
     """What the hot path works with while the vault is open."""
 
@@ -62,6 +75,11 @@ class HotServices(Protocol):
     @property
     def notary(self) -> Notary:
         """The record."""
+        ...
+
+    @property
+    def seals(self) -> Seals:
+        """What bodies of the record are sealed with."""
         ...
 
     @property
@@ -98,6 +116,13 @@ def alive_of(services: HotServices, caller: Caller, grant: Grant) -> Callable[[]
         return access.alive(grant) and services.signin.grant_of_certificate(peer) is not None
 
     return alive
+
+
+async def seal_for(services: HotServices, caller: Caller, receipt: str) -> Seal:
+    """What the body of a request is sealed with. Raises PatientInvalid."""
+    seals, patient = services.seals, caller.patient()
+    seal = seals.ready(receipt, patient)
+    return seal if seal is not None else await asyncio.to_thread(seals.seal, receipt, patient)
 
 
 class Question:

@@ -8,6 +8,8 @@ from starlette.types import Receive, Scope
 from appliance.access.errors import AccessRefused
 from appliance.api.crowd import HALVES
 from appliance.api.errors import BodyTooLarge, BodyTooSlow, EncodingRefused
+from appliance.api.hot.head import PATIENT
+from appliance.bodies.errors import PatientInvalid
 
 BODY_SECONDS: Final = 30
 _LONGEST_KEY: Final = 512
@@ -53,6 +55,22 @@ def authorization_of(authorization: bytes | None, api_key: bytes | None) -> str 
     if len(value) > _LONGEST_KEY:
         raise AccessRefused
     return value.decode("latin-1")
+
+
+def patient_in(scope: Scope) -> str | None:
+    """The patient whom a request names by its header, or None. Raises PatientInvalid."""
+    found = [value for name, value in scope["headers"] if name == PATIENT]
+    if len(found) > 1:
+        raise PatientInvalid
+    return patient_of(found[0]) if found else None
+
+
+def patient_of(value: bytes) -> str:
+    """The patient in a header's value, UTF-8. Raises PatientInvalid."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise PatientInvalid from None
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from appliance.access.grants import Grant
-from appliance.api.hot.body import read_body, read_head
+from appliance.api.hot.body import patient_in, read_body, read_head
 from appliance.api.hot.departure import Departure, Departures
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -40,6 +40,10 @@ class Caller(ABC):
     @abstractmethod
     def authorization(self, limit: int) -> str | None:
         """Judge the head; return the Authorization header. Raises BodyTooLarge and the like."""
+
+    @abstractmethod
+    def patient(self) -> str | None:
+        """The patient whom the request names, as the hospital does. Raises PatientInvalid."""
 
     @abstractmethod
     async def body(self, limit: int) -> bytes:
@@ -88,6 +92,10 @@ class AsgiCaller(Caller):
     @override
     def authorization(self, limit: int) -> str | None:
         return read_head(self._scope, limit)
+
+    @override
+    def patient(self) -> str | None:
+        return patient_in(self._scope)
 
     @override
     async def body(self, limit: int) -> bytes:

@@ -9,6 +9,8 @@ from typing import Final
 
 LONGEST: Final = 16_384
 """Bytes of a head that is read here."""
+PATIENT: Final = b"x-wardbox-patient"
+"""The header that names the patient whom a request is about; it never reaches an engine."""
 
 _END: Final = b"\r\n\r\n"
 _POST: Final = b"POST "
@@ -20,10 +22,10 @@ _UNUSUAL: Final = frozenset(
     (b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"te", b"trailer")
 )
 _READ: Final = frozenset(
-    (b"host", b"content-length", b"connection", b"authorization", b"x-api-key")
+    (b"host", b"content-length", b"connection", b"authorization", b"x-api-key", PATIENT)
 )
 # Another with every request, or not ours to remember.
-_CHANGING: Final = frozenset((b"content-length", b"authorization", b"x-api-key"))
+_CHANGING: Final = frozenset((b"content-length", b"authorization", b"x-api-key", PATIENT))
 _LONGEST_NUMBER: Final = 10
 
 
@@ -38,9 +40,12 @@ class Head:
         authorization: value of the Authorization header, or None.
         api_key: value of the X-Api-Key header, or None.
         keep_alive: whether the connection stays open after the answer.
+        patient: value of the X-WardBox-Patient header, or None.
     """
 
-    __slots__ = ("api_key", "authorization", "host", "keep_alive", "length", "path", "start")
+    __slots__ = (
+        "api_key", "authorization", "host", "keep_alive", "length", "path", "patient", "start",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917  # one is made for every request, by place
         self,
@@ -51,6 +56,7 @@ class Head:
         authorization: bytes | None,
         api_key: bytes | None,
         keep_alive: bool,  # noqa: FBT001
+        patient: bytes | None,
     ) -> None:
         self.path = path
         self.start = start
@@ -59,6 +65,7 @@ class Head:
         self.authorization = authorization
         self.api_key = api_key
         self.keep_alive = keep_alive
+        self.patient = patient
 
 
 class Seen:
@@ -156,4 +163,5 @@ def _judge(path: str, start: int, fields: dict[bytes, bytes]) -> Head | None:
         fields.get(b"authorization"),
         fields.get(b"x-api-key"),
         connection == b"keep-alive",
+        fields.get(PATIENT),
     )

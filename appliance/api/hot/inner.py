@@ -36,6 +36,10 @@ class InnerCaller(Caller):
         return None
 
     @override
+    def patient(self) -> None:
+        return None
+
+    @override
     async def body(self, limit: int) -> bytes:
         if len(self._body) > limit:
             raise BodyTooLarge(limit=limit)

@@ -18,7 +18,7 @@ from appliance.api.crowd import HALVES
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.errors import BodyTooSlow, BoxCrowded
 from appliance.api.hosts import Hosts
-from appliance.api.hot.body import BODY_SECONDS, authorization_of
+from appliance.api.hot.body import BODY_SECONDS, authorization_of, patient_of
 from appliance.api.hot.caller import Caller, Headers
 from appliance.api.hot.head import Head, read_plain_head
 from appliance.api.hot.route import HotRoutes
@@ -171,6 +171,11 @@ class Line(Caller):
     @override
     def authorization(self, limit: int) -> str | None:
         return authorization_of(self._head.authorization, self._head.api_key)
+
+    @override
+    def patient(self) -> str | None:
+        value = self._head.patient
+        return None if value is None else patient_of(value)
 
     @override
     async def body(self, limit: int) -> bytes:

@@ -112,12 +112,15 @@ class Pump:
         said, turn = choice.said, self._turn
         if said:
             # What a streamed answer says passes here piece by piece, as it is hashed for the record.
-            self._hash.update(said.encode())
+            piece = said.encode()
+            self._hash.update(piece)
+            turn.take_down(piece)
             if turn.first_token is None:
                 turn.first_token = time.perf_counter()
             if not counted:
                 turn.completion_tokens += 1
         elif choice.delta is not None and choice.delta.tool_calls is not None:
             self._hash.update(choice.delta.tool_calls)
+            turn.take_down(bytes(choice.delta.tool_calls))
         if choice.finish_reason is not None:
             self.status = _STATUS.get(choice.finish_reason, "stopped")

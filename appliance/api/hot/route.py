@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from appliance.api.dialects.dialect import Dialect
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.hot.answer import CANCELLED, GONE, answer_stream, answer_whole
-from appliance.api.hot.asking import SCOPE, HotServices, alive_of, put, who
+from appliance.api.hot.asking import SCOPE, HotServices, alive_of, put, seal_for, who
 from appliance.api.hot.caller import AsgiCaller, Caller
 from appliance.api.hot.departure import Departures
 from appliance.api.refusing import refused
@@ -102,6 +102,7 @@ class HotRoutes:
             turn.seed, turn.stream = question.asked.seed, question.asked.stream
             turn.limits = access.limits(grant)
             turn.alive = alive_of(services, caller, grant)
+            turn.seal = await seal_for(services, caller, turn.receipt)
             answer = answer_stream if turn.stream else answer_whole
             await answer(turn, access, question, turn.ask(question.asked.body), caller)
         finally:

@@ -27,6 +27,7 @@ from appliance.audit.log import AuditLog
 from appliance.backup.kinds import BackupJobs
 from appliance.batches.desk import DeskRules, make_desk
 from appliance.batches.files import FileLimits
+from appliance.bodies.keeper import Place
 from appliance.db.database import Db
 from appliance.errors import WrongSecret
 from appliance.jobs.service import JobService
@@ -47,6 +48,7 @@ from secure_compute.certificates import make_authority
 from secure_compute.signing import SigningKey
 from secure_compute.suites import INTERNATIONAL
 from tests.appliance.api.stand_ins import (
+    BODIES_KEY,
     MODEL,
     NoCatalogue,
     NoSchedules,
@@ -58,6 +60,7 @@ from tests.appliance.api.stand_ins import (
     no_cluster,
     no_watch,
     paper_backups,
+    paper_disclosure,
 )
 from tests.fakes.stub_engine import serve as serve_stub
 
@@ -150,6 +153,7 @@ async def build_services(
     serving.one = Upstream(MODEL, "ab" * 32, None, abilities, pool, count=serving.traffic.answered)
     serving.furnish(db, log, state / "adapters")
     (state / "jobs").mkdir()
+    StateLayout(state).vault.mkdir(exist_ok=True)
     limits = (settings or Settings()).files
     rules = DeskRules(state / "callers", FileLimits(limits.max_bytes, limits.owner_bytes))
     desk = make_desk(db, log, access, rules, time.time)
@@ -176,6 +180,7 @@ async def build_services(
         responses=desk.responses,
         backups=backups,
         space=no_watch(state),
+        disclosure=paper_disclosure(db, log, StateLayout(state)),
         outside=make_outside(settings or Settings(), PaperKeys(), db, log),
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
@@ -211,7 +216,11 @@ async def live_box(
     )
     signing = SigningKey.generate()
     log = AuditLog.open(
-        tmp / "audit.db", b"k" * 32, AuditIdentity(signing, "wardbox/test"), clock=now
+        tmp / "audit.db",
+        b"k" * 32,
+        AuditIdentity(signing, "wardbox/test"),
+        clock=now,
+        bodies=Place(layout.bodies_db, BODIES_KEY),
     )
     services = await build_services(state, stub, log, settings=settings)
 

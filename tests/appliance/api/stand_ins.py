@@ -14,6 +14,7 @@ from appliance.cluster.node import Lent, RayKeeper
 from appliance.cluster.service import ClusterService
 from appliance.cluster.store import ClusterStore
 from appliance.db.database import Db
+from appliance.disclosure.service import Disclosure
 from appliance.jobs.lender import Unlimited
 from appliance.services.space_gate import SpaceGate, SpaceWatch
 from appliance.serving.adapter import Adapters
@@ -26,12 +27,17 @@ from appliance.serving.upstream import Upstream
 from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.storage import StorageSettings
+from appliance.vault.body_keys import BodyKeys, BodyRules
+from appliance.vault.keybook import KeyBook
+from appliance.vault.opened import Opened
 from appliance.vault.space import SpaceKeeper
+from appliance.vault.subjects import SubjectKeys
 from firmware_checks.errors import RootUnusable
 from models.engines.lifecycle_table import Health
 from models.engines.process import ProcessKeeper
 from models.errors import ModelUnknown
 from models.planning.reservations import Reservations
+from secure_compute.keyring import Keyring
 from secure_compute.secret import Secret
 from secure_compute.signing import SigningKey
 
@@ -130,6 +136,9 @@ class NoSchedules:
     close = start
 
 
+BODIES_KEY = b"b" * 32
+
+
 class PaperKeys:
     """Keys of a vault that nobody opens."""
 
@@ -147,6 +156,19 @@ def paper_backups(db: Db, log: AuditLog, state: Path) -> BackupService:
     """A backup room whose workers are never started."""
     rules = BackupRules("box", (), Retention(), 1, "0", MODEL, ())
     return BackupService(db, log, PaperKeys(), StateLayout(state), rules)
+
+
+def paper_disclosure(
+    db: Db, log: AuditLog, layout: StateLayout, opened: Opened | None = None
+) -> Disclosure:
+    """Bodies under real keys, of a vault that nobody ever locked unless one is given."""
+    if opened is None:
+        layout.keys.mkdir(exist_ok=True)
+        opened = Opened(layout, Keyring(Secret(b"r" * 32)), KeyBook(), lambda: int(time.time()))
+    subjects = SubjectKeys(db, opened)
+    place = layout.bodies_db, lambda: BODIES_KEY
+    keys = BodyKeys(subjects, BodyRules())
+    return Disclosure(log, subjects, keys, place, time.time)
 
 
 def no_watch(state: Path) -> SpaceWatch:

@@ -1,8 +1,11 @@
 """A real vault, open, in the place of the test box's plain one: for what works on slots and keys."""
 
+from dataclasses import replace
+
 from appliance.api.front import Front
 from appliance.vault.unattended import Unattended
 from appliance.vault.vault import Vault
+from tests.appliance.api.stand_ins import paper_disclosure
 from tests.appliance.vault.conftest import (
     CHEAP,
     PASSPHRASE,
@@ -22,4 +25,8 @@ def vault_for(front: Front, chip: PaperTpm) -> Vault:
     vault.create(PASSPHRASE)
     vault.unlock(PASSPHRASE)
     front.vault = vault
+    box = front.services
+    if box is not None:
+        disclosure = paper_disclosure(box.db, box.log, front.layout, vault.opened)
+        front.services = replace(box, disclosure=disclosure)
     return vault
