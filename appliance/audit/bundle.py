@@ -1,4 +1,4 @@
-"""Entry bundles: the leaves of 128 entries in one compressed piece, once they are closed."""
+"""Entry bundles: the leaves of 64 entries in one compressed piece, once they are closed."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,8 +7,9 @@ import zstandard
 
 from appliance.audit.errors import AuditTampered
 
-BUNDLE: Final = 128
-"""Entries in a bundle: half a tile; taking one out of the middle costs a tenth of a millisecond."""
+BUNDLE: Final = 64
+"""Entries in a bundle: a quarter of a tile. Larger ones take a tenth less room, and twice the time
+of a search whose findings lie far apart."""
 
 _LEVEL: Final = 1
 """Of zstd: the higher ones take longer and gain nothing on digests and numbers."""
@@ -24,11 +25,11 @@ class Packer:
         self._decompressor = zstandard.ZstdDecompressor()
 
     def pack(self, leaves: Sequence[bytes]) -> bytes:
-        """The bundle of 128 leaves; canonical JSON holds no line feed, so one ends each."""
+        """The bundle of 64 leaves; canonical JSON holds no line feed, so one ends each."""
         return self._compressor.compress(_LINE.join(leaves))
 
-    def unpack(self, number: int, body: bytes) -> list[bytes]:
-        """The leaves of a bundle.
+    def open(self, number: int, body: bytes) -> bytes:
+        """The leaves of a bundle, a line each.
 
         Args:
             number: which bundle, for the sentence.
@@ -41,13 +42,24 @@ class Packer:
             plain = self._decompressor.decompress(body, max_output_size=_LARGEST)
         except zstandard.ZstdError:
             plain = b""
-        leaves = plain.split(_LINE)
-        if len(leaves) != BUNDLE:
+        if plain.count(_LINE) != BUNDLE - 1:
             first = number * BUNDLE
             raise AuditTampered(
                 reason=f"从第 {first} 条起的一组记录已损坏 the bundle from entry {first} on is damaged"
             )
-        return leaves
+        return plain
+
+
+def lines_of(plain: bytes) -> list[bytes]:
+    """Every leaf of an open bundle."""
+    return plain.split(_LINE)
+
+
+def line_of(plain: bytes, offset: int) -> bytes:
+    """One leaf of an open bundle, without taking the others apart."""
+    if offset < BUNDLE // 2:
+        return plain.split(_LINE, offset + 1)[offset]
+    return plain.rsplit(_LINE, BUNDLE - offset)[1]
 
 
 def time_in(leaf: bytes) -> int:

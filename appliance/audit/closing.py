@@ -2,11 +2,12 @@
 
 from typing import Final
 
+import orjson
+
 from appliance.audit.bundle import BUNDLE, Packer, time_in
 from appliance.audit.closed_store import ClosedWriter, Segment
-from appliance.audit.event import Event
 from appliance.audit.postings import SEGMENT, Building
-from appliance.audit.query import entry_of, models_of, patient_of
+from appliance.audit.query import NAMED_BY_SUBJECT, models_in
 from appliance.audit.store import AuditRows, Row
 
 STEP: Final = 1024
@@ -16,8 +17,6 @@ PRESSING: Final = 16 * SEGMENT
 """Entries that may wait to be closed before a busy log is made to wait for it."""
 
 _FREED: Final = 64
-_NAMING: Final = (b'"patient":', b'"model', b'"tag":"model:')
-"""What a leaf holds that names a patient or a model; the others need not be parsed."""
 
 
 class Closer:
@@ -93,9 +92,9 @@ class Closer:
             self._bundles.append((time_in(piece[0]), self._packer.pack(piece)))
 
     def _finish(self) -> None:
-        tags = sorted(self._building.tags)
-        number = self._closed // SEGMENT
-        self._store.store(Segment(number, self._bundles, self._building.finish(), tags))
+        number, tags = self._closed // SEGMENT, self._building.tags
+        postings = self._building.finish()
+        self._store.store(Segment(number, self._bundles, postings, tags))
         self._closed += SEGMENT
         self._begin()
 
@@ -106,19 +105,16 @@ class Closer:
 
 def _index(building: Building, offset: int, row: Row) -> None:
     _, _, tag, actor, request, receipt, leaf = row
-    building.add_tag(offset, tag)
-    building.add(offset, "actor", actor)
+    models: tuple[str, ...] = ()
+    # Few leaves name neither patient nor model; those need not be parsed.
+    if b'"model' in leaf or b'"patient":' in leaf or tag.startswith(NAMED_BY_SUBJECT):
+        told = orjson.loads(leaf)
+        models = models_in(tag, told["subject"], told["details"])
+        patient = told["details"].get("patient")
+        if isinstance(patient, str):
+            building.add_rare(offset, "patient", patient)
+    building.add(offset, (tag, actor, models))
     if request is not None:
         building.add_rare(offset, "request", request)
     if receipt is not None and (request is None or receipt[4:] != request[4:]):
         building.add_rare(offset, "request", receipt)
-    if any(word in leaf for word in _NAMING):
-        _index_named(building, offset, entry_of(row[0], leaf).event)
-
-
-def _index_named(building: Building, offset: int, event: Event) -> None:
-    for model in models_of(event):
-        building.add(offset, "model", model)
-    patient = patient_of(event)
-    if patient is not None:
-        building.add_rare(offset, "patient", patient)

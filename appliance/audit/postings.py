@@ -8,13 +8,16 @@ A term is a 62-bit hash; whoever finds an entry by it compares the entry itself.
 
 from array import array
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from hashlib import blake2b
+from itertools import chain
+from operator import or_
 from typing import Final
 
 from appliance.audit.identifiers import is_identifier
 
 SEGMENT: Final = 16_384
-"""Entries in a segment: 64 tiles, 128 bundles."""
+"""Entries in a segment: 64 tiles, 256 bundles."""
 BUCKETS: Final = 512
 
 _BITMAP: Final = SEGMENT // 8
@@ -26,6 +29,8 @@ _PAIR: Final = _SHORT + 2
 
 Posting = tuple[int, bytes]
 """Term, or number of the bucket; and its body."""
+Shared = tuple[str, str, tuple[str, ...]]
+"""What many entries have alike: tag, actor, models."""
 
 
 def few(kind: str, value: str) -> int:
@@ -68,27 +73,21 @@ class Building:
     """Gathers the postings of one segment, entry by entry."""
 
     def __init__(self) -> None:
-        self.tags: set[str] = set()
-        self._few: dict[int, array[int]] = {}
+        self._alike: dict[Shared, array[int]] = {}
         self._short: list[bytearray] = [bytearray() for _ in range(BUCKETS)]
         self._offsets: list[bytearray] = [bytearray() for _ in range(BUCKETS)]
-        self._terms: dict[tuple[str, str], int] = {}
 
-    def add(self, offset: int, kind: str, value: str) -> None:
-        """An entry names a value that many share."""
-        term = self._terms.get((kind, value))
-        if term is None:
-            term = self._terms[kind, value] = few(kind, value)
-            self._few.setdefault(term, array("H"))
-        offsets = self._few[term]
-        if not offsets or offsets[-1] != offset:
-            offsets.append(offset)
+    @property
+    def tags(self) -> list[str]:
+        """The tags of the entries, sorted."""
+        return sorted({shared[0] for shared in self._alike})
 
-    def add_tag(self, offset: int, tag: str) -> None:
-        """An entry has a tag."""
-        self.tags.add(tag)
-        for text in tag_terms(tag):
-            self.add(offset, "tag", text)
+    def add(self, offset: int, shared: Shared) -> None:
+        """An entry has a tag, an actor, and models that it names."""
+        offsets = self._alike.get(shared)
+        if offsets is None:
+            offsets = self._alike[shared] = array("H")
+        offsets.append(offset)
 
     def add_rare(self, offset: int, kind: str, value: str) -> None:
         """An entry names a value that few share."""
@@ -103,7 +102,17 @@ class Building:
             for bucket, short in enumerate(self._short)
             if short
         ]
-        made.extend((term, _body(offsets)) for term, offsets in self._few.items())
+        named: dict[int, list[array[int]]] = {}
+        for shared, offsets in self._alike.items():
+            for term in _terms(shared):
+                named.setdefault(term, []).append(offsets)
+        bits = {id(offsets): _bits(offsets) for offsets in self._alike.values()}
+        for term, parts in named.items():
+            if sum(map(len, parts)) <= _SPARSE:
+                made.append((term, array("H", sorted(chain(*parts))).tobytes()))
+            else:
+                together = reduce(or_, [bits[id(part)] for part in parts])
+                made.append((term, together.to_bytes(_BITMAP, "little")))
         return sorted(made)
 
 
@@ -136,10 +145,10 @@ def offsets_below(bits: int, end: int) -> Iterator[int]:
         bits ^= 1 << offset
 
 
-def _body(offsets: "array[int]") -> bytes:
-    if len(offsets) <= _SPARSE:
-        return offsets.tobytes()
-    return _bits(offsets).to_bytes(_BITMAP, "little")
+def _terms(shared: Shared) -> set[int]:
+    tag, actor, models = shared
+    terms = {few("tag", text) for text in tag_terms(tag)}
+    return terms | {few("actor", actor)} | {few("model", model) for model in models}
 
 
 def _bits(offsets: Iterable[int]) -> int:

@@ -1,6 +1,6 @@
 """What to look for in the audit log, and whether an entry is it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from secure_compute.canonical import canonical_bytes
 
 MAX_FOUND: Final = 1000
 _ANY: Final = "*"
-_NAMED_BY_SUBJECT: Final = ("model:engine:", "model:shelf:")
+NAMED_BY_SUBJECT: Final = ("model:engine:", "model:shelf:")
 """The beginnings of tags whose subject is a model."""
 
 
@@ -51,13 +51,17 @@ def entry_of(index: int, leaf: bytes) -> Entry:
     return Entry(index, told["time"], told["boot"], event, leaf)
 
 
-def models_of(event: Event) -> tuple[str, ...]:
+def models_in(tag: str, subject: str | None, details: Mapping[str, Any]) -> tuple[str, ...]:
     """The names under which an event is found by its model: its id, and the manifest's digest."""
-    details = event.details
     found = [details.get("model"), details.get("model_digest")]
-    if event.subject is not None and event.tag.startswith(_NAMED_BY_SUBJECT):
-        found.append(event.subject)
+    if tag.startswith(NAMED_BY_SUBJECT):
+        found.append(subject)
     return tuple(name for name in found if isinstance(name, str))
+
+
+def models_of(event: Event) -> tuple[str, ...]:
+    """The names under which an event is found by its model."""
+    return models_in(event.tag, event.subject, event.details)
 
 
 def patient_of(event: Event) -> str | None:

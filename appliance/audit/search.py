@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from appliance.audit.bundle import BUNDLE, Packer, time_in
+from appliance.audit.bundle import BUNDLE, Packer, line_of, lines_of, time_in
 from appliance.audit.closed_store import ClosedRows
 from appliance.audit.errors import AuditTampered
 from appliance.audit.event import Entry
@@ -158,30 +158,32 @@ class Bundles:
         self._rows = rows
         self._packer = Packer()
         self._number = -1
-        self._leaves: list[bytes] = []
+        self._plain = b""
 
     def leaves(self, number: int) -> list[bytes]:
         """The leaves of a bundle. Raises AuditTampered where it is missing or damaged."""
-        if number != self._number:
-            bodies = self._rows.bundles(number, number + 1)
-            if not bodies:
-                raise AuditTampered(reason=f"缺少第 {number} 组记录 bundle {number} is missing")
-            self._leaves = self._packer.unpack(*bodies[0])
-            self._number = number
-        return self._leaves
+        return lines_of(self._open(number))
 
     def leaf(self, index: int) -> bytes:
         """One leaf."""
         number, offset = divmod(index, BUNDLE)
-        return self.leaves(number)[offset]
+        return line_of(self._open(number), offset)
 
     def span(self, first: int, end: int) -> list[Leaf]:
         """Index and leaf from `first` up to `end`."""
         found: list[Leaf] = []
         for number, body in self._rows.bundles(first // BUNDLE, -(-end // BUNDLE)):
-            found += enumerate(self._packer.unpack(number, body), number * BUNDLE)
+            found += enumerate(lines_of(self._packer.open(number, body)), number * BUNDLE)
         skip = first % BUNDLE
         return found[skip : skip + end - first]
+
+    def _open(self, number: int) -> bytes:
+        if number != self._number:
+            bodies = self._rows.bundles(number, number + 1)
+            if not bodies:
+                raise AuditTampered(reason=f"缺少第 {number} 组记录 bundle {number} is missing")
+            self._plain, self._number = self._packer.open(*bodies[0]), number
+        return self._plain
 
     def backwards(self, low: int, high: int) -> Iterator[Leaf]:
         """Index and leaf from below `high` down to `low`."""
