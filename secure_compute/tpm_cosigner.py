@@ -102,9 +102,12 @@ class TpmCosigner:
             return held
 
     def forget(self, held: HeldKey) -> None:
-        """Let the counter's index go; its place is free, its value is not forgotten by the TPM."""
+        """Let the counter's index go; the TPM does not forget its value. Another TPM is left alone."""
         with self._tpm.opened() as tpm:
-            self._undefine(tpm, held.index)
+            with tpm.root_key() as (_, name):
+                ours = name == held.parent
+            if ours:
+                self._undefine(tpm, held.index)
 
     def counter(self, held: HeldKey) -> int:
         """What the counter says. Raises TpmReplaced where it is not there."""

@@ -110,9 +110,10 @@ class SecondSigner:
                 self._make_in_vault(number)
         else:
             self._make_in_vault(number)
-        self._let_go(old)
         made = self.key
         assert made is not None  # noqa: S101  # it was written a moment ago
+        if old is not None and old.kind == "tpm":
+            self._let_go(old, made)
         return made
 
     def cosign(self, note: Note, *, finer: bool = False) -> tuple[str, str, int]:
@@ -186,9 +187,10 @@ class SecondSigner:
         vkey = NoteKey(self._makings.name, public, COSIGNATURE_TYPE).vkey
         self._store.begin("software", vkey, {"use": use}, self._clock())
 
-    def _let_go(self, old: SecondKey | None) -> None:
+    def _let_go(self, old: SecondKey, made: SecondKey) -> None:
         """The counter of a key that is done with gives its place back, where the TPM has it still."""
-        if old is None or old.kind != "tpm":
+        if old.material["index"] == made.material.get("index"):
+            # The TPM was cleared, or the old counter deleted: its place is the new one's already.
             return
         try:
             self._makings.tpm.forget(HeldKey.parse(old.material))
