@@ -12,6 +12,7 @@ SCOPES: Final[frozenset[str]] = frozenset(
         "jobs:write",
         "audit:read",
         "audit:export",
+        "audit:bodies",
         "keys:read",
         "keys:write",
         "users:read",

@@ -18,7 +18,7 @@ from appliance.errors import ApplianceError, VaultLocked
 from appliance.vault.erasure import ANSWERS, COPIES, erase_box, signed
 from appliance.vault.errors import KeyFixed, KeyUnknown
 from appliance.vault.opened import Opened
-from appliance.vault.subjects import FAMILIES, SubjectKeys
+from appliance.vault.subjects import FAMILIES, PATIENT, SubjectKeys
 from appliance.vault.uses import use_of
 from secure_compute.destruction import Destruction
 from secure_compute.errors import SecureComputeError
@@ -90,11 +90,11 @@ async def erase(front: Front, wish: wire.Erasure, who: Grant) -> wire.Destructio
             reason_zh="须与要销毁的名称(整机则为设备编号)完全一致",
             reason_en="it must repeat what is to be destroyed (for the whole box, its id)",
         )
-    opened, subjects = _opened(front), _subjects(front)
+    opened, disclosure = _opened(front), front.opened().disclosure
     about = opened.root_id
     keys: tuple[str, ...] = ()
     if wish.kind != "box":
-        keys = await asyncio.to_thread(subjects.erasable, wish.kind, wish.subject)
+        keys = await asyncio.to_thread(disclosure.erasable, wish.kind, wish.subject)
         about = keys[0]
     approvals = front.opened().access.approvals
     await asyncio.to_thread(approvals.use, wish.approval, ERASE, about[:64], who)
@@ -107,10 +107,13 @@ async def erase(front: Front, wish: wire.Erasure, who: Grant) -> wire.Destructio
 
     def work_one() -> bytes:
         remains = (COPIES, ANSWERS)
-        gone = subjects.erase(wish.kind, wish.subject)
+        gone = disclosure.destroy(wish.kind, wish.subject)
         front.vault.rotate_root()
         told = Destruction(origin, wish.kind, wish.subject, gone, by, now, remains)
-        return signed(opened, told)
+        certificate = signed(opened, told)
+        if wish.kind == PATIENT:
+            disclosure.forgotten(who.actor, gone[0].partition(":")[2], certificate)
+        return certificate
 
     made = await _recorded(front, who, ("erase", about, ""), work_one)
     return _certificate(made)
@@ -181,4 +184,4 @@ def _opened(front: Front) -> Opened:
 
 
 def _subjects(front: Front) -> SubjectKeys:
-    return SubjectKeys(front.opened().db, _opened(front))
+    return front.opened().disclosure.subjects

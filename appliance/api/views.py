@@ -185,8 +185,8 @@ def entry_view(entry: audit_event.Entry, leaf_hash: bytes) -> audit.Entry:
     )
 
 
-def receipt_view(receipt: receipts.Receipt) -> audit.Receipt:
-    """A receipt with its proof."""
+def receipt_view(receipt: receipts.Receipt, body: str) -> audit.Receipt:
+    """A receipt with its proof, and what became of the body behind it."""
     return audit.Receipt(
         receipt=receipt.receipt,
         model=receipt.model,
@@ -194,6 +194,8 @@ def receipt_view(receipt: receipts.Receipt) -> audit.Receipt:
         adapter_digest=receipt.adapter_digest,
         policy=receipt.policy,
         posture=receipt.posture,
+        patient=receipt.patient,
+        body=body,
         index=receipt.index,
         hash=receipt.hash.hex(),
         proof=tuple(part.hex() for part in receipt.proof),

@@ -1,4 +1,4 @@
-"""The bodies of events: durable before the events that tell of them, or the events say that they are not.
+"""Bodies of events: durable before the events that tell of them, or these say that they are not.
 
 A body that cannot be kept holds nothing up: the log goes on, and says from when to when it was so.
 """

@@ -1,5 +1,6 @@
 """Receipts: from the id that an answer carries to the weights that wrote it, with its proof."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ class Receipt:
         adapter_digest: digest of the adapter's manifest, or None.
         policy: version of the policy that was applied.
         posture: the box's posture.
+        patient: pseudonym of the patient whom the request named, or None.
+        details: of the entry.
         index: the audit entry.
         hash: its RFC 6962 leaf hash.
         time: microseconds since 1970 UTC.
@@ -33,6 +36,8 @@ class Receipt:
     adapter_digest: str | None
     policy: str
     posture: str
+    patient: str | None
+    details: Mapping[str, object]
     index: int
     hash: bytes
     time: int
@@ -64,6 +69,8 @@ def resolve(reader: AuditReader, receipt_id: str) -> Receipt:
         adapter_digest=details["adapter_digest"],
         policy=details["policy"],
         posture=details["posture"],
+        patient=details.get("patient"),
+        details=details,
         index=entry.index,
         hash=leaf_hash(entry.leaf),
         time=entry.time,

@@ -85,7 +85,11 @@ class Exported(Wire):
 
 
 class Receipt(Wire):
-    """From an answer to the weights that wrote it."""
+    """From an answer to the weights that wrote it.
+
+    `body` is "kept" while the texts behind it can be read, "forgotten" once their patient was, else why
+    there are none; `patient` is a pseudonym.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -97,6 +101,8 @@ class Receipt(Wire):
                     "adapter_digest": None,
                     "policy": "1",
                     "posture": "pass",
+                    "patient": None,
+                    "body": "kept",
                     "index": 41,
                     "hash": "0" * 64,
                     "proof": [],
@@ -113,6 +119,8 @@ class Receipt(Wire):
     adapter_digest: str | None
     policy: str
     posture: str
+    patient: str | None
+    body: str
     index: int
     hash: str
     proof: tuple[str, ...]

@@ -8,18 +8,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from appliance.audit.event import Entry, Event
-from appliance.audit.events_bodies import bodies_expire, bodies_resume, bodies_stop, body_read
+from appliance.audit.events_bodies import (
+    bodies_expire,
+    bodies_resume,
+    bodies_stop,
+    body_read,
+    patient_forget,
+)
 from appliance.audit.query import Query
 from appliance.bodies.errors import BodyForgotten, BodyNotKept
 from appliance.bodies.reading import BodyReader
 from appliance.bodies.sealing import DAY_MS
 from appliance.bodies.shape import Forgotten, Found, Kept
 from appliance.bodies.store import BodyStore
-from appliance.errors import AuditEntryUnknown
+from appliance.errors import ApplianceError, AuditEntryUnknown
 from appliance.jobs.schedule import Schedules
 from appliance.vault.body_keys import BodyKeys, judge_patient
 from appliance.vault.errors import SubjectErased, SubjectUnknown
@@ -176,10 +183,22 @@ class Disclosure:
         finally:
             self.keys.forget()
 
-    def clear(self, patient: str) -> int:
-        """Delete what nobody can read any more of a patient, by pseudonym; how many bodies."""
+    def forgotten(self, actor: str, patient: str, certificate: bytes) -> None:
+        """Record that a patient was forgotten, and delete what nobody can read any more.
+
+        Args:
+            actor: who did it.
+            patient: pseudonym of the patient.
+            certificate: of the destruction of the keys.
+        """
         number = bytes.fromhex(patient)
-        return self._delete(lambda store: store.drop_some_of(number))
+        try:
+            bodies = self._delete(lambda store: store.drop_some_of(number))
+        except ApplianceError:
+            # Without their keys they are nothing; they go with the days they are of.
+            bodies = -1
+        digest = f"sha256:{sha256(certificate).hexdigest()}"
+        self._record(patient_forget(actor, patient=patient, bodies=bodies, digest=digest))
 
     def attend(self, schedules: Schedules) -> None:
         """Have the keys of each day at hand before it begins, and end the days that are over."""

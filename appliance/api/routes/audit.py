@@ -85,7 +85,8 @@ def proof(index: Index, box: Box, _: AuditReaderGrant) -> Proof:
 @router.get("/receipts/{receipt_id}")
 def receipt(receipt_id: str, box: Box, _: AuditReaderGrant) -> Receipt:
     """From an answer's receipt to the weights that wrote it, with the proof."""
-    return receipt_view(resolve(box.log.reader, receipt_id))
+    found = resolve(box.log.reader, receipt_id)
+    return receipt_view(found, box.disclosure.standing(found.details))
 
 
 @router.post("/verify")

@@ -25,8 +25,13 @@ def vault_for(front: Front, chip: PaperTpm) -> Vault:
     vault.create(PASSPHRASE)
     vault.unlock(PASSPHRASE)
     front.vault = vault
+    keep_under(front, vault)
+    return vault
+
+
+def keep_under(front: Front, vault: Vault) -> None:
+    """Have the bodies of the box sealed under the keys of a vault."""
     box = front.services
     if box is not None:
         disclosure = paper_disclosure(box.db, box.log, front.layout, vault.opened)
         front.services = replace(box, disclosure=disclosure)
-    return vault

@@ -17,11 +17,12 @@ from appliance.contract.people import ApprovalWish
 from appliance.contract.vault_keys import Erasure
 from appliance.settings.layout import StateLayout
 from appliance.vault.errors import VaultErased
-from appliance.vault.subjects import PATIENT, SubjectKeys
+from appliance.vault.subjects import PATIENT
 from appliance.vault.vault import Vault
 from secure_compute.destruction import verify_destruction
 from secure_compute.note import NoteKey
 from tests.appliance.api.box import live_box, now
+from tests.appliance.api.vaulted import keep_under
 from tests.appliance.vault.conftest import CHEAP, PASSPHRASE, NotedMount
 
 PASSWORD = "a long password indeed 7"
@@ -36,12 +37,13 @@ async def box(tmp_path):
         vault.create(PASSPHRASE)
         vault.unlock(PASSPHRASE)
         one.front.vault, one.front.layout = vault, layout
+        keep_under(one.front, vault)
         yield one
 
 
 @pytest.fixture
 def subjects(box):
-    return SubjectKeys(box.services.db, box.front.vault.opened)
+    return box.front.services.disclosure.subjects
 
 
 @pytest.fixture
