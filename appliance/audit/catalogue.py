@@ -42,7 +42,7 @@ _TARGET: Final = ("kind", "pin")
 _SNAPSHOT: Final = ("digest", "repository", "snapshot", "tree_size")
 _CHECKED: Final = ("damaged", "objects", "ok")
 _DRILLED: Final = ("model", "snapshot", "tree_size")
-_RESTORED: Final = ("known", "repository", "snapshot", "tree_size")
+_RESTORED: Final = ("erased", "known", "repository", "snapshot", "tree_size")
 
 KINDS: Final = (
     Kind("box:audit:start", "日志已打开。", "The log was opened.", ("size", "version")),

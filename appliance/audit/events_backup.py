@@ -50,9 +50,15 @@ def copy_drill(actor: str, *, target: str, snapshot: int, tree_size: int, model:
     return Event("backup:copy:drill", actor, target, None, details)
 
 
-def box_restore(*, repository: str, snapshot: int, tree_size: int, known: int) -> Event:
-    """This box came out of a backup whose log had this size; `known` is the latest size known of."""
+def box_restore(
+    *, repository: str, snapshot: int, tree_size: int, known: int, erased: int
+) -> Event:
+    """This box came out of a backup whose log had this size; `known` is the latest size known of.
+
+    `erased` counts patients and datasets that were erased after the snapshot, and are so again.
+    """
     details: dict[str, Detail] = {
+        "erased": erased,
         "known": known,
         "repository": repository,
         "snapshot": snapshot,

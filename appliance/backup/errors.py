@@ -197,3 +197,31 @@ class DrillFailed(BackupError):
     en = "The restore drill failed: {reason_en}."
     way_out_zh = "请运行 wardbox backup verify,并在完好的目标上重新备份。"
     way_out_en = "Run wardbox backup verify and back up to a sound target."
+
+
+class DestroyedUnreadable(BackupError):
+    """A file that should tell what was erased does not."""
+
+    code = "backup.destroyed-unreadable"
+    zh = "第 {number} 个 --destroyed 文件既不是本设备签发的销毁证明,也不是销毁清单。"
+    en = (
+        "The file that --destroyed names as number {number} is neither a certificate of destruction "
+        "by this box nor a list of what was destroyed."
+    )
+    way_out_zh = (
+        "请给出 wardbox vault erase 写出的证明,或旧设备的 keys/forgotten.jsonl;未恢复任何内容。"
+    )
+    way_out_en = (
+        "Give a certificate that wardbox vault erase wrote, or keys/forgotten.jsonl of the old box; "
+        "nothing was restored."
+    )
+
+
+class BoxDestroyed(BackupError):
+    """A box that was destroyed on purpose does not come back out of its backup."""
+
+    code = "backup.box-destroyed"
+    zh = "这台设备已于 {when} 整机销毁,其备份不得恢复({place})。"
+    en = "The whole box was destroyed on {when}; it is not restored from {place}."
+    way_out_zh = "请按销毁证明的说明,一并销毁这份备份。"
+    way_out_en = "Destroy this backup too, as the certificate of destruction says."

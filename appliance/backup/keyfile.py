@@ -1,22 +1,25 @@
 """The files of a backup that open it: its public head, `keys.age`, and the recovery slot."""
 
 import hmac
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from appliance.backup.errors import BackupDamaged, KeysRefused
+from appliance.backup.errors import KeysRefused
 from appliance.backup.recipients import MAX_KEYS, decrypt_with, encrypt_to, identity_text
 from appliance.backup.sealing import ALGORITHM, RepositoryKeys, damaged
 from appliance.backup.target import Target
 from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.errors import SecureComputeError, WrongSecret
 from secure_compute.keyring import Keyring, WrappedKey
-from secure_compute.sealed_root import Opener, SealedRoot, open_root, remove_slot
+from secure_compute.sealed_root import Opener, SealedRoot, open_root
 from secure_compute.secret import Secret
 from secure_compute.signing import VerifyKey
+from secure_compute.slot_kinds import KEY_FILE, RECOVERY, SHARES
 
 HEAD: Final = "wardbox-backup.json"
 KEYS: Final = "keys.age"
@@ -25,7 +28,8 @@ FORMAT: Final = "wardbox-backup/1"
 IDENTITY: Final = "backup-identity"
 """The use of the vault's key that is the box's own backup identity."""
 
-_PAPER: Final = "recovery"
+FULL: Final = frozenset((KEY_FILE, RECOVERY, SHARES))
+"""Kinds of slots that a person holds and nobody can guess."""
 _KEYS_FORMAT: Final = "wardbox-backup-keys/1"
 _UNLOCK_FORMAT: Final = "wardbox-backup-unlock/1"
 
@@ -140,29 +144,42 @@ def escrow_key(identity: Secret) -> Secret:
     return Secret(HKDF(SHA256(), 32, None, b"wardbox/v1/backup-escrow").derive(identity.reveal()))
 
 
-def unlock_document(document: SealedRoot, identity: WrappedKey) -> bytes:
-    """What the recovery key opens: the recovery slots alone, and the wrapped backup identity.
+def unlock_document(
+    document: SealedRoot, identity: WrappedKey, kinds: frozenset[str] = FULL
+) -> bytes:
+    """What people open the backup with: slots of some kinds, and the wrapped backup identity.
 
-    A passphrase is left out: whoever finds a backup shall not be able to guess at it.
+    Args:
+        document: the vault's slots.
+        identity: the box's backup identity, wrapped by its root key.
+        kinds: of slots; those with 256 bits by default. Whoever finds a backup can guess at a
+            passphrase for as long as he likes.
     """
-    kept = document
-    for slot in document.slots:
-        if slot.kind != _PAPER:
-            kept = remove_slot(kept, slot.slot_id)
-    return canonical_bytes(
-        {
-            "format": _UNLOCK_FORMAT,
-            "identity": identity.to_json(),
-            "root": kept.to_bytes().decode(),
-        }
-    )
+    kept = tuple(slot for slot in document.slots if slot.kind in kinds)
+    root = replace(document, slots=kept).to_bytes().decode() if kept else ""
+    return canonical_bytes({"format": _UNLOCK_FORMAT, "identity": identity.to_json(), "root": root})
 
 
-def identity_from(target: Target, recovery: Secret) -> Secret:
-    """The box's backup identity, by the recovery key.
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """What a person's secret opened.
+
+    Args:
+        identity: the box's backup identity.
+        document: the slots that lie with the backup.
+        root: the root key that these slots hold; a snapshot may have had another.
+    """
+
+    identity: Secret = field(repr=False)
+    document: SealedRoot
+    root: Secret = field(repr=False)
+
+
+def unlocked(target: Target, openers: Iterable[Opener]) -> Unlocked:
+    """Open the backup identity by the first secret that fits.
 
     Raises:
-        KeysRefused: it is not this backup's recovery key.
+        KeysRefused: none of them is this backup's.
         BackupAbsent: there is no backup.
         BackupDamaged: the document is not what was written.
     """
@@ -171,19 +188,21 @@ def identity_from(target: Target, recovery: Secret) -> Secret:
         value = parse_canonical(raw)
         if value["format"] != _UNLOCK_FORMAT:
             raise damaged(UNLOCK, "格式未知", "its format is unknown")
+        if not value["root"]:
+            raise KeysRefused(place=target.place)
         document = SealedRoot.parse(str(value["root"]).encode())
         wrapped = WrappedKey.parse(value["identity"])
-        keyring = Keyring(open_root(document, Opener.recovery(Secret(recovery.reveal()))))
-        try:
-            return keyring.unwrap(wrapped)
-        finally:
-            keyring.wipe()
-    except WrongSecret as error:
-        raise KeysRefused(place=target.place) from error
-    except BackupDamaged:
-        raise
+        for opener in openers:
+            with suppress(WrongSecret):
+                root = open_root(document, opener)
+                keyring = Keyring(Secret(root.reveal()))
+                try:
+                    return Unlocked(keyring.unwrap(wrapped), document, root)
+                finally:
+                    keyring.wipe()
     except (SecureComputeError, KeyError, TypeError, ValueError) as error:
         raise damaged(UNLOCK, "不可读", "it cannot be read") from error
+    raise KeysRefused(place=target.place)
 
 
 def _proof(identity: Secret, body: bytes) -> str:

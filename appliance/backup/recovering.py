@@ -1,16 +1,19 @@
-"""A box out of a backup: into an empty state directory, with the recovery key alone."""
+"""A box out of a backup: into an empty state directory, with what people hold on paper."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.audit.events_backup import box_restore
 from appliance.audit.log import AuditLog
-from appliance.backup.errors import KeysRefused, NewerRecordKnown, RestoreRefused
+from appliance.backup.destroyed import keep_erased
+from appliance.backup.errors import BoxDestroyed, NewerRecordKnown, RestoreRefused
 from appliance.backup.index import Index
-from appliance.backup.keyfile import identity_from
 from appliance.backup.ours import Told
+from appliance.backup.past import Kept, Past, past_of
+from appliance.backup.presented import Presented, new_slots, presented
 from appliance.backup.rebuilt import identity_of, open_keys, prove, root_of
 from appliance.backup.repository import Repository
 from appliance.backup.snapshot import Entry, Snapshot
@@ -19,12 +22,9 @@ from appliance.backup.target import Target
 from appliance.backup.writing import FileWriter, Wish
 from appliance.settings.layout import StateLayout
 from appliance.vault.keyfile import write_private, write_sealed_root
+from appliance.vault.offer import Offer
 from secure_compute.canonical import canonical_bytes
-from secure_compute.errors import RecoveryKeyMistyped, SecureComputeError
-from secure_compute.note import NoteKey, verify_checkpoint
-from secure_compute.recovery import parse_recovery, recovery_text
-from secure_compute.sealed_root import Argon2Cost, Opener, add_slot, seal_root
-from secure_compute.secret import Secret
+from secure_compute.sealed_root import Argon2Cost
 
 MARKER: Final = "restore.json"
 VKEY: Final = "trust/box.vkey"
@@ -58,18 +58,19 @@ class Order:
     """What shall be restored, and what is known besides.
 
     Args:
-        secret: the recovery key as it was typed, or the text of another backup key.
+        offer: the recovery key, shares or a key file as a person brought them, or the text of
+            another backup key.
         passphrase: of the new vault.
         number: of the snapshot; None for the newest.
-        checkpoint: a signed checkpoint of the log that somebody kept; None when nobody did.
+        known: what somebody kept of the box elsewhere.
         accept_loss: go on although a later state of the log is known.
         threads: that fetch and open.
     """
 
-    secret: str = field(repr=False)
+    offer: Offer = field(repr=False)
     passphrase: str = field(repr=False)
     number: int | None = None
-    checkpoint: bytes | None = None
+    known: Kept = field(default_factory=Kept)
     accept_loss: bool = False
     threads: int = 2
 
@@ -83,13 +84,17 @@ class Restored:
         size: bytes that were authenticated.
         tree_size: entries of the log that was restored.
         known: the latest size of the log that is known of; equal when nothing is missing.
-        recovery_key: of the new vault; the one that was given, or a new one.
+        erased: how many patients and datasets the snapshot held that were erased after it.
+        erased_until: what was erased until then is known, Unix seconds.
+        recovery_key: a new one, or empty where those that people have go on opening the vault.
     """
 
     snapshot: int
     size: int
     tree_size: int
     known: int
+    erased: int
+    erased_until: int
     recovery_key: str = field(repr=False)
 
 
@@ -132,22 +137,23 @@ class Recovery:
             ApplianceError: what the vault and the log may raise.
         """
         self._require_empty()
-        paper, identity = _keys(target, order.secret)
-        repository = Repository.open(target, identity)
+        brought = presented(target, order.offer)
+        repository = Repository.open(target, brought.identity)
         snapshot = repository.snapshot(order.number)
         index = repository.index()
         entries = list(repository.manifest(snapshot, index))
-        known = self._latest_known(repository, snapshot, _vkey(repository, index, entries), order)
-        if known > snapshot.tree_size and not order.accept_loss:
-            raise NewerRecordKnown(size=snapshot.tree_size, known=known)
+        past = past_of(repository, snapshot, (index, entries), order.known)
+        if past.log > snapshot.tree_size and not order.accept_loss:
+            raise NewerRecordKnown(size=snapshot.tree_size, known=past.log)
         self._begin(repository, snapshot)
-        size, tree_size = self._fill(repository, snapshot, (index, entries), known, order.threads)
-        self._seal(repository, snapshot, paper, order.passphrase)
-        return Restored(snapshot.number, size, tree_size, known, recovery_text(paper))
+        made = self._fill(repository, snapshot, (index, entries), past, order.threads)
+        return replace(made, recovery_key=self._seal(repository, snapshot, brought, order))
 
     def _require_empty(self) -> None:
         layout = self._layout
         layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if layout.erased_file.exists():
+            raise BoxDestroyed(place=layout.root, when=_day_of(layout.erased_file))
         if layout.sealed_root.exists():
             raise RestoreRefused(
                 place=layout.root, reason_zh="已有保险库", reason_en="it holds a vault"
@@ -187,9 +193,9 @@ class Recovery:
         repository: Repository,
         snapshot: Snapshot,
         held: tuple[Index, list[Entry]],
-        known: int,
+        past: Past,
         threads: int,
-    ) -> tuple[int, int]:
+    ) -> Restored:
         index, entries = held
         layout = self._layout
         outside = [one for one in entries if not one.path.startswith("vault/")]
@@ -206,6 +212,9 @@ class Recovery:
             layout.vault.mkdir(mode=0o700, parents=True, exist_ok=True)
             size = writer.write(map(Wish, inside), snapshot.size)
             proven = prove(layout, opened, snapshot)
+            # Before there is a vault that anybody could open: the first who does destroys them.
+            erased = keep_erased(past.destroyed, opened)
+            known = max(past.log, proven.tree_size)
             log = AuditLog.open(
                 layout.audit_db,
                 opened.key("audit.db"),
@@ -218,7 +227,8 @@ class Recovery:
                     repository=repository.keys.repository,
                     snapshot=snapshot.number,
                     tree_size=proven.tree_size,
-                    known=max(known, proven.tree_size),
+                    known=known,
+                    erased=erased,
                 )
                 log.append(event).result(60)
             finally:
@@ -226,60 +236,18 @@ class Recovery:
         finally:
             opened.close()
             files.unmount()
-        return size, proven.tree_size
+        return Restored(snapshot.number, size, proven.tree_size, known, erased, past.until, "")
 
     def _seal(
-        self, repository: Repository, snapshot: Snapshot, paper: Secret, passphrase: str
-    ) -> None:
+        self, repository: Repository, snapshot: Snapshot, brought: Presented, order: Order
+    ) -> str:
         with root_of(repository, snapshot) as root:
-            document = seal_root(root, Opener.passphrase(passphrase), self._cost)
-            document = add_slot(document, root, Opener.recovery(Secret(paper.reveal())), self._cost)
+            document, fresh = new_slots(root, order.passphrase, brought.slots, self._cost)
             write_sealed_root(self._layout, document)
         (self._layout.root / MARKER).unlink(missing_ok=True)
-
-    @staticmethod
-    def _latest_known(
-        repository: Repository, snapshot: Snapshot, key: NoteKey, order: Order
-    ) -> int:
-        """The largest size of the log that anything here tells of."""
-        sizes = [one.tree_size for one in repository.list.snapshots]
-        if order.checkpoint is not None:
-            try:
-                sizes.append(verify_checkpoint(order.checkpoint, key).size)
-            except SecureComputeError as error:
-                raise RestoreRefused(
-                    place=repository.target.place,
-                    reason_zh="给出的检查点不是这台设备的",
-                    reason_en="the checkpoint that was given is not this box's",
-                ) from error
-        return max(sizes, default=snapshot.tree_size)
+        return fresh
 
 
-def opened_by(target: Target, secret: str) -> Repository:
-    """The backup on a target, by what a person typed. Raises KeysRefused, RecoveryKeyMistyped."""
-    return Repository.open(target, _keys(target, secret)[1])
-
-
-def _keys(target: Target, secret: str) -> tuple[Secret, Secret | str]:
-    """The recovery key of the new vault, and what opens the backup."""
-    if secret.strip().upper().startswith("AGE-SECRET-KEY-"):
-        return Secret.random(), secret.strip()
-    try:
-        paper = parse_recovery(secret)
-    except RecoveryKeyMistyped:
-        raise
-    except SecureComputeError as error:
-        raise KeysRefused(place=target.place) from error
-    return paper, identity_from(target, paper)
-
-
-def _vkey(repository: Repository, index: Index, entries: list[Entry]) -> NoteKey:
-    for entry in entries:
-        if entry.path == VKEY:
-            text = b"".join(repository.chunk(one, index.find(one)) for one in entry.ids())
-            return NoteKey.parse(text.decode("ascii"))
-    raise RestoreRefused(
-        place=repository.target.place,
-        reason_zh="快照中没有审计公钥",
-        reason_en="the snapshot holds no audit key",
-    )
+def _day_of(certificate: Path) -> str:
+    moment = datetime.fromtimestamp(certificate.stat().st_mtime, UTC)
+    return moment.strftime("%Y-%m-%d")

@@ -34,6 +34,7 @@ class BackupRules:
         model: that answers in drills.
         servers: where llama-server may be.
         times: when.
+        passphrase: whether a passphrase of the vault opens them too.
     """
 
     box: str
@@ -44,3 +45,4 @@ class BackupRules:
     model: str
     servers: tuple[Path, ...]
     times: Times = Times()
+    passphrase: bool = False

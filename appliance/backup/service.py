@@ -12,7 +12,7 @@ from appliance.audit import events_backup as events
 from appliance.audit.event import Event
 from appliance.backup.disk import mark_disk
 from appliance.backup.errors import TargetRefused
-from appliance.backup.keyfile import IDENTITY, escrow_key, unlock_document
+from appliance.backup.keyfile import FULL, IDENTITY, escrow_key, unlock_document
 from appliance.backup.places import Where, open_target
 from appliance.backup.process import Json
 from appliance.backup.recipients import is_recipient, recipient_of
@@ -25,6 +25,7 @@ from appliance.settings.layout import StateLayout
 from appliance.vault.keyfile import read_sealed_root
 from appliance.vault.opened import Opened
 from secure_compute.secret import Secret
+from secure_compute.slot_kinds import PASSPHRASE
 
 LOGIN: Final = "backup-login"
 SIGNER: Final = "backup"
@@ -162,7 +163,8 @@ class BackupService:
                 raise TargetRefused(
                     name=text[:80], reason_zh="不是 age 公钥", reason_en="it is no age recipient"
                 )
-        unlock = unlock_document(read_sealed_root(self._layout), opened.wrapped(IDENTITY))
+        kinds = FULL | {PASSPHRASE} if rules.passphrase else FULL
+        unlock = unlock_document(read_sealed_root(self._layout), opened.wrapped(IDENTITY), kinds)
         return {
             "box": rules.box,
             "deep": True,

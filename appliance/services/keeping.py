@@ -28,6 +28,7 @@ def make_backups(site: Site, ground: Ground) -> BackupService:
         model=_GOLDEN,
         servers=(site.settings.engines.directory,),
         times=Times(settings.time, settings.verify_day, settings.drill_day),
+        passphrase=settings.passphrase,
     )
     return BackupService(ground.db, ground.log, site.opened, site.layout, rules, time.time)
 

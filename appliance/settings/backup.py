@@ -36,6 +36,11 @@ class BackupSettings(Section):
         12, "保留多少月的最后一个备份。", "Months whose last backup is kept.", ge=0, le=240
     )
     threads: int = told(2, "备份使用的线程数。", "Threads of a backup.", ge=1, le=16)
+    passphrase: bool = told(
+        False,
+        "备份也可用保险库口令打开;捡到备份的人可以不限次数地猜。",
+        "A passphrase of the vault opens backups too; whoever finds one can guess without end.",
+    )
     recipients: list[Annotated[str, StringConstraints(pattern=_RECIPIENT)]] = told(
         [],
         "除设备自身外还能打开备份的 age 公钥。",

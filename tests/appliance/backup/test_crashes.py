@@ -14,6 +14,7 @@ from appliance.backup.recovering import Order, Recovery
 from appliance.backup.target import PART, DirectoryTarget
 from appliance.backup.verifying import Verification
 from appliance.settings.layout import StateLayout
+from appliance.vault.offer import Offer
 from tests.appliance.backup.conftest import CHEAP, PASSPHRASE, PlainFiles, SmallBox
 from tests.appliance.backup.crashing import CrashingFiles, CrashingTarget, Killer, every_step
 from tests.appliance.backup.listening import untold
@@ -136,7 +137,7 @@ def test_restore(many: SmallBox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     target = fresh(tmp_path / "t")
     size = many.back_up(target).tree_size
     place = tmp_path / "new"
-    order = Order(many.recovery, PASSPHRASE, threads=1)
+    order = Order(Offer(many.recovery), PASSPHRASE, threads=1)
     open_log, write_root = AuditLog.open, recovering.write_sealed_root
 
     def restore(killer: Killer | None) -> None:

@@ -7,11 +7,13 @@ import pytest
 from appliance.audit.reading import Query
 from appliance.backup.errors import BackupAbsent, KeysRefused, NewerRecordKnown, RestoreRefused
 from appliance.backup.keyfile import Holder, unlock_document, write_keys
+from appliance.backup.past import Kept
 from appliance.backup.recipients import identity_text, recipient_of
 from appliance.backup.recovering import MARKER, Order, Recovery, Restored
 from appliance.backup.target import DirectoryTarget
 from appliance.settings.layout import StateLayout
 from appliance.vault.keyfile import read_sealed_root, write_sealed_root
+from appliance.vault.offer import Offer
 from secure_compute.errors import RecoveryKeyMistyped
 from secure_compute.recovery import parse_recovery, recovery_text
 from secure_compute.sealed_root import Opener, add_slot, open_root, remove_slot
@@ -23,7 +25,9 @@ NEW = "another passphrase"
 
 
 def recover(box: SmallBox, target: DirectoryTarget, place: Path, **wishes) -> Restored:
-    order = Order(wishes.pop("secret", box.recovery), NEW, **wishes)
+    offer = Offer(wishes.pop("secret", box.recovery), wishes.pop("shares", ()))
+    kept = Kept(wishes.pop("checkpoint", None), wishes.pop("destroyed", ()))
+    order = Order(offer, NEW, known=kept, **wishes)
     clock = box.vault()._clock  # the same clock
     recovery = Recovery(StateLayout(place), PlainFiles, untold, clock, cost=CHEAP)
     return recovery.run(target, order)
@@ -42,7 +46,7 @@ def test_a_new_box_by_the_recovery_key_alone(
     place = tmp_path / "new"
     made = recover(box, target, place)
     assert (made.snapshot, made.tree_size, made.known) == (1, snapshot.tree_size, made.tree_size)
-    assert made.recovery_key == box.recovery
+    assert made.recovery_key == ""
     assert not (place / MARKER).exists()
     for secret in (NEW, box.recovery):
         new = opened(box, place, secret)
@@ -51,6 +55,7 @@ def test_a_new_box_by_the_recovery_key_alone(
         log = new.log()
         (entry,) = log.reader.search(Query(tag="backup:box:restore"))
         assert dict(entry.event.details) == {
+            "erased": 0,
             "known": snapshot.tree_size,
             "repository": box.repository_as_is(target).keys.repository,
             "snapshot": 1,
