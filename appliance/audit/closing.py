@@ -85,7 +85,7 @@ class Closer:
         first = self._closed + len(self._bundles) * BUNDLE
         rows = self._rows.rows(first, first + STEP)
         for row in rows:
-            _index(self._building, row[0] - self._closed, row)
+            index_row(self._building, row[0] - self._closed, row)
         leaves = [row[-1] for row in rows]
         for at in range(0, len(leaves) - BUNDLE + 1, BUNDLE):
             piece = leaves[at : at + BUNDLE]
@@ -103,7 +103,8 @@ class Closer:
             self._freeing = self._store.remove_postings(self._freeing, _FREED)
 
 
-def _index(building: Building, offset: int, row: Row) -> None:
+def index_row(building: Building, offset: int, row: Row) -> None:
+    """Add an entry to the postings of its segment."""
     _, _, tag, actor, request, receipt, leaf = row
     models: tuple[str, ...] = ()
     # Few leaves name neither patient nor model; those need not be parsed.

@@ -7,7 +7,9 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from appliance.client.access import Access
+from appliance.client.audit import AuditCalls
 from appliance.client.backup import Backups
+from appliance.client.bodies import Bodies
 from appliance.client.cluster import Cluster
 from appliance.client.imports import Imports
 from appliance.client.problem import ProblemError, unexpected
@@ -27,16 +29,6 @@ from appliance.contract.access import (
     UserWish,
     VaultView,
 )
-from appliance.contract.audit import (
-    AuditVerified,
-    CheckpointView,
-    Entry,
-    EntryPage,
-    Exported,
-    ExportWish,
-    Proof,
-    Receipt,
-)
 from appliance.contract.catalogue import CardView, ModelVerified, ModelView
 from appliance.contract.job import EvaluationWish, Job, JobEvent, JobList
 from appliance.contract.planning import PlanView, PlanWish
@@ -49,7 +41,7 @@ from appliance.contract.update import UpdateList, UpdateView
 NOTE = "/api/v1/specialists/admission-note"
 
 
-class Session:
+class Session(AuditCalls):
     """One box and who speaks to it.
 
     Every method raises `ProblemError` when the box refuses, `BoxUnreachable` when nobody answers.
@@ -57,6 +49,7 @@ class Session:
 
     def __init__(self, transport: Transport) -> None:
         self._wire = transport
+        self.bodies = Bodies(transport)
         self.serving = Serving(transport)
         self.outside = OutsideSignIn(transport)
         self.access = Access(transport)
@@ -244,39 +237,6 @@ class Session:
             if sent.event == "error":
                 raise ProblemError(Problem.model_validate_json(sent.data))
             yield JobEvent.model_validate_json(sent.data)
-
-    # The audit log
-
-    async def audit_entries(self, **query: str) -> EntryPage:
-        """Entries, newest first. Query: tag, actor, since, until, request_id, limit, before."""
-        return await self._wire.view(EntryPage, "GET", "/api/v1/audit/entries", query=query)
-
-    async def audit_checkpoint(self) -> CheckpointView:
-        """The newest signed checkpoint."""
-        return await self._wire.view(CheckpointView, "GET", "/api/v1/audit/checkpoint")
-
-    async def audit_proof(self, index: int) -> Proof:
-        """The inclusion proof of one leaf."""
-        return await self._wire.view(Proof, "GET", f"/api/v1/audit/proof/{index}")
-
-    async def audit_verify(self) -> AuditVerified:
-        """Recompute the whole log."""
-        return await self._wire.view(AuditVerified, "POST", "/api/v1/audit/verify")
-
-    async def audit_export(self, wish: ExportWish) -> Exported:
-        """Export the log for an auditor."""
-        return await self._wire.view(Exported, "POST", "/api/v1/audit/export", wish)
-
-    async def receipt(self, receipt_id: str) -> Receipt:
-        """From a receipt to the weights that wrote the answer."""
-        return await self._wire.view(Receipt, "GET", f"/api/v1/audit/receipts/{_part(receipt_id)}")
-
-    async def audit_live(self) -> AsyncIterator[Entry]:
-        """Entries as they become durable, from now on."""
-        async for sent in self._wire.events("GET", "/api/v1/audit/live"):
-            if sent.event == "error":
-                raise ProblemError(Problem.model_validate_json(sent.data))
-            yield Entry.model_validate_json(sent.data)
 
     # Updates
 

@@ -10,13 +10,19 @@ from appliance.contract.moment import Moment
 
 
 class EntryQuery(Asked):
-    """What to look for; conditions hold together. `tag` may end in `*`; times carry a zone."""
+    """What to look for; conditions hold together. `tag` may end in `*`; times carry a zone.
+
+    `patient` is a pseudonym as entries name it, `model` a model's id or its manifest's digest. `before`
+    is the `next_before` of the page that came before.
+    """
 
     tag: str | None = Field(default=None, max_length=100)
     actor: str | None = Field(default=None, max_length=200)
     since: Moment | None = None
     until: Moment | None = None
     request_id: str | None = Field(default=None, max_length=64)
+    patient: str | None = Field(default=None, max_length=200)
+    model: str | None = Field(default=None, max_length=200)
     limit: int = Field(default=100, ge=1, le=1000)
     before: int | None = Field(default=None, ge=0, le=2**62)
 
@@ -35,10 +41,14 @@ class Entry(Wire):
 
 
 class EntryPage(Wire):
-    """Entries, newest first; `next_before` asks for the page that follows."""
+    """Entries, newest first; `next_before` asks for the page that follows.
+
+    On the last page `archived` says which archives hold entries that may be meant too.
+    """
 
     entries: tuple[Entry, ...]
     next_before: int | None
+    archived: str | None = None
 
 
 class CheckpointView(Wire):

@@ -14,10 +14,13 @@ from appliance.api.events import Told, event_stream
 from appliance.api.views import entry_view, receipt_view
 from appliance.audit import reading
 from appliance.audit.events import audit_export, audit_verify
-from appliance.audit.export import Selection, export
+from appliance.audit.export import export
+from appliance.audit.export_order import Materials, Selection
 from appliance.audit.identifiers import microseconds
 from appliance.audit.reading import AuditReader
 from appliance.audit.receipts import resolve
+from appliance.audit.rendering.meaning import Source
+from appliance.audit.retention import held_elsewhere
 from appliance.audit.verify import verify
 from appliance.contract.audit import (
     AuditVerified,
@@ -30,7 +33,7 @@ from appliance.contract.audit import (
     Proof,
     Receipt,
 )
-from secure_compute.merkle import Frontier
+from secure_compute.merkle import Frontier, leaf_hash
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 _TAIL_S: Final = 0.5
@@ -45,6 +48,8 @@ def _query(wish: EntryQuery) -> reading.Query:
         since=None if wish.since is None else microseconds(wish.since),
         until=None if wish.until is None else microseconds(wish.until),
         request_id=wish.request_id,
+        patient=wish.patient,
+        model=wish.model,
         limit=wish.limit,
         before=wish.before,
     )
@@ -53,10 +58,12 @@ def _query(wish: EntryQuery) -> reading.Query:
 @router.get("/entries")
 def entries(wish: Annotated[EntryQuery, Query()], box: Box, _: AuditReaderGrant) -> EntryPage:
     """Entries, newest first."""
-    reader = box.log.reader
-    found = tuple(entry_view(e, reader.leaf_hash(e.index)) for e in reader.search(_query(wish)))
+    reader, query = box.log.reader, _query(wish)
+    found = tuple(entry_view(e, leaf_hash(e.leaf)) for e in reader.search(query))
     full = len(found) == wish.limit and found[-1].index > 0
-    return EntryPage(entries=found, next_before=found[-1].index if full else None)
+    following = found[-1].index if full else None
+    archived = None if full else held_elsewhere(reader, query)
+    return EntryPage(entries=found, next_before=following, archived=archived)
 
 
 @router.get("/checkpoint")
@@ -113,7 +120,9 @@ def export_log(
     first, last = wish.first or 0, size - 1 if wish.last is None else wish.last
     event = audit_export(who.actor, first=first, last=last, size=size, name=out.name)
     box.log.append(event).result()
-    report = export(box.log.reader, out, Selection(wish.first, wish.last), clock=front.clock)
+    source = Source(box.log.note_key.name)
+    materials = Materials(box.log.reader, source, box.log.seal, front.clock)
+    report = export(materials, out, Selection(wish.first, wish.last))
     return Exported(directory=str(report.directory), entries=report.entries, root=report.root)
 
 
@@ -140,4 +149,4 @@ def _since(reader: AuditReader, after: int) -> list[Entry]:
     size = reader.size()
     # Under load a tail shows the newest entries, not every one of thousands a second.
     first = max(after, size - _TAIL_MOST)
-    return [entry_view(e, reader.leaf_hash(e.index)) for e in reader.entries(first, size)]
+    return [entry_view(e, leaf_hash(e.leaf)) for e in reader.entries(first, size)]
