@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from secure_compute.errors import TreeRangeInvalid
-from secure_compute.merkle import HASH_SIZE, NodeReader, root_of
+from secure_compute.merkle import HASH_SIZE, NodeReader, node_hash
 
 HEIGHT: Final = 8
 WIDTH: Final = 1 << HEIGHT
+KEPT: Final = 32
+"""Tiles whose inner nodes a `TileNodes` keeps, 40 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def tile_bytes(nodes: NodeReader, tile: Tile) -> bytes:
 
 
 class TileNodes:
-    """A node reader over stored tiles; levels between tiles are hashed again."""
+    """A node reader over stored tiles; levels between tiles are hashed once for each tile."""
 
     def __init__(self, load: Callable[[Tile], bytes], size: int) -> None:
         """Read from tiles.
@@ -68,7 +70,7 @@ class TileNodes:
         """
         self._load = load
         self._size = size
-        self._last: tuple[Tile, bytes] | None = None
+        self._known: dict[Tile, list[list[bytes]]] = {}
 
     def node(self, level: int, index: int) -> bytes:
         """The root of a complete subtree.
@@ -81,21 +83,39 @@ class TileNodes:
                 reason="node {index} on level {level} is not complete", index=index, level=level
             )
         tile_level, up = divmod(level, HEIGHT)
-        first = index << up
-        tile_index, offset = divmod(first, WIDTH)
+        tile_index, offset = divmod(index << up, WIDTH)
         hashes = (self._size >> (HEIGHT * tile_level)) - tile_index * WIDTH
-        data = self._tile(Tile(tile_level, tile_index, min(hashes, WIDTH)))
-        row = [
-            data[(offset + i) * HASH_SIZE : (offset + i + 1) * HASH_SIZE] for i in range(1 << up)
-        ]
-        return root_of(row)
+        tile = Tile(tile_level, tile_index, min(hashes, WIDTH))
+        return self._levels(tile)[up][offset >> up]
 
-    def _tile(self, tile: Tile) -> bytes:
-        if self._last is None or self._last[0] != tile:
-            data = self._load(tile)
-            if len(data) != tile.width * HASH_SIZE:
-                raise TreeRangeInvalid(
-                    reason="{path} holds {size} bytes", path=tile.path, size=len(data)
-                )
-            self._last = (tile, data)
-        return self._last[1]
+    def hashes(self, tile: Tile) -> bytes:
+        """The content of a tile, as `tile_bytes` makes it but at once.
+
+        Raises:
+            TreeRangeInvalid: It has the wrong length.
+        """
+        data = self._load(tile)
+        if len(data) != tile.width * HASH_SIZE:
+            raise TreeRangeInvalid(
+                reason="{path} holds {size} bytes", path=tile.path, size=len(data)
+            )
+        return data
+
+    def _levels(self, tile: Tile) -> list[list[bytes]]:
+        """The hashes of a tile, and the complete subtrees above them level by level.
+
+        Proofs of neighbours read the same few tiles again and again, so these are kept.
+        """
+        known = self._known.get(tile)
+        if known is not None:
+            return known
+        data = self.hashes(tile)
+        level = [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
+        levels = [level]
+        while len(level) > 1:
+            level = [node_hash(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+            levels.append(level)
+        if len(self._known) >= KEPT:
+            del self._known[next(iter(self._known))]
+        self._known[tile] = levels
+        return levels

@@ -41,3 +41,53 @@ class AuditEntryArchived(ApplianceError):
     en = "Audit entry {index} has been moved to the archive {archive}."
     way_out_zh = "请取出该归档,用其中的 verify.py 校验并查看。"
     way_out_en = "Fetch that archive; the verify.py inside checks and shows it."
+
+
+class AuditExportEmpty(ApplianceError):
+    """No entry meets the conditions of an export."""
+
+    code = "audit.export-empty"
+    zh = "没有符合条件的审计记录,未写出任何文件。"
+    en = "No audit entry meets these conditions; nothing was written."
+    way_out_zh = "请放宽时间范围或条件;wardbox audit tail 可先查看有哪些记录。"
+    way_out_en = "Widen the time or the conditions; wardbox audit tail shows what entries there are."
+
+
+class AuditExportStopped(ApplianceError):
+    """An export was cancelled while it was being made."""
+
+    code = "audit.export-stopped"
+    zh = "导出已取消,没有留下任何文件。"
+    en = "The export was cancelled and left nothing behind."
+    way_out_zh = "需要时请重新导出。"
+    way_out_en = "Export again when it is needed."
+
+
+class AuditExportUnknown(ApplianceError):
+    """No export has this id."""
+
+    code = "audit.export-unknown"
+    zh = "没有编号为 {id} 的导出。"
+    en = "There is no export {id}."
+    way_out_zh = "导出列表只保留到本机重启;写好的目录不受影响。"
+    way_out_en = "The list lasts until the box restarts; folders that were written stay."
+
+
+class AuditExportUnfinished(ApplianceError):
+    """An export is not there to be fetched."""
+
+    code = "audit.export-unfinished"
+    zh = "导出 {id} 尚未完成或已失败,无法下载。"
+    en = "The export {id} is not finished, or failed, so it cannot be fetched."
+    way_out_zh = "请先查看其状态。"
+    way_out_en = "Look at its state first."
+
+
+class AuditTimeInvalid(ApplianceError):
+    """A text that is no time, or a span that ends before it begins."""
+
+    code = "audit.time-invalid"
+    zh = "{name} 的时间“{text}”无法理解:{reason_zh}。"
+    en = "The time {text!r} of {name} cannot be understood: {reason_en}."
+    way_out_zh = "请写成 2026-03-01、2026-03-01T08:30 或 2026-03-01T08:30:00+08:00。"
+    way_out_en = "Write 2026-03-01, 2026-03-01T08:30 or 2026-03-01T08:30:00+08:00."

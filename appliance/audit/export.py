@@ -1,213 +1,224 @@
-"""Exporting the log: entries, tiles, signed checkpoint, and a verifier that trusts nobody."""
+"""Exporting the log: entries, tiles, checkpoints, proofs, renderings, and a verifier that trusts nobody."""
 
-import os
-from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
-from appliance.audit.errors import AuditExportRefused
+from appliance.audit.errors import AuditExportEmpty, AuditExportRefused, AuditExportStopped
 from appliance.audit.event import Entry
-from appliance.audit.reading import AuditReader, Query
+from appliance.audit.export_checkpoints import history_lines, newest
+from appliance.audit.export_folder import ExportFolder
+from appliance.audit.export_order import (
+    EVERYTHING,
+    FORMAT,
+    ExportReport,
+    Materials,
+    Selection,
+    Watch,
+    described,
+)
+from appliance.audit.export_page import summary_page
+from appliance.audit.export_tally import Tally
+from appliance.audit.query import entry_of
+from appliance.audit.rendering.files import HTML, Rendering, renderings_of
+from appliance.audit.rendering.meaning import Source
 from appliance.audit.store import Head
 from secure_compute.canonical import canonical_bytes
+from secure_compute.merkle import inclusion_proof
 from secure_compute.note import verify_checkpoint
-from secure_compute.tiles import tile_bytes, tiles_of
+from secure_compute.tiles import tiles_of
+from secure_compute.tlog_proof import TlogProof
 from secure_compute.verifier.single_file import verifier_source
 
-FORMAT: Final = "wardbox-audit-export/1"
 _CHUNK: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What goes into an export.
-
-    Args:
-        first: first entry; the log's first when None.
-        last: last entry, inclusive; the newest when None.
-        filter: further conditions (tag, actor, times, request, receipt); every entry when None.
-    """
-
-    first: int | None = None
-    last: int | None = None
-    filter: Query | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExportReport:
-    """What was exported.
-
-    Args:
-        directory: where it lies.
-        entries: how many entries.
-        first: first index of the range.
-        last: last index of the range, inclusive.
-        tree_size: size of the signed tree.
-        root: its root, hexadecimal.
-    """
-
-    directory: Path
-    entries: int
-    first: int
-    last: int
-    tree_size: int
-    root: str
-
-
 def export(
-    reader: AuditReader,
+    materials: Materials,
     out: Path,
-    selection: Selection = Selection(),  # frozen, so sharing it is harmless
-    *,
-    clock: Callable[[], datetime],
+    selection: Selection = EVERYTHING,
+    watch: Watch | None = None,
 ) -> ExportReport:
     """Write an export that `verify.py`, beside it, checks without the box and without libraries.
 
-    A part of the log carries an inclusion proof for each of its entries. The manifest is written
-    last: a directory without it is no export.
+    A filtered export carries an inclusion proof for each of its entries; one without a filter needs
+    none, since the tiles prove every entry between its first and its last.
 
     Args:
-        reader: the log.
-        out: a directory that is absent or empty.
-        selection: range and conditions.
-        clock: the time that the manifest names.
+        materials: the log and what belongs to it.
+        out: a directory that is absent or empty; it comes into being whole or not at all.
+        selection: range, conditions, and what stands beside the entries.
+        watch: told how far it is, and asked whether to go on.
 
     Raises:
         AuditExportRefused: the directory is not empty or cannot be written, or the range is none.
+        AuditExportEmpty: no entry meets the conditions.
+        AuditExportStopped: whoever watches wants it no more.
         AuditEntryUnknown: the log is empty.
     """
-    head = reader.head()
+    made = _Export(materials, selection, watch or Watch(), materials.reader.head())
     try:
-        return _Export(reader, out, head).write(selection, clock)
+        with ExportFolder(out) as folder:
+            report = made.write(folder, out)
+            folder.finish(made.seal)
     except OSError as error:
         reason = f"{out}:{error.strerror or error}"
         raise AuditExportRefused(reason=reason) from error
+    return report
 
 
 class _Export:
-    def __init__(self, reader: AuditReader, out: Path, head: Head) -> None:
-        self._reader = reader
-        self._out = out
+    def __init__(
+        self, materials: Materials, selection: Selection, watch: Watch, head: Head
+    ) -> None:
+        self._materials = materials
+        self._reader = materials.reader
+        self._selection = selection
+        self._watch = watch
         self._head = head
-        self._nodes = reader.nodes(head.size)
-        self._digests: dict[str, str] = {}
+        size, oldest = head.size, materials.reader.first()
+        self._first = oldest if selection.first is None else selection.first
+        self._last = size - 1 if selection.last is None else selection.last
+        if not oldest <= self._first <= self._last < size:
+            reason = f"范围 {self._first}-{self._last} 不在 {oldest}-{size - 1} 之内 the range is outside the log"
+            raise AuditExportRefused(reason=reason)
+        self._nodes = materials.reader.nodes(size)
+        self._tally = Tally()
+        self._count = 0
 
-    def write(self, selection: Selection, clock: Callable[[], datetime]) -> ExportReport:
-        size = self._head.size
-        first = 0 if selection.first is None else selection.first
-        last = size - 1 if selection.last is None else selection.last
-        if not 0 <= first <= last < size:
-            raise AuditExportRefused(
-                reason=f"范围 {first}-{last} 不在 0-{size - 1} 之内 the range is outside the log"
-            )
-        self._make_directory()
-        whole = (first, last) == (0, size - 1) and selection.filter is None
-        indexes = self._write_entries(first, last, selection.filter)
-        if not whole:
-            self._write_proofs(indexes)
+    def write(self, folder: ExportFolder, out: Path) -> ExportReport:
+        size, reader = self._head.size, self._reader
+        cosigned = dict(self._materials.cosigned(size))
+        checkpoint = newest(self._head.note.encode(), cosigned.get(size))
+        signed = verify_checkpoint(checkpoint, reader.note_key)
+        self._write_entries(folder, checkpoint)
         for tile in tiles_of(size):
-            self._put(tile.path, tile_bytes(self._nodes, tile))
-        self._put("checkpoint", self._head.note.encode())
-        self._put("box.vkey", f"{self._reader.note_key.vkey}\n".encode())
-        signed = verify_checkpoint(self._head.note.encode(), self._reader.note_key)
-        self._put("verify.py", verifier_source(), listed=False)
-        manifest = {
-            "created": clock().isoformat(),
-            "files": self._digests,
-            "filter": _described(selection.filter),
-            "first": first,
+            self._heed()
+            folder.put(tile.path, self._nodes.hashes(tile))
+        folder.put("checkpoint", checkpoint)
+        with folder.part("checkpoints.ndjson") as part:
+            for line in history_lines(reader.checkpoints(), cosigned, size):
+                part.write(line)
+        folder.put("box.vkey", f"{reader.note_key.vkey}\n".encode())
+        if self._materials.keys:
+            folder.put("cosigners.vkey", "".join(f"{k}\n" for k in self._materials.keys).encode())
+        folder.put("verify.py", verifier_source())
+        manifest = self._manifest()
+        folder.put("manifest.json", canonical_bytes(manifest))
+        report = ExportReport(out, self._count, self._first, self._last, size, signed.root.hex())
+        if HTML in self._selection.formats:
+            page = summary_page(self._tally, manifest, report.root, reader.note_key.vkey)
+            folder.put("summary.html", page)
+        return report
+
+    def seal(self, digest: str) -> bytes:
+        """The signed note over the list of digests."""
+        return self._materials.seal(f"{FORMAT}\n{self._reader.note_key.name}\n{digest}\n")
+
+    def _manifest(self) -> dict[str, Any]:
+        selection = self._selection
+        return {
+            "bodies": selection.bodies,
+            "created": self._materials.clock().isoformat(),
+            "entries": self._count,
+            "filter": described(selection.filter),
+            "first": self._first,
             "format": FORMAT,
-            "last": last,
+            "formats": sorted(selection.formats),
+            "last": self._last,
             "origin": self._reader.note_key.name,
-            "tree_size": size,
+            "software": self._materials.source.version,
+            "tree_size": self._head.size,
         }
-        self._put("manifest.json", canonical_bytes(manifest), listed=False)
-        return ExportReport(self._out, len(indexes), first, last, size, signed.root.hex())
 
-    def _make_directory(self) -> None:
-        self._out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if next(self._out.iterdir(), None) is not None:
-            raise AuditExportRefused(reason=f"{self._out} 不是空目录 is not empty")
+    def _write_entries(self, folder: ExportFolder, checkpoint: bytes) -> None:
+        selection = self._selection
+        with ExitStack() as stack:
+            entries = stack.enter_context(folder.part("entries.ndjson"))
+            if not (selection.formats or selection.bodies or selection.filter):
+                self._copy(entries.write)
+                return
+            sinks = self._sinks(stack, folder, checkpoint)
+            for entry in self._chosen():
+                entries.write(entry.leaf + b"\n")
+                for sink in sinks:
+                    sink(entry)
+                self._count += 1
+        if not self._count:
+            raise AuditExportEmpty
 
-    def _write_entries(self, first: int, last: int, query: Query | None) -> list[int]:
-        indexes: list[int] = []
-        digest = sha256()
-        with _created(self._out / "entries.ndjson") as stream:
-            for entry in self._chosen(first, last, query):
-                line = entry.leaf + b"\n"
-                stream.write(line)
-                digest.update(line)
-                indexes.append(entry.index)
-        self._digests["entries.ndjson"] = f"sha256:{digest.hexdigest()}"
-        return indexes
+    def _sinks(
+        self, stack: ExitStack, folder: ExportFolder, checkpoint: bytes
+    ) -> list[Callable[[Entry], None]]:
+        """What else each entry goes into; files stay open as long as the stack."""
+        selection = self._selection
+        sinks: list[Callable[[Entry], None]] = []
+        for rendering in renderings_of(selection.formats):
+            part = stack.enter_context(folder.part(rendering.name))
+            part.write(rendering.head)
+            sinks.append(_rendered(rendering, part.write, self._materials.source))
+            stack.callback(part.write, rendering.tail)
+        if selection.filter is not None:
+            part = stack.enter_context(folder.part("proofs.tlog-proof"))
+            sinks.append(self._proving(part.write, checkpoint))
+        if selection.bodies:
+            part = stack.enter_context(folder.part("bodies.ndjson"))
+            sinks.append(_embodied(self._materials.body, part.write))
+        if HTML in selection.formats:
+            sinks.append(self._tally.count)
+        return sinks
 
-    def _chosen(self, first: int, last: int, query: Query | None) -> Iterator[Entry]:
-        for start in range(first, last + 1, _CHUNK):
-            for entry in self._reader.entries(start, min(start + _CHUNK, last + 1)):
-                if query is None or _meets(entry, query):
-                    yield entry
+    def _copy(self, write: Callable[[bytes], None]) -> None:
+        """The entries as they lie, when nothing has to look into them."""
+        for start in range(self._first, self._last + 1, _CHUNK):
+            self._moved(start)
+            found = self._reader.leaves(start, min(start + _CHUNK, self._last + 1))
+            write(b"".join(chain.from_iterable((leaf, b"\n") for _, leaf in found)))
+            self._count += len(found)
 
-    def _write_proofs(self, indexes: list[int]) -> None:
-        digest = sha256()
-        with _created(self._out / "proofs.json") as stream:
-            for number, index in enumerate(indexes):
-                path = self._reader.inclusion(index, self._head.size)
-                proof = [b64encode(step).decode() for step in path]
-                item = orjson.dumps({"index": index, "proof": proof})
-                piece = (b",\n" if number else b"[") + item
-                stream.write(piece)
-                digest.update(piece)
-            end = b"]\n" if indexes else b"[]\n"
-            stream.write(end)
-            digest.update(end)
-        self._digests["proofs.json"] = f"sha256:{digest.hexdigest()}"
+    def _chosen(self) -> Iterator[Entry]:
+        query = self._selection.filter
+        for start in range(self._first, self._last + 1, _CHUNK):
+            self._moved(start)
+            end = min(start + _CHUNK, self._last + 1)
+            if query is not None:
+                yield from self._reader.select(query, start, end)
+            else:
+                for index, leaf in self._reader.leaves(start, end):
+                    yield entry_of(index, leaf)
 
-    def _put(self, name: str, content: bytes, *, listed: bool = True) -> None:
-        path = self._out / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _created(path) as stream:
-            stream.write(content)
-        if listed:
-            self._digests[name] = f"sha256:{sha256(content).hexdigest()}"
+    def _proving(
+        self, write: Callable[[bytes], None], checkpoint: bytes
+    ) -> Callable[[Entry], None]:
+        def prove(entry: Entry) -> None:
+            path = inclusion_proof(self._nodes, entry.index, self._head.size)
+            write(TlogProof(entry.index, tuple(path), checkpoint).to_bytes())
 
+        return prove
 
-def _created(path: Path) -> Any:
-    # O_EXCL: an export never writes through a link that someone laid into its directory.
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    return os.fdopen(handle, "wb")
+    def _moved(self, index: int) -> None:
+        self._heed()
+        self._watch.moved(index - self._first, self._last - self._first + 1)
 
-
-def _meets(entry: Entry, query: Query) -> bool:
-    event = entry.event
-    if query.tag is not None:
-        whole = not query.tag.endswith("*")
-        if not (event.tag == query.tag if whole else event.tag.startswith(query.tag[:-1])):
-            return False
-    if query.receipt is not None and event.details.get("receipt") != query.receipt:
-        return False
-    return (
-        query.actor in {None, event.actor}
-        and query.request_id in {None, event.request_id}
-        and (query.since is None or entry.time >= query.since)
-        and (query.until is None or entry.time <= query.until)
-    )
+    def _heed(self) -> None:
+        if self._watch.stopped():
+            raise AuditExportStopped
 
 
-def _described(query: Query | None) -> dict[str, object] | None:
-    if query is None:
-        return None
-    conditions = {
-        "actor": query.actor,
-        "receipt": query.receipt,
-        "request_id": query.request_id,
-        "since": query.since,
-        "tag": query.tag,
-        "until": query.until,
-    }
-    return {name: value for name, value in conditions.items() if value is not None}
+def _rendered(
+    rendering: Rendering, write: Callable[[bytes], None], source: Source
+) -> Callable[[Entry], None]:
+    return lambda entry: write(rendering.render(entry, source) + b"\n")
+
+
+def _embodied(
+    body: Callable[[Entry], bytes | None], write: Callable[[bytes], None]
+) -> Callable[[Entry], None]:
+    def embody(entry: Entry) -> None:
+        line = body(entry)
+        if line is not None:
+            write(line + b"\n")
+
+    return embody

@@ -19,7 +19,7 @@ from appliance.audit.reading import AuditReader
 from appliance.audit.scribe import Outcome, Scribe
 from appliance.audit.writer import Told, Writer
 from appliance.bodies.keeper import BodyKeeper, Place
-from secure_compute.note import NoteKey
+from secure_compute.note import NoteKey, sign_note
 
 
 class AuditLog:
@@ -108,6 +108,18 @@ class AuditLog:
     def note_key(self) -> NoteKey:
         """The public key that auditors verify checkpoints with."""
         return self._scribe.identity.note_key
+
+    def seal(self, text: str) -> bytes:
+        """A text as a note under the log's key (C2SP signed-note), for what leaves the box beside it.
+
+        Args:
+            text: ends in a newline; its first line says what it is, and is never the log's name, so
+                that nothing signed here can be taken for a checkpoint.
+        """
+        identity = self._scribe.identity
+        if text.partition("\n")[0] == identity.origin:
+            raise ValueError(text)
+        return sign_note(text, identity.origin, identity.signing_key).to_bytes()
 
     @property
     def healthy(self) -> bool:

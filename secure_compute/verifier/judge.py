@@ -1,9 +1,11 @@
 """Verify a WardBox audit export offline: `python3 verify.py EXPORT_DIR`, standard library only.
 
 This program needs Python 3.8 or later and nothing else, and believes nothing that the box says: it
-hashes every entry again (RFC 6962), checks the Ed25519 signature of the checkpoint (C2SP signed
-note), and remembers key and checkpoint of each box, so that a log that was rewritten since the last
-visit is found. Bring your own copy; the one beside an export could be altered like the rest.
+hashes every entry again (RFC 6962), checks the Ed25519 signatures of the checkpoints (C2SP signed
+notes) and of the list of all other files, and remembers key and checkpoint of each box, so that a log
+that was rewritten since the last visit is found. Give the keys of witnesses with --witness, and their
+cosignatures are demanded too. Bring your own copy; the one beside an export could be altered like the
+rest.
 
 Exit status: 0 all true, 1 something is wrong, 2 something cannot be read.
 """
@@ -11,158 +13,43 @@ Exit status: 0 all true, 1 something is wrong, 2 something cannot be read.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from secure_compute.verifier.bodies import Bodies, Counted
+from secure_compute.verifier.entries import ENTRIES, Order, check_range, wrong_count
+from secure_compute.verifier.folder import Manifest, check_files, check_seal, parse_manifest
+from secure_compute.verifier.history import Witnessed, check_history
 from secure_compute.verifier.memory import Visit, remember, remembered
-from secure_compute.verifier.reading import (
-    HASH_SIZE,
-    MAX_LINE,
-    Head,
-    Key,
-    Manifest,
-    Refused,
-    check_files,
-    from_base64,
-    open_part,
-    parse_checkpoint,
-    parse_json,
-    parse_key,
-    parse_manifest,
-    read_part,
-)
-from secure_compute.verifier.tree import (
-    TILE_WIDTH,
-    Tiles,
-    append_leaf,
-    climb,
-    fold,
-    hash_leaf,
-)
+from secure_compute.verifier.notes import LOG_KIND, WITNESS_KIND, Key, parse_checkpoint, parse_key
+from secure_compute.verifier.proofs import check_filtered
+from secure_compute.verifier.reading import Head, Refused, read_part
+from secure_compute.verifier.tree import Tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
 
-def entries(folder: Path) -> Iterator[bytes]:
-    """The lines of entries.ndjson without their newline."""
-    with open_part(folder, "entries.ndjson") as stream:
-        number = 0
-        while True:
-            line = stream.readline(MAX_LINE + 1)
-            if not line:
-                return
-            if line[-1:] != b"\n":
-                raise Refused(
-                    f"entries.ndjson 在第 {number + 1} 行被截断",
-                    f"entries.ndjson is cut off in line {number + 1}",
-                )
-            yield line[:-1]
-            number += 1
+class Wishes(NamedTuple):
+    """What the auditor brought: own memory, keys, and whether to parse every entry."""
+
+    memory: Path
+    box_key: str | None = None
+    witnesses: Sequence[str] = ()
+    deep: bool = False
 
 
-class Order:
-    """Watches that entries are numbered by their place and that time never runs backwards."""
+class Outcome(NamedTuple):
+    """What was proven."""
 
-    def __init__(self) -> None:
-        self.floor = 0
-        self.scan = json.JSONDecoder().raw_decode
-
-    def check(self, line: bytes, index: int) -> None:
-        """Look into one entry."""
-        try:
-            text = line.decode("utf-8")
-            # Canonical JSON begins and ends with its braces, so the scanner alone will do.
-            value, end = self.scan(text)
-            seq, time = value["seq"], value["time"] if end == len(text) else None
-        except (ValueError, RecursionError, LookupError, TypeError):
-            raise Refused(
-                f"第 {index} 条不是带序号和时间的 JSON 记录",
-                f"Entry {index} is not a JSON record with a number and a time",
-            ) from None
-        if type(seq) is not int or type(time) is not int or seq != index:
-            raise Refused(
-                f"第 {index} 条的序号不连续(写着 {seq!r}):有记录被删除、插入或调换",
-                f"Entry {index} carries number {seq!r}: entries were removed, added or reordered",
-            )
-        if time < self.floor:
-            raise Refused(
-                f"第 {index} 条的时间早于前一条", f"Entry {index} is older than the entry before it"
-            )
-        self.floor = time
-
-
-def check_full(folder: Path, head: Head, visit: Visit | None) -> None:
-    """Hash every entry; compare with the checkpoint, and the beginning with the last visit's."""
-    order, size, before = Order(), 0, None
-    peaks: list[bytes] = []
-    for line in entries(folder):
-        order.check(line, size)
-        append_leaf(peaks, size, hash_leaf(line))
-        size += 1
-        if visit and size == visit.head.size:
-            before = fold(peaks)
-    if size != head.size:
-        raise Refused(
-            f"检查点共 {head.size} 条,导出却有 {size} 条:有记录被删除或添加",
-            f"The checkpoint has {head.size} entries, the export {size}: some were removed or added",
-        )
-    if fold(peaks) != head.root:
-        zh, en = suspect(folder, head)
-        raise Refused(
-            f"{size} 条记录的根与检查点不符:{zh}",
-            f"The root over the {size} entries is not the checkpoint's: {en}",
-        )
-    if visit and visit.head.size and before != visit.head.root:
-        raise rewritten(visit)
-
-
-def suspect(folder: Path, head: Head) -> tuple[str, str]:
-    """The first entry that differs from the exported tiles: a hint, since tiles prove nothing."""
-    tiles, row = Tiles(folder, head.size), b""
-    try:
-        for index, line in enumerate(entries(folder)):
-            tile, at = divmod(index, TILE_WIDTH)
-            row = row if at else tiles.hashes(0, tile)
-            if row[HASH_SIZE * at :][:HASH_SIZE] != hash_leaf(line):
-                return f"第 {index} 条被改动", f"entry {index} was altered"
-    except Refused:
-        pass
-    return "至少一条记录被改动", "at least one was altered"
-
-
-def check_partial(folder: Path, manifest: Manifest, head: Head) -> int:
-    """Check an inclusion proof for each entry; the number of entries."""
-    proofs = parse_json(read_part(folder, "proofs.json"), "proofs.json")
-    proofs = proofs if isinstance(proofs, list) else []
-    order, count, index = Order(), 0, manifest.first - 1
-    for count, line in enumerate(entries(folder), 1):
-        item = proofs[count - 1] if count <= len(proofs) else None
-        at, hashes = (
-            (item.get("index"), item.get("proof")) if isinstance(item, dict) else (None, [])
-        )
-        expected = at if manifest.filtered else index + 1
-        if type(at) is not int or not index < at <= manifest.last or at != expected:
-            raise Refused(
-                f"entries.ndjson 第 {count} 行没有与之相配的证明",
-                f"Line {count} of entries.ndjson has no proof of its own",
-            )
-        index = at
-        order.check(line, index)
-        proof = [from_base64(text) for text in hashes] if isinstance(hashes, list) else []
-        if climb(hash_leaf(line), index, head.size, proof) != head.root:
-            raise Refused(
-                f"第 {index} 条不在检查点的树中:它被改动过",
-                f"Entry {index} is not in the checkpoint's tree: it was altered",
-            )
-    if len(proofs) != count or not (manifest.filtered or index == manifest.last):
-        raise Refused(
-            "导出的记录比声明的少", "The export holds fewer entries than it says: some were removed"
-        )
-    return count
+    key: Key
+    head: Head
+    visit: Visit | None
+    manifest: Manifest
+    bodies: Counted | None
+    history: int
 
 
 def rewritten(visit: Visit) -> Refused:
@@ -174,29 +61,54 @@ def rewritten(visit: Visit) -> Refused:
     )
 
 
-def check_growth(head: Head, visit: Visit) -> None:
-    """Refuse a tree that is smaller than the one seen last time, or another of the same size."""
-    if head.size < visit.head.size:
+def check_growth(tiles: Tiles, visit: Visit) -> None:
+    """Refuse a tree that is smaller than the one seen last time, or does not begin with it."""
+    old, head = visit.head, tiles.head
+    if head.size < old.size:
         raise Refused(
-            f"日志被回退:上次有 {visit.head.size} 条,现在只有 {head.size} 条",
-            f"The log was rolled back: {visit.head.size} entries last time, {head.size} now",
+            f"日志被回退:上次有 {old.size} 条,现在只有 {head.size} 条",
+            f"The log was rolled back: {old.size} entries last time, {head.size} now",
         )
-    if head.size == visit.head.size and head.root != visit.head.root:
+    if old.size and not tiles.extends(old):
         raise rewritten(visit)
 
 
+def given_key(given: str, kind: bytes) -> Key:
+    """A key that the auditor gave: a line, or a file that holds it."""
+    if "+" in given:
+        return parse_key(given, kind)
+    data = read_part(Path(given).parent, Path(given).name)
+    return parse_key(data.decode("utf-8", "replace"), kind)
+
+
 def choose_key(folder: Path, given: str | None) -> Key:
-    """The key that the auditor gave (a line or a file that holds it), else the export's own."""
-    if given is None:
-        line = read_part(folder, "box.vkey").decode("utf-8", "replace")
-    elif "+" in given:
-        line = given
-    else:
-        line = read_part(Path(given).parent, Path(given).name).decode("utf-8", "replace")
-    return parse_key(line)
+    """The key that the auditor gave, else the export's own."""
+    if given is not None:
+        return given_key(given, LOG_KIND)
+    return parse_key(read_part(folder, "box.vkey").decode("utf-8", "replace"))
 
 
-def verify(folder: Path, memory: Path, box_key: str | None) -> str:
+def check_entries(
+    folder: Path, tiles: Tiles, manifest: Manifest, checkpoint: bytes, order: Order
+) -> Counted | None:
+    """Prove every entry, and every body against its entry."""
+    span, count = (manifest.first, manifest.last), 0
+    bodies = Bodies(folder) if manifest.bodies else None
+    found = (
+        check_filtered(folder, tiles.head, checkpoint, span, order)
+        if manifest.filtered
+        else check_range(folder, tiles, span, order)
+    )
+    for first, lines in found:
+        count += len(lines)
+        if bodies is not None:
+            bodies.check_run(first, lines)
+    if count != manifest.entries:
+        raise wrong_count(manifest.entries, count)
+    return None if bodies is None else bodies.end()
+
+
+def verify(folder: Path, wishes: Wishes) -> str:
     """Verify an export.
 
     Returns:
@@ -205,46 +117,58 @@ def verify(folder: Path, memory: Path, box_key: str | None) -> str:
     Raises:
         Refused: Something is wrong; the sentence says what.
     """
-    key = choose_key(folder, box_key)
-    boxes, visit = remembered(memory, key.name)
-    if visit and visit.line != key.line and box_key is None:
+    key = choose_key(folder, wishes.box_key)
+    witnessed = Witnessed([given_key(given, WITNESS_KIND) for given in wishes.witnesses])
+    boxes, visit = remembered(wishes.memory, key.name)
+    if visit and visit.line != key.line and wishes.box_key is None:
         raise Refused(
             f"盒子 {key.name} 换了密钥:上次是 {visit.line},这次是 {key.line}。若更换属实,请用 "
             "--box-key 给出新密钥",
             f"The box {key.name} has another key: {visit.line} last time, {key.line} now. If that "
             "is rightful, give the new key with --box-key",
         )
-    head = parse_checkpoint(read_part(folder, "checkpoint"), key)
-    manifest = parse_manifest(read_part(folder, "manifest.json"), key, head)
+    checkpoint = read_part(folder, "checkpoint")
+    head = parse_checkpoint(checkpoint, key)
+    manifest = parse_manifest(folder, key, head)
+    tiles = Tiles(folder, head)
     if visit:
-        check_growth(head, visit)
-    full, count = manifest.is_full(head.size), head.size
-    if full:
-        check_full(folder, head, visit)
-    else:
-        count = check_partial(folder, manifest, head)
-    check_files(folder, manifest.files)
-    if visit and not full and 0 < visit.head.size < head.size:
-        tiles = Tiles(folder, head.size)
-        if not tiles.extends(visit.head.size, visit.head.root, head.root):
-            raise rewritten(visit)
-    remember(memory, boxes, key, head)
-    return good_news(key, head, visit, None if full else count)
+        check_growth(tiles, visit)
+    witnessed.look(checkpoint, head.size, ("检查点", "checkpoint"))
+    bodies = check_entries(folder, tiles, manifest, checkpoint, Order(deep=wishes.deep))
+    history = check_history(folder, key, tiles, witnessed)
+    check_seal(folder, key)
+    check_files(folder, frozenset() if manifest.filtered else frozenset({ENTRIES}))
+    zh, en = good_news(Outcome(key, head, visit, manifest, bodies, history))
+    more_zh, more_en = witnessed.news()
+    remember(wishes.memory, boxes, key, head)
+    return f"{zh}{more_zh}。\n{en}{more_en}."
 
 
-def good_news(key: Key, head: Head, visit: Visit | None, part: int | None) -> str:
+def good_news(found: Outcome) -> tuple[str, str]:
     """What was proven, and what was not."""
+    key, head, visit, manifest = found[:4]
     zh, en = f"通过:{key.name},日志共 {head.size} 条", f"OK: {key.name}, {head.size} entries"
-    if part is not None:
-        zh += f",本导出含其中 {part} 条(只证明所含记录真实,不证明没有筛掉别的)"
-        en += f", of which {part} are exported (they are true; what was left out is not judged)"
+    if manifest.filtered:
+        zh += f",本导出含其中 {manifest.entries} 条(只证明所含记录真实,不证明没有筛掉别的)"
+        en += (
+            f", of which {manifest.entries} are exported (they are true; what was left out is not "
+            "judged)"
+        )
+    elif not manifest.is_full(head.size):
+        zh += f",本导出含第 {manifest.first} 至 {manifest.last} 条,一条不缺"
+        en += f", of which {manifest.first} to {manifest.last} are exported, without a gap"
+    zh += f";{found.history} 个历史检查点均与之一致"
+    en += f"; {found.history} checkpoints of the past agree"
+    if found.bodies is not None:
+        zh += ";正文 {} 份与摘要一致,{} 份只保留了开头,{} 份没有".format(*found.bodies)
+        en += "; {} bodies proven, {} kept in part, {} absent".format(*found.bodies)
     if visit:
         zh += f";与上次检查点({visit.head.size} 条)一致"
         en += f"; continues the checkpoint of {visit.head.size} entries seen last time"
     else:
         zh += f";首次见到这个盒子,请当面核对其密钥 {key.line}"
         en += f"; first visit, so compare the box's key with its screen: {key.line}"
-    return f"{zh}。\n{en}."
+    return zh, en
 
 
 def main(arguments: list[str]) -> int:
@@ -257,11 +181,24 @@ def main(arguments: list[str]) -> int:
     memory = Path(os.path.expanduser("~/.wardbox-verify.json"))  # noqa: PTH111
     parser.add_argument("--remember", type=Path, default=memory, help="记忆文件 the memory file")
     parser.add_argument("--box-key", help="盒子公钥或其文件 the box key, or a file that holds it")
+    parser.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="见证方公钥或其文件,可多次给出 a witness's key, or a file that holds it; may be repeated",
+    )
+    parser.add_argument(
+        "--deep",
+        action="store_true",
+        help="逐条解析并要求规范 JSON,较慢 parse every entry and demand canonical JSON; slower",
+    )
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    wishes = Wishes(options.remember, options.box_key, options.witness, options.deep)
     try:
-        sys.stdout.write(verify(options.export, options.remember, options.box_key) + "\n")
+        sys.stdout.write(verify(options.export, wishes) + "\n")
     except Refused as error:
         sys.stderr.write(f"{error}\n")
         return error.status

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from secure_compute.verifier.reading import (
     HASH_SIZE,
     Head,
-    Key,
     Refused,
     Unreadable,
     from_base64,
@@ -19,6 +18,8 @@ from secure_compute.verifier.reading import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from secure_compute.verifier.notes import Key
 
 MEMORY_FORMAT = "wardbox-verify-memory/1"
 

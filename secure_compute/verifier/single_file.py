@@ -1,23 +1,44 @@
-"""The stand-alone `verify.py`: the modules of this room joined into one file without imports."""
+"""Stand-alone programs: modules of this package joined into one file without imports of its own."""
 
 import ast
 from collections import defaultdict
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
-_PARTS: Final = ("ed25519", "reading", "memory", "tree", "judge")
+_PARTS: Final = (
+    "ed25519",
+    "reading",
+    "notes",
+    "memory",
+    "tree",
+    "entries",
+    "proofs",
+    "folder",
+    "history",
+    "bodies",
+    "judge",
+)
 _OWN: Final = "secure_compute"
 _TYPING_ONLY: Final = "TYPE_CHECKING"
 
 
 def verifier_source() -> bytes:
-    """The program that goes beside every audit export; UTF-8, Python 3.8 or later.
+    """The program that goes beside every audit export; UTF-8, Python 3.8 or later."""
+    return joined(tuple(f"verifier.{part}" for part in _PARTS))
+
+
+def joined(parts: Sequence[str]) -> bytes:
+    """One program out of modules of this package, named as "room.module", its own last.
 
     The modules are joined in the order of their imports; imports between them are left out, all
     others are gathered at the top. What is shipped is therefore what is linted, typed and tested.
     """
-    room = files("secure_compute.verifier")
-    sources = [room.joinpath(f"{part}.py").read_text(encoding="utf-8") for part in _PARTS]
+    package = files(_OWN)
+    sources = [
+        package.joinpath(*part.split(".")[:-1], f"{part.split('.')[-1]}.py").read_text("utf-8")
+        for part in parts
+    ]
     trees = [ast.parse(source) for source in sources]
     docstring = ast.get_docstring(trees[-1], clean=False)
     imports = _merged(trees)
