@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.commands import audit_bodies
 from appliance.commands.conversation import converse
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     tail.add_argument("-f", "--follow", action="store_true", help="持续显示 go on as they come")
     receipt = what.add_parser("receipt", help="收据 from an answer to the weights that wrote it")
     receipt.add_argument("id")
+    audit_bodies.add_parsers(what)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 done, 1 refused or the log does not verify, 3 no box answers.
     """
+    if args.what in audit_bodies.WHATS:
+        return audit_bodies.run(args)
     jobs = {"verify": _verify, "export": _export, "tail": _tail, "receipt": _receipt}
     return converse(args, lambda session: jobs[args.what](session, args))
 

@@ -63,14 +63,24 @@ def run(args: argparse.Namespace) -> int:
         return converse(args, lambda session: _list(session, as_json=args.json))
     if args.what == "rotate":
         return converse(args, lambda session: _rotate(session, args.use))
-    return _erase(args)
+    return erase(args)
 
 
-def _erase(args: argparse.Namespace) -> int:
-    path = Path(args.certificate)
+def erase(args: argparse.Namespace) -> int:
+    """Destroy what `kind` and `subject` name, and leave the certificate where `certificate` says.
+
+    Returns:
+        As `run`; without a place for it the certificate is printed.
+    """
     if args.confirm is None:
         # Asked before the box is, so that no connection waits for a person.
         args.confirm = _confirmed("设备编号 the box's id" if args.kind == "box" else args.subject)
+    kept: list[bytes] = []
+    if args.certificate is None:
+        status = converse(args, lambda session: _erased(session, args, kept))
+        print(b"".join(kept).decode(), end="")
+        return status
+    path = Path(args.certificate)
     try:
         # Tried before anything is destroyed.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -79,7 +89,6 @@ def _erase(args: argparse.Namespace) -> int:
         refusal = ArgumentRefused(field="--certificate", reason=reason)
         tell(refusal.sentence, refusal.way_out, refusal.code)
         return 2
-    kept: list[bytes] = []
     status = 1
     try:
         status = converse(args, lambda session: _erased(session, args, kept))
@@ -109,9 +118,8 @@ async def _erased(session: "Session", args: argparse.Namespace, kept: list[bytes
     wish = Erasure(kind=args.kind, subject=subject, confirm=args.confirm, approval=args.approval)
     made = await session.slots.keys.erase(wish)
     kept.append(made.certificate.encode())
-    print(
-        f"已销毁 destroyed: {args.kind} {subject}\n证明 certificate: {args.certificate} {made.digest}"
-    )
+    place = f"{args.certificate} " if args.certificate else ""
+    print(f"已销毁 destroyed: {args.kind} {subject}\n证明 certificate: {place}{made.digest}")
     return 0
 
 
