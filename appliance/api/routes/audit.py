@@ -20,7 +20,6 @@ from appliance.audit.identifiers import microseconds
 from appliance.audit.reading import AuditReader
 from appliance.audit.receipts import resolve
 from appliance.audit.rendering.meaning import Source
-from appliance.audit.rendering.meaning import Source
 from appliance.audit.retention import held_elsewhere
 from appliance.audit.verify import verify
 from appliance.contract.audit import (
