@@ -54,6 +54,8 @@ class Front:
         self._build = build
         self.integrity = Integrity(clock)
         self.stopping = asyncio.Event()
+        self.forgotten: Callable[[], None] = lambda: None
+        """Called once the keys were forgotten: a process that has held them begins anew."""
         self.watch = Watch(settings, layout, lambda: vault.status().state, self.integrity, clock)
         limit = settings.server.max_body_bytes
         self.routes = HotRoutes(lambda: self.services, limit, clock, self.watch.observed)
@@ -124,10 +126,13 @@ class Front:
     async def lock(self, actor: str) -> VaultStatus:
         """Close the services, unmount the files and forget every key."""
         async with self._moving:
+            was_open = self.services is not None
             if self.services is not None:
                 await self.services.log.record(vault_root("lock", actor))
             await self._stop()
             await asyncio.to_thread(self.vault.lock)
+            if was_open:
+                self.forgotten()
             return await asyncio.to_thread(self.vault.status)
 
     async def destroy(self, work: Callable[[], bytes]) -> bytes:
@@ -136,6 +141,7 @@ class Front:
             await self._stop()
             certificate = await asyncio.to_thread(work)
             await asyncio.to_thread(self.vault.lock)
+            self.forgotten()
             return certificate
 
     async def _open(self, opened: Opened) -> None:

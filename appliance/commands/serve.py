@@ -2,31 +2,23 @@
 
 import argparse
 import asyncio
-import errno
 import gc
 import logging
 import os
 import resource
 import signal
-import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from typing_extensions import override
 
 from appliance import compiled
-from appliance.commands.errors import (
-    AlreadyRunning,
-    CertificateMissing,
-    DescriptorsFew,
-    PortTaken,
-    SocketRefused,
-)
+from appliance.commands.errors import CertificateMissing, DescriptorsFew
+from appliance.commands.listeners import BACKLOG, Listeners, begin_anew, listening
 from appliance.errors import ApplianceError
 from appliance.settings.layout import StateLayout, state_directory
 
@@ -44,7 +36,6 @@ BAD_CONFIGURATION: Final = 78
 
 _DRAIN_S: Final = 20
 _RENEW_S: Final = 1.0
-_BACKLOG: Final = 2048
 _ACCEPTS: Final = 8
 """Connections taken in one turn of the loop: it takes one of each socket that it listens on."""
 _FILES: Final = 65_536
@@ -98,24 +89,36 @@ def _serve(layout: StateLayout, settings: "Settings", environ: Mapping[str, str]
     how = "hot path compiled" if compiled.use() else "hot path interpreted"
     logging.getLogger("wardbox.serve").info(how)
     _more_files()
-    with _tcp(settings.server.host, settings.server.port) as tcp, _uds(layout.socket) as uds:
+    host, port = settings.server.host, settings.server.port
+    with listening(host, port, layout.socket, environ) as both:
         tls = _tls(layout)
         layout.serve_pid.write_text(f"{os.getpid()}\n", encoding="ascii")
         try:
-            living = _live(layout, settings, environ, (tcp, uds), tls)
-            uvloop.run(living, loop_factory=BoxLoop)
+            living = _live(layout, settings, environ, both, tls)
+            if uvloop.run(living, loop_factory=BoxLoop):
+                logging.getLogger("wardbox.serve").info("locked: beginning anew")
+                _begin_anew(both, environ)
         finally:
             layout.serve_pid.unlink(missing_ok=True)
     return 0
+
+
+def _begin_anew(both: Listeners, environ: Mapping[str, str]) -> NoReturn:
+    from appliance.vault.handover import KeyHandover  # noqa: PLC0415  # keeps --help light
+
+    # The lock has overwritten it; the next unlock writes into it again.
+    handover = KeyHandover.inherited(environ)
+    begin_anew(both, () if handover is None else (handover.descriptor,), environ)
 
 
 async def _live(
     layout: StateLayout,
     settings: "Settings",
     environ: Mapping[str, str],
-    listeners: tuple[socket.socket, socket.socket],
+    both: Listeners,
     tls: "TlsKeeper",
-) -> None:
+) -> bool:
+    """Serve until a stop, which gives False, or until keys were forgotten, which gives True."""
     from appliance.api.crowd import Crowd  # noqa: PLC0415  # keeps --help light
     from appliance.api.door import local_door  # noqa: PLC0415
     from appliance.api.front import Front  # noqa: PLC0415
@@ -132,6 +135,7 @@ async def _live(
 
     vault = build_vault(layout, settings, environ, clock)
     front = Front(settings, layout, vault, open_services, clock)
+    forgotten: list[bool] = []
     app = create_app(front)
     await _resume(front)
     # What start-up made stays: the collector need not look at it again (5 to 30 % more requests).
@@ -150,14 +154,21 @@ async def _live(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, front, servers)
+
+    def forget() -> None:
+        forgotten.append(True)
+        _stop(front, servers)
+
+    front.forgotten = forget
     renewing = asyncio.create_task(_renew(tls), name="tls")
-    tcp, uds = listeners
-    again = [tcp.dup() for _ in range(_ACCEPTS - 1)]
+    # A server closes what it was given; the sockets themselves stay open, and hold who comes meanwhile.
+    many_tcp = [both.tcp.dup() for _ in range(_ACCEPTS)]
     try:
-        await asyncio.gather(servers[0].serve([tcp, *again]), servers[1].serve([uds]))
+        await asyncio.gather(servers[0].serve(many_tcp), servers[1].serve([both.uds.dup()]))
     finally:
         renewing.cancel()
         await front.close()
+    return bool(forgotten)
 
 
 async def _resume(front: "Front") -> None:
@@ -197,7 +208,7 @@ def _server(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         timeout_keep_alive=settings.server.idle_timeout_s,
         timeout_graceful_shutdown=_DRAIN_S,
     )
@@ -205,54 +216,6 @@ def _server(
     # A context of our own: it asks clients for certificates, and a new one is shown live.
     config.ssl = tls
     return Server(config)
-
-
-@contextmanager
-def _tcp(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise PortTaken(host=host, port=port) from error
-            raise SocketRefused(where=f"{host}:{port}", reason=error.strerror) from error
-        listener.setblocking(False)
-        yield listener
-
-
-@contextmanager
-def _uds(path: Path) -> Iterator[socket.socket]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        _remove_stale(path)
-        mask = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            raise SocketRefused(where=str(path), reason=error.strerror or str(error)) from error
-        finally:
-            os.umask(mask)
-        listener.setblocking(False)
-        try:
-            yield listener
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _remove_stale(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            # Nobody listens: what lies there was left by a process that was killed.
-            path.unlink(missing_ok=True)
-        else:
-            raise AlreadyRunning(socket=path)
 
 
 def _tls(layout: StateLayout) -> "TlsKeeper":
