@@ -30,7 +30,8 @@ def install_box(site: Site, answers: Answers, host: Host, *, rehearse: bool) -> 
     newborn = Newborn()
     journal = Journal(site.journal, time.time)
     box = Conversation(StateLayout(site.state).socket)
-    plan = _plan(site, answers, newborn, journal, box)
+    service = Service(site, answers.service, newborn, box)
+    plan = _plan(site, answers, newborn, journal, service)
     if rehearse:
         plan.rehearse(host)
         return 0
@@ -42,6 +43,7 @@ def install_box(site: Site, answers: Answers, host: Host, *, rehearse: bool) -> 
         if newborn.password is not None:
             _hand_over(answers, newborn, host)
             journal.note(HANDED_OVER, "done")
+            service.rest(host)
     host.say(next_page(site, answers, box.health()))
     return 0
 
@@ -51,14 +53,15 @@ def uninstall_box(site: Site, answers: Answers, host: Host) -> None:
     journal = Journal(site.journal, time.time)
     box = Conversation(StateLayout(site.state).socket)
     with _told():
-        _plan(site, answers, Newborn(), journal, box).undo(host)
+        service = Service(site, answers.service, Newborn(), box)
+        _plan(site, answers, service.newborn, journal, service).undo(host)
     host.remove(site.state)
 
 
 def _plan(
-    site: Site, answers: Answers, newborn: Newborn, journal: Journal, box: Conversation
+    site: Site, answers: Answers, newborn: Newborn, journal: Journal, service: Service
 ) -> Plan:
-    service = Service(site, answers.service, newborn, box)
+    box = service.box
     return Plan(
         (
             SettingsFile(site, answers),

@@ -42,7 +42,7 @@ WardBox {state.get(health, health)} · https://localhost:{answers.port} · {site
       KEY=$({prefix}./wardbox key create emr --scope chat --scope specialists)
       curl --cacert {site.state}/trust/ca.pem https://localhost:{answers.port}/api/v1/specialists/admission-note \\
            -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\
-           -d "{{\"facts\": $(cat docs/examples/cataract.json)}}"
+           -d "{{\\"facts\\": $(cat docs/examples/cataract.json)}}"
   导出审计记录,并在任何电脑上验证 export the audit log, verify it on any computer
       {prefix}./wardbox audit export --out /tmp/audit && python3 /tmp/audit/verify.py /tmp/audit
   评测模型 evaluate the model

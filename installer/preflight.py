@@ -14,6 +14,7 @@ from appliance.vault.device import look
 from appliance.vault.luks_support import detect_luks, judge_luks
 from installer.answers import Answers
 from installer.errors import NotFit
+from installer.unit import started_box, unit_path
 
 NEED_DISK = 6 * 1024**3
 NEED_MEMORY = 3 * 1024**3
@@ -33,6 +34,7 @@ class Ground:
     port_owner_is_ours: bool
     luks: bool = False
     storage: "Finding | None" = None
+    other_box: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def survey(state: Path, answers: Answers, *, ours: bool, root: Path = Path("/"))
         port_owner_is_ours=ours,
         luks=answers.storage.startswith(LUKS),
         storage=None if ours else _storage(answers),
+        other_box=_other_box(state, answers, root / "run/systemd/system"),
     )
 
 
@@ -104,6 +107,12 @@ def judge(ground: Ground, answers: Answers) -> tuple[Finding, ...]:
                 f"{have_gib:.1f} GiB of memory, at least 3 GiB is needed",
             )
         )
+    return (*found, *_taken(ground, answers))
+
+
+def _taken(ground: Ground, answers: Answers) -> list[Finding]:
+    """What somebody else on this machine has already."""
+    found = []
     if not ground.port_free and not ground.port_owner_is_ours:
         found.append(
             Finding(
@@ -111,7 +120,16 @@ def judge(ground: Ground, answers: Answers) -> tuple[Finding, ...]:
                 f"port {answers.port} is taken by another program; stop it, or set port in the answers file",
             )
         )
-    return tuple(found)
+    if ground.other_box is not None:
+        other = ground.other_box
+        found.append(
+            Finding(
+                f'systemd 已负责启动另一台一体机 {other};请先卸载它,或在应答文件中设置 service = "background"',
+                f"systemd starts another box on this machine, {other}; uninstall that one, or set"
+                ' service = "background" in the answers file',
+            )
+        )
+    return found
 
 
 def require_fit(state: Path, answers: Answers, *, ours: bool) -> None:
@@ -142,6 +160,15 @@ def _storage(answers: Answers) -> Finding | None:
             f"{error.sentence_zh}{error.way_out_zh}", f"{error.sentence_en} {error.way_out_en}"
         )
     return None
+
+
+def _other_box(state: Path, answers: Answers, systemd: Path) -> str | None:
+    """The box that this machine's unit starts, where this one would take its place."""
+    if answers.service not in {"auto", "systemd"} or not systemd.is_dir():
+        return None
+    other = started_box(unit_path())
+    stands = other is not None and Path(other) != state and Path(other).exists()
+    return other if stands else None
 
 
 def _has_aes(cpuinfo: str) -> bool:

@@ -1,5 +1,6 @@
 """Step: the service, under systemd where it runs, else as a supervised background process."""
 
+import getpass
 import os
 import time
 from collections.abc import Callable
@@ -11,37 +12,13 @@ from installer.errors import ServiceSilent
 from installer.host import Command, Host
 from installer.newborn import Newborn
 from installer.places import Site
+from installer.unit import lingers, starts, unit_path, unit_text
 
-UNIT = """\
-# Written by the WardBox installer; a re-run replaces it.
-[Unit]
-Description=WardBox, the trusted medical-AI box
-Documentation=file://{checkout}/README.md
-After=network.target
-# A software medium and the state may be file systems of their own.
-RequiresMountsFor={checkout} {state}
-
-[Service]
-Type=exec
-Environment=WARDBOX_STATE={state}
-ExecStart={checkout}/wardbox supervise
-Restart=always
-RestartSec=2
-TimeoutStopSec=60
-KillMode=mixed
-LimitCORE=0
-LimitMEMLOCK=16M
-UMask=0077
-NoNewPrivileges={no_new_privileges}
-LockPersonality=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-
-[Install]
-WantedBy={wanted_by}
-"""
 ANSWER_WITHIN = 180.0
+_ENDS_WITH_SESSION = (
+    "退出登录后服务会停止,开机也不会自动启动;请运行"
+    " The service ends when this user signs out, and is not started with the machine, until you run:"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +41,11 @@ class Service:
 
     def needed(self) -> bool:
         """True while nobody answers, or while the vault that this run made is locked."""
-        if self.manner == "none":
+        newborn = self.newborn.passphrase is not None
+        if self.manner == "none" and not newborn:
             return False
         health = self.box.health()
-        return health is None or (health == "locked" and self.newborn.passphrase is not None)
+        return health is None or (health == "locked" and newborn)
 
     def apply(self, host: Host) -> None:
         """Start it, wait for its answer, unlock it.
@@ -83,10 +61,15 @@ class Service:
         if self.newborn.passphrase is not None:
             host.perform("解锁保险库 unlock the vault", self._unlock)
 
+    def rest(self, host: Host) -> None:
+        """Stop what was started only to make the box: somebody else shall start it."""
+        if self.manner == "none" and self.site.python.exists():
+            host.run(Command(self._wardbox("supervise", "--stop"), environment=self._state()))
+
     def undo(self, host: Host) -> None:
-        """Stop it and forget the unit."""
-        unit = self._unit()
-        if unit.exists():
+        """Stop it and forget the unit, if it is this box's and not another one's."""
+        unit = unit_path()
+        if starts(unit, self.site.state):
             host.run(Command((*self._systemctl(), "disable", "--now", unit.name)))
             host.remove(unit)
             host.run(Command((*self._systemctl(), "daemon-reload")))
@@ -94,20 +77,14 @@ class Service:
             host.run(Command(self._wardbox("supervise", "--stop"), environment=self._state()))
 
     def _systemd(self, host: Host) -> None:
-        unit = self._unit()
+        unit = unit_path()
         root = os.geteuid() == 0
-        host.write(
-            unit,
-            UNIT.format(
-                checkout=self.site.checkout,
-                state=self.site.state,
-                # An ordinary user mounts through the setuid fusermount3, which this would forbid.
-                no_new_privileges="yes" if root else "no",
-                wanted_by="multi-user.target" if root else "default.target",
-            ),
-        )
+        host.write(unit, unit_text(self.site.checkout, self.site.state, root=root))
         host.run(Command((*self._systemctl(), "daemon-reload")))
         host.run(Command((*self._systemctl(), "enable", "--now", unit.name)))
+        user = getpass.getuser()
+        if not root and not lingers(user):
+            host.say(f"      {_ENDS_WITH_SESSION} sudo loginctl enable-linger {user}")
 
     def _wait(self) -> None:
         end = self.clock() + ANSWER_WITHIN
@@ -128,11 +105,6 @@ class Service:
         if self.manner == "auto":
             return "systemd" if Path("/run/systemd/system").is_dir() else "background"
         return self.manner
-
-    def _unit(self) -> Path:
-        if os.geteuid() == 0:
-            return Path("/etc/systemd/system/wardbox.service")
-        return Path("~/.config/systemd/user/wardbox.service").expanduser()
 
     def _systemctl(self) -> tuple[str, ...]:
         return ("systemctl",) if os.geteuid() == 0 else ("systemctl", "--user")

@@ -83,7 +83,7 @@ class Fails(Made):
 def test_a_failed_trial_note_keeps_nobody_from_the_secrets(site, journal, monkeypatch, made):
     said = []
 
-    def plan(_site, _answers, newborn, _journal, _box):
+    def plan(_site, _answers, newborn, _journal, _service):
         chosen = (Made(newborn), Fails(newborn)) if made else (Fails(newborn),)
         return Plan(chosen, journal, lambda: 0.0)
 

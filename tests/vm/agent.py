@@ -4,9 +4,12 @@ import base64
 import json
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.vm.monitor import Monitor
 
 _CHUNK = 48 << 10
 _POLL_S = 0.5
@@ -41,11 +44,13 @@ class Agent:
     Args:
         path: the socket.
         alive: whether the emulator still runs.
+        monitor: speaks to the emulator itself.
     """
 
-    def __init__(self, path: Path, alive: Any) -> None:
+    def __init__(self, path: Path, alive: Callable[[], bool], monitor: Monitor) -> None:
         self._path = path
         self._alive = alive
+        self.monitor = monitor
 
     def await_boot(self, limit_s: float) -> float:
         """Wait until the agent answers; the seconds that it took."""

@@ -15,6 +15,9 @@ trial_note = false
 _INSTALL = "/srv/install"
 PLANTED = "PLANTED-PLAINTEXT-OF-A-PATIENT-8f1c2ab97e"
 _INSTALL_S = 900.0
+_BLOCK = 4096
+_HEADER_BLOCKS = (16 << 20) // _BLOCK
+"""What LUKS2 keeps for its header before the first encrypted byte."""
 
 
 def secure_boot(agent: Agent) -> bool:
@@ -60,15 +63,33 @@ def install(agent: Agent, ledger: Ledger) -> None:
     for place in (f"{box.state}/vault/files/shelf/planted.txt", "/srv/planted-in-the-open.txt"):
         agent.write(place, PLANTED.encode() * 1000)
     agent.run("/bin/sync")
+    _shows_inside_only(
+        agent, ledger, f"{box.state}/vault/files/shelf/planted.txt", mounted.split()[0]
+    )
 
 
-def seal_to_tpm(agent: Agent, ledger: Ledger) -> None:
-    """The rest of scene 1: the TPM becomes a way to open the vault."""
-    box = Box(agent)
-    secrets = dict(ledger.done()["secrets"])  # type: ignore[call-overload]
-    said = box.try_wardbox("vault", "slots", "add", "tpm", given=secrets["vault"] + "\n")
-    ledger.require("a TPM slot is added", holds=said.code == 0, seen=said.text)
-    ledger.say("     " + box.wardbox("vault", "slots", "list").replace("\n", "\n              "))
+def _shows_inside_only(agent: Agent, ledger: Ledger, path: str, mapping: str) -> None:
+    """The very block of a planted file: read without the encryption, and as it lies on the disk."""
+    told = agent.run("/usr/sbin/filefrag", "-v", f"-b{_BLOCK}", path)
+    place = int(
+        next(line for line in told.splitlines() if "last" in line).split(":")[2].split(".")[0]
+    )
+    inside = _block(agent, mapping, place)
+    ledger.require("without the encryption the planted text is seen", holds=PLANTED in inside)
+    outside = _block(agent, VAULT, place + _HEADER_BLOCKS)
+    ledger.require("with it, it is not", holds=PLANTED not in outside, seen=outside)
+
+
+def _block(agent: Agent, device: str, number: int) -> str:
+    words = (f"if={device}", f"bs={_BLOCK}", f"skip={number}", "count=1", "iflag=direct")
+    return agent.run("/bin/dd", *words, "status=none")
+
+
+def sealed_to_tpm(agent: Agent, ledger: Ledger) -> None:
+    """The rest of scene 1: the installation made the TPM a way to open the vault."""
+    listed = Box(agent).wardbox("vault", "slots", "list")
+    ledger.require("the TPM is one of its slots", holds="PCR 7" in listed, seen=listed)
+    ledger.say("     " + listed.replace("\n", "\n              "))
 
 
 def opens_by_itself(agent: Agent, ledger: Ledger) -> None:

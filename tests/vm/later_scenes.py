@@ -1,14 +1,18 @@
-"""Scenes 3 to 5: a changed PCR, Secure Boot turned off, and a backup restored on a second disk."""
+"""Scenes 3 to 5: a changed PCR, growth, a backup restored on a second disk, and Secure Boot turned off."""
 
 from tests.vm.agent import Agent
 from tests.vm.box import Box
 from tests.vm.first_scenes import register, secure_boot
 from tests.vm.ledger import Ledger
 
+VAULT_GIB = 12
 SECOND = "/dev/vdc"
 RESTORED = "/var/lib/wardbox-restored"
 _BACKUPS = "/srv/backups"
 _LONG_S = 600.0
+_MORE_GIB = 4
+_GIB = 1 << 30
+_VAULT_NUMBER = 1
 _FLAG = "/etc/changed-firmware"
 
 
@@ -47,6 +51,28 @@ def opens_again(agent: Agent, ledger: Ledger) -> None:
     ledger.require("the vault opened by itself again", holds=state == "unlocked", seen=state)
 
 
+def grows(agent: Agent, ledger: Ledger) -> None:
+    """The disk of the vault is made larger while the box serves from it."""
+    box = Box(agent)
+    before = _size(agent, box)
+    agent.monitor.enlarge(_VAULT_NUMBER, (VAULT_GIB + _MORE_GIB) * _GIB)
+    said = box.try_wardbox("storage", "grow")
+    ledger.require("wardbox storage grow succeeds", holds=said.code == 0, seen=said.text)
+    after = _size(agent, box)
+    grown = f"{before / _GIB:.1f} GiB -> {after / _GIB:.1f} GiB"
+    # A file system keeps one or two per cent for itself.
+    ledger.require(
+        "the vault is larger", holds=after - before > 0.95 * _MORE_GIB * _GIB, seen=grown
+    )
+    ledger.require("and open as before", holds=box.vault() == "unlocked")
+    ledger.say(f"     {grown}")
+
+
+def _size(agent: Agent, box: Box) -> int:
+    told = agent.run("/bin/df", "--block-size=1", "--output=size", f"{box.state}/vault")
+    return int(told.split()[-1])
+
+
 def without_secure_boot(agent: Agent, ledger: Ledger) -> None:
     """Scene 4: anybody's kernel could run now, so the vault stays locked; the boot completes."""
     ledger.require("Secure Boot is off", holds=not secure_boot(agent))
@@ -81,3 +107,13 @@ def restore_on_second_disk(agent: Agent, ledger: Ledger) -> None:
     ledger.require("the second disk is LUKS", holds=kind == "crypto_LUKS", seen=kind)
     for line in said.out.splitlines()[:4]:
         ledger.say(f"     {line}")
+    # Both boxes have the same address: the first one gives way.
+    agent.run("/usr/bin/systemctl", "stop", "wardbox", limit_s=_LONG_S)
+    fresh.wardbox("supervise", "--detach", limit_s=_LONG_S)
+    ledger.require("the restored box is locked", holds=fresh.vault() == "locked")
+    fresh.wardbox("vault", "unlock", given=_secret(ledger, "recovery"), limit_s=_LONG_S)
+    ledger.require("the recovery key opens it", holds=fresh.vault() == "unlocked")
+    told = fresh.wardbox("status")
+    ledger.require("its record is whole", holds="integrity ok" in told, seen=told)
+    ledger.say("     " + told.replace("\n", "\n              "))
+    fresh.wardbox("supervise", "--stop", limit_s=_LONG_S)

@@ -58,3 +58,8 @@ class Ledger:
         """Remember something for a later run; the secrets of a box that lives in a test only, too."""
         kept = {**self.done(), name: value}
         self._places.steps.write_text(json.dumps(kept), encoding="utf-8")
+
+    def forget(self, *names: str) -> None:
+        """As if these had never been kept."""
+        kept = {name: value for name, value in self.done().items() if name not in names}
+        self._places.steps.write_text(json.dumps(kept), encoding="utf-8")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.vm.agent import Agent
+from tests.vm.monitor import Monitor
 from tests.vm.places import Places
 
 FIRMWARE = Path("/usr/share/OVMF/OVMF_CODE_4M.ms.fd")
@@ -59,7 +60,8 @@ def booted(places: Places, boot: Boot) -> Iterator[Agent]:
     machine = None
     try:
         machine = _start(places, argv(places, boot))
-        agent = Agent(places.run / _SOCKET, lambda: machine.poll() is None)
+        line, monitor = places.run / _SOCKET, Monitor(places.monitor)
+        agent = Agent(line, lambda: machine.poll() is None, monitor)
         yield agent
         with suppress(OSError, ValueError):
             agent.power_off()
@@ -93,6 +95,7 @@ def argv(places: Places, boot: Boot) -> tuple[str, ...]:
         "-chardev", f"socket,id=agent,path={places.run / _SOCKET},server=on,wait=off",
         "-device", "virtio-serial", "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
         "-object", "rng-random,id=noise,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=noise",
+        "-qmp", f"unix:{places.monitor},server=on,wait=off",
         "-chardev", f"file,id=console,path={places.console},append=on", "-serial", "chardev:console",
         # No network: what is installed is installed without one.
         "-nic", "none", "-display", "none", "-no-reboot",
@@ -100,11 +103,10 @@ def argv(places: Places, boot: Boot) -> tuple[str, ...]:
 
 
 def _start(places: Places, words: Sequence[str]) -> subprocess.Popen[bytes]:
-    (places.run / _SOCKET).unlink(missing_ok=True)
+    for door in (places.run / _SOCKET, places.monitor):
+        door.unlink(missing_ok=True)
     with (places.run / "emulator.log").open("ab") as log:
-        return subprocess.Popen(
-            ("nice", "-n", "19", *words), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def _start_tpm(places: Places) -> subprocess.Popen[bytes]:

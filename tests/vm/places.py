@@ -39,6 +39,15 @@ class Places:
         """The state of the emulated TPM."""
         return self.run / "tpm"
 
+    @property
+    def monitor(self) -> Path:
+        """The emulator's own socket."""
+        return self.run / "monitor.sock"
+
+    def kept(self, name: str) -> Path:
+        """What was kept of the machine before a scene, beside the snapshots inside its disks."""
+        return self.run / "kept" / name
+
     def disk(self, name: str) -> Path:
         """One disk of the machine."""
         return self.run / f"{name}.qcow2"

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import shutil
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -13,8 +15,10 @@ from installer.newborn import Newborn
 from tests.vm.__main__ import WATCHED, watched_digest
 from tests.vm.agent import Agent, AgentSilentError, GuestFailedError
 from tests.vm.box import secrets_on
+from tests.vm.keeping import DISKS, bring_back, forget, is_kept, keep
 from tests.vm.ledger import Ledger, UnexpectedError
-from tests.vm.machine import Boot, argv
+from tests.vm.machine import Boot, argv, make_disk
+from tests.vm.monitor import Monitor, MonitorRefusedError
 from tests.vm.needs import missing_packages
 from tests.vm.places import HOUSE, Places
 from tests.vm.search import _PIECE, holds
@@ -76,7 +80,7 @@ def guest(tmp_path):
 
 
 def test_programs_run_by_argument_list_and_secrets_come_on_their_input(guest, tmp_path):
-    agent = Agent(tmp_path / "agent.sock", lambda: True)
+    agent = Agent(tmp_path / "agent.sock", lambda: True, Monitor(tmp_path))
     agent.await_boot(5.0)
     said = agent.try_run("/bin/x", "a b", given="secret")
     assert (said.code, said.out) == (3, "你好\n")
@@ -89,9 +93,65 @@ def test_programs_run_by_argument_list_and_secrets_come_on_their_input(guest, tm
     assert base64.b64decode(asked["input-data"]) == b"secret"
 
 
+class Emulator(Guest):
+    """An emulator's socket that greets, tells of events in between and makes no disk smaller."""
+
+    def run(self):
+        line, _ = self.server.accept()
+        with line, line.makefile("rwb") as stream:
+            for event in ({"QMP": {}}, {"event": "RESUME"}):
+                stream.write(json.dumps(event).encode() + b"\n")
+                stream.flush()
+            for question in stream:
+                asked = json.loads(question)
+                self.asked.append(asked)
+                small = asked.get("arguments", {}).get("size") == 1
+                told = {"error": {"desc": "smaller"}} if small else {"return": {}}
+                stream.write(b'{"event": "x"}\n' + json.dumps(told).encode() + b"\n")
+                stream.flush()
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_disk_is_made_larger_by_the_emulator(tmp_path, size):
+    emulator = Emulator(tmp_path / "monitor.sock")
+    emulator.start()
+    monitor = Monitor(tmp_path / "monitor.sock")
+    if size == 1:
+        with pytest.raises(MonitorRefusedError, match="smaller"):
+            monitor.enlarge(1, size)
+    else:
+        monitor.enlarge(1, size)
+    emulator.server.close()
+    assert emulator.asked[-1]["arguments"] == {"device": "virtio1", "size": size}
+
+
+def test_the_machine_is_brought_back_to_what_it_was_before_a_scene(places):
+    if shutil.which("qemu-img") is None:
+        pytest.skip("qemu-img is not installed")
+    for name in DISKS:
+        make_disk(places.disk(name), "1M")
+    for name in ("enrolled", "blank"):
+        places.variables(name).write_text("before")
+    assert not is_kept(places, "3")
+    keep(places, "3")
+    places.tpm.mkdir()
+    places.variables("blank").write_text("after")
+    grown = ("qemu-img", "resize", "-q", str(places.disk("vault")), "2M")
+    subprocess.run(grown, check=True)
+    for _ in range(2):
+        bring_back(places, "3")
+        assert places.variables("blank").read_text() == "before"
+        assert not places.tpm.exists()
+    told = ("qemu-img", "info", "--output=json", str(places.disk("vault")))
+    said = subprocess.run(told, check=True, capture_output=True).stdout
+    assert json.loads(said)["virtual-size"] == 1 << 20
+    forget(places, "3")
+    assert not is_kept(places, "3")
+
+
 def test_a_machine_that_ended_is_not_waited_for(tmp_path):
     with pytest.raises(AgentSilentError, match="ended"):
-        Agent(tmp_path / "none", lambda: False).await_boot(60.0)
+        Agent(tmp_path / "none", lambda: False, Monitor(tmp_path)).await_boot(60.0)
 
 
 def test_a_run_goes_on_where_it_stopped(places):
