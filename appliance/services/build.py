@@ -95,7 +95,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
         backups=work.backups,
         space=work.space,
         disclosure=disclosure,
-        outside=make_outside(settings, site.opened, db, log),
+        outside=make_outside(settings, layout, site.opened, db, log),
         schedules=Schedules(),
         hardware=ground.watch,
     )

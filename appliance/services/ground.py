@@ -21,6 +21,7 @@ from appliance.bodies.keeper import Place
 from appliance.cluster.migrations import MIGRATIONS as CLUSTER
 from appliance.db.database import Db
 from appliance.examination.migrations import MIGRATIONS as EXAMINATION
+from appliance.forwarding.migrations import MIGRATIONS as FORWARDING
 from appliance.jobs.migrations import MIGRATIONS as JOBS
 from appliance.posture.migrations import MIGRATIONS as POSTURE
 from appliance.services.version import VERSION
@@ -53,6 +54,7 @@ MIGRATIONS: Final = (
     *VAULT,
     *BACKUP,
     *WITNESSES,
+    *FORWARDING,
 )
 
 

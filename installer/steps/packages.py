@@ -33,6 +33,8 @@ CHECKING: Mapping[str, str] = {
     "/usr/libexec/tangd": "tang",
     "/usr/sbin/sshd": "openssh-server",
     "age": "age",
+    # The receiver of forwarded entries; what speaks TLS for it brings the rest.
+    "/usr/sbin/rsyslogd": "rsyslog-gnutls",
 }
 """What the checks need beside: programs and their packages."""
 BUILDING = frozenset(("gcc", "g++", "cmake", "ninja", "pkg-config"))

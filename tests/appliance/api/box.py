@@ -181,7 +181,7 @@ async def build_services(
         backups=backups,
         space=no_watch(state),
         disclosure=paper_disclosure(db, log, StateLayout(state)),
-        outside=make_outside(settings or Settings(), PaperKeys(), db, log),
+        outside=make_outside(settings or Settings(), StateLayout(state), PaperKeys(), db, log),
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
         updates=NoUpdates(),  # type: ignore[arg-type]
