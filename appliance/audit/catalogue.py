@@ -24,6 +24,7 @@ _ANSWER: Final = (
     "status",
     "stream",
 )
+_ARCHIVE: Final = ("digest", "first", "last")
 _ROLE: Final = ("scopes", "totp")
 _KEY: Final = ("digest", "key", "what")
 _SLOT: Final = ("kind", "slot", "what")
@@ -73,6 +74,8 @@ KINDS: Final = (
         ("digest", "failed", "posture"),
     ),
     Kind("audit:log:export", "导出审计记录。", "Entries were exported.", ("first", "last", "size")),
+    Kind("audit:archive:make", "归档已写出并读回核对。", "An archive was made and read.", _ARCHIVE),
+    Kind("audit:archive:prune", "归档后的记录移出库。", "Archived entries left.", _ARCHIVE),
     Kind("audit:log:verify", "全量校验日志。", "The whole log was recomputed.", ("ok", "size")),
     Kind("access:session:open", "人员登录。", "A person signed in.", ("role",)),
     Kind("access:session:close", "会话结束。", "A session ended.", ("reason",)),

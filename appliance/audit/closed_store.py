@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +57,6 @@ class ArchiveRow:
         since: time of its first entry, microseconds.
         until: time of its last entry, microseconds.
         made: when it was made, microseconds.
-        removed: whether its entries have left the database; 1 or 0.
     """
 
     first: int
@@ -68,7 +67,6 @@ class ArchiveRow:
     since: int
     until: int
     made: int
-    removed: int
 
 
 _REMOVE: Final = (
@@ -121,31 +119,21 @@ class ClosedWriter:
         with self._transaction() as connection:
             connection.execute("DELETE FROM entries WHERE idx < ?", (end,))
 
-    def remember(self, archive: ArchiveRow) -> None:
-        """Put an archive on the list; a later one of the same range takes its place."""
+    def prune(self, archive: ArchiveRow) -> None:
+        """Entries stand in an archive and are no longer the database's. All or nothing.
+
+        `remove_some` and `remove_postings` free their room afterwards.
+        """
         with self._transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO archives"
-                " (first, end, name, place, digest, since, until, made, removed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    archive.first,
-                    archive.end,
-                    archive.name,
-                    archive.place,
-                    archive.digest,
-                    archive.since,
-                    archive.until,
-                    archive.made,
-                    archive.removed,
-                ),
+                " (first, end, name, place, digest, since, until, made)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                astuple(archive),
             )
-
-    def begin_removal(self, end: int) -> None:
-        """The entries below an index are no longer the database's; `remove_some` frees their room."""
-        with self._transaction() as connection:
-            connection.execute("UPDATE extent SET first = ? WHERE first < ?", (end, end))
-            connection.execute("UPDATE archives SET removed = 1 WHERE end <= ?", (end,))
+            connection.execute(
+                "UPDATE extent SET first = ? WHERE first = ?", (archive.end, archive.first)
+            )
 
     def remove_some(self, most: int) -> bool:
         """Free the room of a few removed bundles and their postings; whether there was anything."""
@@ -255,7 +243,7 @@ class ClosedRows:
         """Every archive that was made, by its first entry."""
         with told(self._path):
             rows = self._connection.execute(
-                "SELECT first, end, name, place, digest, since, until, made, removed"
+                "SELECT first, end, name, place, digest, since, until, made"
                 " FROM archives ORDER BY first"
             ).fetchall()
         return [ArchiveRow(*row) for row in rows]

@@ -9,11 +9,13 @@ import subprocess  # noqa: TID251  # one program of the house itself, spoken to 
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
 
 from typing_extensions import override
 
+from appliance.audit.closed_store import ArchiveRow
 from appliance.audit.event import Event
 from appliance.audit.frames import FrameLost, Frames
 from appliance.audit.ledger import AuditIdentity
@@ -101,6 +103,10 @@ class DistantScribe(Scribe):
     def tend(self) -> bool:
         # That process does it by itself.
         return False
+
+    @override
+    def prune(self, archive: ArchiveRow) -> None:
+        self._ask(("prune", astuple(archive)))
 
     @override
     def reader(self) -> AuditReader:

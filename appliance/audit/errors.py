@@ -33,6 +33,26 @@ class EventTooLarge(ApplianceError):
     way_out_en = "The log keeps digests and counts, not content."
 
 
+class ArchiveRefused(ApplianceError):
+    """Entries cannot be archived like this."""
+
+    code = "audit.archive-refused"
+    zh = "无法归档审计记录:{reason}。"
+    en = "The audit log cannot be archived: {reason}."
+    way_out_zh = "请给出足够的天数;记录在库中至少保留六个月,只有已整理的旧记录可以归档。"
+    way_out_en = "Name enough days; entries stay for six months at least, and only old ones can go."
+
+
+class ArchiveUnsound(ApplianceError):
+    """What was read back from an archive is not what the log holds."""
+
+    code = "audit.archive-unsound"
+    zh = "归档读回后与日志不符:{reason}。所有记录仍在设备中。"
+    en = "The archive, read back, is not what the log holds: {reason}. All entries are still here."
+    way_out_zh = "请更换介质后重试。"
+    way_out_en = "Use another medium and try again."
+
+
 class AuditEntryArchived(ApplianceError):
     """An entry has left the box for an archive."""
 
@@ -50,7 +70,9 @@ class AuditExportEmpty(ApplianceError):
     zh = "没有符合条件的审计记录,未写出任何文件。"
     en = "No audit entry meets these conditions; nothing was written."
     way_out_zh = "请放宽时间范围或条件;wardbox audit tail 可先查看有哪些记录。"
-    way_out_en = "Widen the time or the conditions; wardbox audit tail shows what entries there are."
+    way_out_en = (
+        "Widen the time or the conditions; wardbox audit tail shows what entries there are."
+    )
 
 
 class AuditExportStopped(ApplianceError):

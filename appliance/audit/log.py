@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 
+from appliance.audit.closed_store import ArchiveRow
 from appliance.audit.delivery import Callback
 from appliance.audit.distant import DistantScribe
 from appliance.audit.event import Event, Leaf
@@ -184,6 +185,15 @@ class AuditLog:
 
         self._writer.put((event, settle, None))
         return future
+
+    def prune(self, archive: ArchiveRow) -> None:
+        """Let the entries of an archive leave the database; blocks until they are no longer its own.
+
+        Raises:
+            DbError: they are still there.
+            AuditUnavailable: the log is closed.
+        """
+        self._writer.ask(lambda scribe: scribe.prune(archive)).result()
 
     def close(self, reason: str = "stop") -> None:
         """Record what waits, then the stop, and close the database. Doing it twice is fine."""

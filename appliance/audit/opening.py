@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from appliance.audit.anchor import Anchor
 from appliance.audit.bodily import Bodies
+from appliance.audit.closed_store import ArchiveRow
 from appliance.audit.closing import PRESSING, Closer
 from appliance.audit.errors import AuditTampered
 from appliance.audit.event import Event
@@ -118,6 +119,13 @@ class OwnScribe(Scribe):
             # A full disk, say: events come first, and what was not closed stays as it is. A commit
             # that fails begins again from the disk, and with it this.
             return False
+
+    @override
+    def prune(self, archive: ArchiveRow) -> None:
+        if self._writer is None or self._closer is None:
+            raise AuditUnavailable(reason="未打开 not open")
+        self._writer.closing.prune(archive)
+        self._closer.free()
 
     @property
     def pressed(self) -> bool:

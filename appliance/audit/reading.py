@@ -103,6 +103,13 @@ class AuditReader:
         with self._lock, self._rows.snapshot():
             return self._rows.rows(max(first, self._rows.closed.extent().closed), end)
 
+    def closed_before(self, time: int) -> tuple[int, int]:
+        """The closed entries older than a time, in whole tiles: first, and the one behind the last."""
+        with self._lock, self._rows.snapshot():
+            first, end = Search(self._rows).window(Query(until=time - 1))
+            end = min(end, self._rows.closed.extent().closed)
+        return first, max(first, end - end % WIDTH)
+
     def archives(self) -> list[ArchiveRow]:
         """Every archive that was made, by its first entry."""
         with self._lock:

@@ -97,8 +97,7 @@ _CLOSED: Final = (
         digest TEXT NOT NULL,
         since INTEGER NOT NULL,
         until INTEGER NOT NULL,
-        made INTEGER NOT NULL,
-        removed INTEGER NOT NULL
+        made INTEGER NOT NULL
     ) STRICT
     """,
     # The postings do its work, and no commit pays for them.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from appliance.audit.closed_store import ArchiveRow
 from appliance.audit.event import Event, Leaf
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.reading import AuditReader
@@ -67,6 +68,10 @@ class Scribe(Protocol):
 
     def tend(self) -> bool:
         """While nobody waits, do a few milliseconds of housekeeping; whether there is more."""
+        ...
+
+    def prune(self, archive: ArchiveRow) -> None:
+        """Entries stand in an archive: let them leave the database. Raises DbError."""
         ...
 
     def reader(self) -> AuditReader:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -52,6 +53,7 @@ class Writer:
         self._told = told
         self._reopened = reopened
         self._queue: deque[Waiting] = deque()
+        self._jobs: deque[tuple[Callable[[Scribe], None], Future[None]]] = deque()
         self._wake = threading.Event()
         self._batch: list[Waiting] = []
         self._idle = False
@@ -88,6 +90,21 @@ class Writer:
         if self._finished:
             self._refuse_queue()
 
+    def ask(self, job: Callable[[Scribe], None]) -> "Future[None]":
+        """Have the scribe do something else than write events, between two commits.
+
+        Raises:
+            AuditUnavailable: the log is closed.
+        """
+        done: Future[None] = Future()
+        if self._closing is not None:
+            raise AuditUnavailable(reason="已关闭 closed")
+        self._jobs.append((job, done))
+        self._wake.set()
+        if self._finished:
+            self._refuse_jobs()
+        return done
+
     def suffer(self, refused: int, reason: str) -> None:
         """Another line of the scribe refused events: begin again from the disk, on the record."""
         self._trouble = _Trouble(self._trouble.refused + max(1, refused), reason)
@@ -103,6 +120,21 @@ class Writer:
         """Wait until all is written and the database closed."""
         self._wake.set()
         self._thread.join()
+
+    def _do_jobs(self) -> None:
+        while self._jobs:
+            job, done = self._jobs.popleft()
+            try:
+                job(self._scribe)
+            except (ApplianceError, SecureComputeError) as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+    def _refuse_jobs(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._jobs.popleft()[1].set_exception(AuditUnavailable(reason="已关闭 closed"))
 
     def _refuse_queue(self) -> None:
         left: list[Waiting] = []
@@ -121,11 +153,13 @@ class Writer:
             refuse(self._batch)
             self._finished = True
             self._refuse_queue()
+            self._refuse_jobs()
             self._scribe.release()
 
     def _serve(self) -> None:
         crowd = 0
         while True:
+            self._do_jobs()
             if not self._queue:
                 if self._closing is not None:
                     break
@@ -146,7 +180,7 @@ class Writer:
     def _sleep(self) -> None:
         self._wake.clear()
         self._idle = True
-        if not self._queue and self._closing is None:
+        if not (self._queue or self._jobs) and self._closing is None:
             quiet = not self._wake.wait(self._patience())
             if quiet and not self._trouble.refused:
                 self._tending = self._scribe.tend()

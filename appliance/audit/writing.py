@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.audit.closed_store import ArchiveRow
 from appliance.audit.event import Event
 from appliance.audit.frames import FrameLost, Frames
 from appliance.audit.ledger import AuditIdentity
@@ -97,6 +98,9 @@ def _answer(scribe: OwnScribe, question: Any) -> object:
         match question:
             case ["commit", rows, clean]:
                 return account_of(_committed(scribe, events_of(rows), clean=clean))
+            case ["prune", row]:
+                scribe.prune(ArchiveRow(*row))
+                return True
             case _:
                 scribe.anchor()
                 return True
