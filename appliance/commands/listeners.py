@@ -1,4 +1,4 @@
-"""The sockets that `wardbox serve` listens on: made once, and handed to the process that follows a lock."""
+"""The sockets of `wardbox serve`: made once, handed to the process that follows a lock."""
 
 import errno
 import os

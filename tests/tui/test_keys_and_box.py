@@ -1,4 +1,4 @@
-"""The console's way of destroying, against a real vault: the approval it asks for is the one that is needed."""
+"""The console destroys in a real vault: the approval that it asks for is the one that is needed."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

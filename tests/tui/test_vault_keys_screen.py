@@ -1,4 +1,4 @@
-"""Keys of the vault: listed, replaced, destroyed once the name is typed, by two people where that is demanded."""
+"""Keys of the vault: listed, replaced, destroyed once the name is typed, by two where demanded."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""An approval is worth what its two people are when it is used: disabled, removed or replaced ones do not count."""
+"""Approvals are worth what their two people are when they are used: gone ones do not count."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The sockets of `wardbox serve`: made, refused when taken, handed to the next process; nothing else is believed."""
+"""The sockets of `wardbox serve`: made, refused when taken, handed down; nothing else is believed."""
 
 import socket
 import subprocess

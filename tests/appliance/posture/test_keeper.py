@@ -1,4 +1,4 @@
-"""How keys are kept, as posture: a weak one lowers the level, says so in a sentence and names a way out."""
+"""How keys are kept, as posture: a weak one lowers the level and says what to do."""
 
 from dataclasses import replace
 from pathlib import Path
