@@ -14,7 +14,9 @@ from installer.newborn import Newborn
 from installer.places import Site
 from installer.unit import lingers, starts, unit_path, unit_text
 
-ANSWER_WITHIN = 180.0
+ANSWER_WITHIN = 600.0
+"""An emulated processor on a busy computer was seen to take over three minutes."""
+_TELL_EVERY = 30.0
 _ENDS_WITH_SESSION = (
     "退出登录后服务会停止,开机也不会自动启动;请运行"
     " The service ends when this user signs out, and is not started with the machine, until you run:"
@@ -57,7 +59,7 @@ class Service:
             self._systemd(host)
         else:
             host.run(Command(self._wardbox("supervise", "--detach"), environment=self._state()))
-        host.perform("等待应答 wait for an answer", self._wait)
+        host.perform("等待应答 wait for an answer", lambda: self._wait(host))
         if self.newborn.passphrase is not None:
             host.perform("解锁保险库 unlock the vault", self._unlock)
 
@@ -86,15 +88,20 @@ class Service:
         if not root and not lingers(user):
             host.say(f"      {_ENDS_WITH_SESSION} sudo loginctl enable-linger {user}")
 
-    def _wait(self) -> None:
-        end = self.clock() + ANSWER_WITHIN
+    def _wait(self, host: Host) -> None:
+        began = told = self.clock()
         while self.box.health() is None:
-            if self.clock() > end:
+            now = self.clock()
+            if now - began > ANSWER_WITHIN:
                 raise ServiceSilent(
                     seconds=int(ANSWER_WITHIN),
                     reason=self.box.last_reason,
                     log=self.site.state / "logs",
                 )
+            if now - told > _TELL_EVERY:
+                told = now
+                seconds = f"{now - began:.0f} s"
+                host.say(f"      已等待 waiting for {seconds},日志 log: {self.site.state / 'logs'}")
             self.pause(0.2)
 
     def _unlock(self) -> None:

@@ -1,5 +1,6 @@
 """The systemd unit: read by systemd as it was meant, and never another box's."""
 
+import itertools
 import shutil
 import subprocess
 
@@ -7,6 +8,7 @@ import pytest
 
 from installer import preflight
 from installer.answers import Answers
+from installer.errors import ServiceSilent
 from installer.newborn import Newborn
 from installer.places import Site
 from installer.steps import service
@@ -70,6 +72,26 @@ def test_removing_one_box_leaves_the_unit_of_another(tmp_path, monkeypatch):
         Service(site, "auto", Newborn(), None).undo(host)
         assert any(word in line for line in host.lines)
         assert any(line.startswith("remove") for line in host.lines) == (state == "hospital")
+
+
+class Silent:
+    """A box that never answers."""
+
+    last_reason = "还没有套接字 there is no socket yet"
+
+    def health(self):
+        return None
+
+
+def test_whoever_waits_is_told_and_not_for_ever(tmp_path):
+    ticks, host, said = itertools.count(0.0, 9.0), Ran(), []
+    host.say = said.append
+    site = Site(tmp_path, tmp_path, tmp_path / "state")
+    step = Service(site, "auto", Newborn(), Silent(), lambda: next(ticks), lambda _: None)
+    with pytest.raises(ServiceSilent, match="600 s"):
+        step._wait(host)
+    assert 10 < len(said) < 20
+    assert str(tmp_path / "state" / "logs") in said[0]
 
 
 def test_a_second_box_does_not_take_the_unit_of_the_first(tmp_path, monkeypatch):

@@ -10,6 +10,15 @@ from tests.vm.medium import CHECKOUT
 HOUSE = f"/media/wardbox/{CHECKOUT}"
 _ANSWER_S = 900.0
 _POLL_S = 3.0
+_ASK = """
+import socket, sys
+line = socket.socket(socket.AF_UNIX)
+line.settimeout(60)
+line.connect(sys.argv[1])
+line.sendall(b"GET /api/v1/vault HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n")
+print(b"".join(iter(lambda: line.recv(65536), b"")).decode().partition("\\r\\n\\r\\n")[2])
+"""
+"""What `wardbox vault status` asks, without the half minute that its imports take an emulated processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,8 @@ class Box:
         """
         until = time.monotonic() + limit_s
         while True:
-            said = self.try_wardbox("vault", "status", "--json")
+            door = f"{self.state}/run/wardbox.sock"
+            said = self.agent.try_run("/usr/bin/python3", "-I", "-S", "-c", _ASK, door)
             try:
                 return str(json.loads(said.out)["state"])
             except (ValueError, KeyError):

@@ -29,7 +29,7 @@ _MIB = 1 << 20
 _GRUB = f"""\
 set timeout=0
 search --no-floppy --label {LABEL} --set=root
-linux /vmlinuz root=LABEL={LABEL} ro console=ttyS0 quiet panic=10
+linux /vmlinuz root=LABEL={LABEL} ro console=ttyS0 quiet panic=10 mitigations=off
 initrd /initrd.img
 boot
 """
