@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import psutil
 
+from appliance.api.backup_views import backup_facts
 from appliance.api.integrity import Integrity
 from appliance.errors import ApplianceError
 from appliance.services.open_box import Services
@@ -68,6 +69,7 @@ def gather(seen: Seen, layout: StateLayout, box: Services | None, integrity: Int
         jobs={} if box is None else _try(box.jobs.counts) or {},
         quotas=None if box is None else _quotas(box),
         areas=None if box is None else _areas(box),
+        backups=None if box is None else _try(lambda: backup_facts(box.backups.service, seen.time)),
         posture_level=told.get("level"),
         posture_missing=tuple(told.get("missing", ())),
     )

@@ -19,6 +19,7 @@ from appliance.backup.recipients import is_recipient, recipient_of
 from appliance.backup.repository import Memory
 from appliance.backup.rules import BackupRules
 from appliance.backup.sftp import Server, host_key, login_line
+from appliance.backup.standing import Standing, standing_of
 from appliance.backup.store import BackupStore, KnownTarget, RunRecord, What
 from appliance.db.database import Db
 from appliance.settings.layout import StateLayout
@@ -96,6 +97,14 @@ class BackupService:
             )
             for one in self._store.targets()
         )
+
+    def standing(self) -> tuple[Standing, ...]:
+        """Every target, with when it was last well."""
+        return standing_of(self._store)
+
+    def now(self) -> float:
+        """Unix seconds, by the clock that runs are noted with."""
+        return self._clock()
 
     def names(self) -> Sequence[str]:
         """The names of all targets."""

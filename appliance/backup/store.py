@@ -145,6 +145,19 @@ class BackupStore:
             )
         return _run(rows[0]) if rows else None
 
+    def last_check(self, target: str) -> RunRecord | None:
+        """The latest check that looked at objects; one that could not be held says nothing of them."""
+        with self._db.read() as db:
+            rows = list(
+                db.query(
+                    "SELECT target, what, time, ok, snapshot, sentence, result FROM backup_runs"
+                    " WHERE target = ? AND what = 'verify'"
+                    " AND json_extract(result, '$.damaged') IS NOT NULL ORDER BY id DESC LIMIT 1",
+                    [target],
+                )
+            )
+        return _run(rows[0]) if rows else None
+
 
 def _target(row: dict[str, Any]) -> KnownTarget:
     memory = Memory(row["repository"], row["generation"], row["digest"])

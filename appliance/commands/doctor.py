@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from appliance.vault.doctor import Finding
 
 _MARKS = {"ok": "✓", "warning": "!", "bad": "✗"}
-_PARTS = {"storage": "加密存储 storage", "keys": "密钥 keys"}
+_PARTS = {"storage": "加密存储 storage", "keys": "密钥 keys", "backup": "备份 backup"}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,11 +25,16 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 all well or only warnings, 1 something is bad.
     """
+    from appliance.commands.backup_health import ask_backups  # noqa: PLC0415
     from appliance.commands.keys_health import ask_keys  # noqa: PLC0415  # keeps --help light
     from appliance.vault.doctor import examine  # noqa: PLC0415
 
     layout = StateLayout(state_directory(args.environ))
-    parts = {"storage": examine(layout), "keys": ask_keys(layout)}
+    parts = {
+        "storage": examine(layout),
+        "keys": ask_keys(layout),
+        "backup": ask_backups(layout),
+    }
     if args.json:
         plain = [_plain(part, one) for part, found in parts.items() for one in found]
         print(json.dumps(plain, ensure_ascii=False, indent=2))

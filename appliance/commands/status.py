@@ -7,6 +7,7 @@ from appliance.commands.conversation import converse
 
 if TYPE_CHECKING:
     from appliance.client.session import Session
+    from appliance.contract.backup import BackupList
     from appliance.contract.system import Health, Overview
 
 
@@ -33,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
             print((overview or health).model_dump_json(indent=2))
         else:
             _show(health, overview)
+            if overview is not None:
+                _show_backups(await session.backups.list())
         return 0 if health.status == "ok" else 1
 
     return converse(args, ask)
@@ -54,3 +57,11 @@ def _show(health: "Health", overview: "Overview | None") -> None:
     for engine in overview.engines:
         print(f"模型 model      {engine.model}: {engine.state}, {engine.in_flight} in flight")
     print(f"任务 jobs       {overview.jobs.queued} queued, {overview.jobs.running} running")
+
+
+def _show_backups(seen: "BackupList") -> None:
+    from appliance.commands.backup_health import findings  # noqa: PLC0415  # keeps --help light
+
+    for one in findings(seen):
+        mark = "! " if one.verdict != "ok" else ""
+        print(f"备份 backup     {mark}{one.zh} {one.en}")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from appliance.contract.base import Identifier, Wire
+from appliance.contract.base import Identifier, Text, Wire
 
 
 class BackupTargetWish(Wire):
@@ -65,9 +65,29 @@ class BackupTargetView(Wire):
     drilled: BackupRun | None
 
 
+class BackupPlan(Wire):
+    """When the box does what by itself, in its local time, and how many snapshots it keeps.
+
+    `time` is HH:MM each night, `verify_day` a day of the week (0 is Monday), `drill_day` a day of the
+    month.
+    """
+
+    time: str
+    verify_day: int
+    drill_day: int
+    keep_daily: int
+    keep_weekly: int
+    keep_monthly: int
+
+
 class BackupList(Wire):
-    """Every target, the box's backup key (`age1...`) and its key for SFTP servers."""
+    """Every target, the plan, what is wrong now (late, failed, unchecked), and the box's own keys.
+
+    `recipient` is its backup key (`age1...`), `login` its key for SFTP servers.
+    """
 
     targets: tuple[BackupTargetView, ...]
     recipient: str
     login: str
+    plan: BackupPlan | None = None
+    wrong: tuple[Text, ...] = ()

@@ -13,7 +13,8 @@ from appliance.audit.events_alerts import alert_change
 from appliance.errors import AuditUnavailable
 from appliance.telemetry.errors import AlertUnknown
 from appliance.telemetry.facts import Facts
-from appliance.telemetry.rules import RULES, Finding, Rule
+from appliance.telemetry.rule import Finding, Rule
+from appliance.telemetry.rules import RULES
 from appliance.telemetry.store import Alert, AlertStore
 
 Action = Literal["raise", "clear", "acknowledge"]

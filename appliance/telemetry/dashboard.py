@@ -121,6 +121,17 @@ PANELS: Final = (
         ),
     ),
     Panel(
+        "距上次备份 Since the last backup", (("wardbox_backup_age_seconds", "{{what}}"),), "s",
+    ),
+    Panel(
+        "备份 Backups",
+        (
+            ("wardbox_backup_targets", "目标 targets"),
+            ("wardbox_backup_targets_failed", "失败 failed"),
+            ("wardbox_backup_objects_damaged", "损坏的对象 damaged objects"),
+        ),
+    ),
+    Panel(
         "进程 Process",
         (
             ("wardbox_process_resident_bytes", "常驻内存 resident"),

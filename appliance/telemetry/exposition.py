@@ -13,7 +13,7 @@ from typing_extensions import override
 from appliance.telemetry import metrics
 from appliance.telemetry.commits import BOUNDS_S as COMMIT_BOUNDS_S
 from appliance.telemetry.commits import Commits
-from appliance.telemetry.facts import EngineFacts, Facts
+from appliance.telemetry.facts import BackupFacts, EngineFacts, Facts
 from appliance.telemetry.metrics import Metric
 from appliance.telemetry.observed import BOUNDS_S, CLASSES, Histogram, Observed
 from appliance.telemetry.store import Alert
@@ -64,6 +64,7 @@ class _Once(Collector):
         yield from _cards(picture.facts)
         yield from _audit(picture)
         yield from _box(picture)
+        yield from _backups(picture.facts.backups)
 
 
 def _family(metric: Metric, rows: Iterable[Row]) -> Iterator[Family]:
@@ -198,3 +199,17 @@ def _box(picture: Picture) -> Iterator[Family]:
         (metrics.FOLLOWERS, picture.followers),
     ):
         yield from _family(metric, [((), value)])
+
+
+def _backups(targets: Sequence[BackupFacts] | None) -> Iterator[Family]:
+    if targets is None:
+        return
+    ages = {
+        "create": max((one.created_age_s for one in targets), default=None),
+        "verify": max((one.verified_age_s for one in targets), default=None),
+        "drill": max((one.drilled_age_s for one in targets), default=None),
+    }
+    yield from _family(metrics.BACKUP_TARGETS, [((), len(targets))])
+    yield from _family(metrics.BACKUP_AGE, (((what,), age) for what, age in ages.items()))
+    yield from _family(metrics.BACKUP_FAILED, [((), sum(bool(one.failed) for one in targets))])
+    yield from _family(metrics.BACKUP_DAMAGED, [((), sum(one.damaged for one in targets))])

@@ -83,6 +83,29 @@ class XidError:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupFacts:
+    """One target of backups; what never happened is as old as the target itself.
+
+    Attributes:
+        target: Its name.
+        kind: "directory", "disk" or "sftp".
+        created_age_s: Seconds since the last good backup.
+        verified_age_s: Seconds since a check last found it whole.
+        drilled_age_s: Seconds since a restore was last rehearsed with success.
+        failed: Code of the last backup, when it failed; else empty.
+        damaged: Objects that the last check found damaged.
+    """
+
+    target: str
+    kind: str
+    created_age_s: float
+    verified_age_s: float
+    drilled_age_s: float
+    failed: str = ""
+    damaged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The box at one moment; None stands for what could not be seen, and raises no alert.
 
@@ -102,7 +125,7 @@ class Facts:
         quotas: Keys with a limit.
         posture_level: Level of the last firmware report.
         posture_missing: Checks that stand between this level and the next.
-        backup_age_s: Seconds since the last backup.
+        backups: The targets of backups; None while the vault is locked.
         areas: Areas of the vault that have a quota; None while it is locked.
     """
 
@@ -121,5 +144,5 @@ class Facts:
     quotas: tuple[QuotaFacts, ...] | None = None
     posture_level: int | None = None
     posture_missing: tuple[str, ...] = ()
-    backup_age_s: float | None = None
+    backups: tuple[BackupFacts, ...] | None = None
     areas: tuple[AreaFacts, ...] | None = None

@@ -151,6 +151,22 @@ OPEN_FILES: Final = _gauge(
 FILE_LIMIT: Final = _gauge(
     "process_open_files_limit", (), "可打开文件的上限。", "Files that it may hold open."
 )
+BACKUP_TARGETS: Final = _gauge("backup_targets", (), "备份目标数。", "Targets of backups.")
+BACKUP_AGE: Final = _gauge(
+    "backup_age_seconds",
+    ("what",),
+    "最久未成功的目标距上次成功的备份、校验、演练的秒数。",
+    "Seconds since the last good backup, check and drill, of the target where it is longest ago.",
+)
+BACKUP_FAILED: Final = _gauge(
+    "backup_targets_failed", (), "最近一次备份失败的目标数。", "Targets whose last backup failed."
+)
+BACKUP_DAMAGED: Final = _gauge(
+    "backup_objects_damaged",
+    (),
+    "上次校验发现的损坏对象数。",
+    "Damaged objects at the last checks.",
+)
 FOLLOWERS: Final = _gauge("event_followers", (), "打开的事件流。", "Event streams that are open.")
 
 METRICS: Final = (
@@ -159,6 +175,7 @@ METRICS: Final = (
     CARD_MEMORY, CARD_MEMORY_USED, CARD_BUSY, CARD_HEAT, CARD_POWER, CARD_ECC, XIDS,
     AUDIT_HEALTHY, AUDIT_VERIFIED, AUDIT_ENTRIES, AUDIT_WAITING, AUDIT_COMMIT, AUDIT_EVENTS,
     VAULT, JOBS, ALERTS, DISK, DISK_FREE, CERTIFICATE, POSTURE,
+    BACKUP_TARGETS, BACKUP_AGE, BACKUP_FAILED, BACKUP_DAMAGED,
     RESIDENT, OPEN_FILES, FILE_LIMIT, FOLLOWERS,
 )  # fmt: skip
 

@@ -1,58 +1,14 @@
 """The rules of the alerts: facts in, findings out, with one threshold to raise and one to clear."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from appliance.telemetry.facts import EngineFacts, Facts
-
-Severity = Literal["warning", "critical"]
-Value = str | int | float
-Raised = Callable[[str], bool]
-"""Whether the rule is raised for a subject already: what is raised clears at another threshold."""
+from appliance.telemetry.rule import Finding, Raised, Rule, above
+from appliance.telemetry.rules_backup import BACKUP_RULES
 
 _DAY_S: Final = 86_400.0
 _GIB: Final = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a rule objects to; `facts` fill the rule's sentences."""
-
-    subject: str
-    facts: dict[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule.
-
-    Attributes:
-        id: Its lasting name.
-        severity: "warning" or "critical".
-        zh: The sentence in Chinese, with placeholders for the finding's facts.
-        en: The same in English.
-        way_out_zh: What to do.
-        way_out_en: The same in English.
-        judge: Facts and what is raised to findings; None when the facts do not tell.
-        hold_s: How long a finding must stand before it raises the alert.
-        calm_s: How long it must be gone before the alert clears.
-    """
-
-    id: str
-    severity: Severity
-    zh: str
-    en: str
-    way_out_zh: str
-    way_out_en: str
-    judge: Callable[[Facts, Raised], tuple[Finding, ...] | None]
-    hold_s: float = 0.0
-    calm_s: float = 60.0
-
-
-def above(value: float, high: float, low: float, *, raised: bool) -> bool:
-    """Whether a value is too high: from `high` on, and once raised until it is below `low`."""
-    return value >= (low if raised else high)
 
 
 def _disk(share: float, calm: float) -> Callable[[Facts, Raised], tuple[Finding, ...] | None]:
@@ -139,13 +95,6 @@ def _certificate(days: float) -> Callable[[Facts, Raised], tuple[Finding, ...] |
         return () if left > calm else (Finding("certificate", {"days": round(left, 1)}),)
 
     return judge
-
-
-def _backup(facts: Facts, _: Raised) -> tuple[Finding, ...] | None:
-    if facts.backup_age_s is None:
-        return None
-    days = facts.backup_age_s / _DAY_S
-    return (Finding("backup", {"days": round(days, 1)}),) if days > 7 else ()  # noqa: PLR2004  # a week
 
 
 def _quota(facts: Facts, raised: Raised) -> tuple[Finding, ...] | None:
@@ -254,12 +203,7 @@ RULES: Final = (
         "请立即更换或续签证书。", "Renew or replace it now.",
         _certificate(5.0),
     ),
-    Rule(
-        "backup-old", "warning",
-        "最近一次备份是 {days} 天前。", "The last backup is {days} days old.",
-        "请插入备份盘并备份。", "Attach the backup disk and make one.",
-        _backup,
-    ),
+    *BACKUP_RULES,
     Rule(
         "quota-near", "warning",
         "密钥 {key} 的限额 {limit} 已用 {percent}%。",

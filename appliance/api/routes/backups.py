@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from appliance.api.backup_views import target_view
+from appliance.api.backup_views import plan_view, target_view, wrong_view
 from appliance.api.deps import BackupWriter, Box, LocalDoor, SystemReader
 from appliance.api.views import job_view
 from appliance.backup.kinds import BACKUP
@@ -18,7 +18,13 @@ def backups(box: Box, _: SystemReader) -> BackupList:
     """Every target with its snapshots, last check and last drill."""
     service = box.backups.service
     targets = tuple(target_view(report) for report in service.targets())
-    return BackupList(targets=targets, recipient=service.recipient(), login=service.login())
+    return BackupList(
+        targets=targets,
+        recipient=service.recipient(),
+        login=service.login(),
+        plan=plan_view(service.rules),
+        wrong=wrong_view(service, service.now()),
+    )
 
 
 @router.post("", status_code=202)

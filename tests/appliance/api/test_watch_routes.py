@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.access.grants import KeyWish
-from appliance.telemetry.rules import Finding, Rule
+from appliance.telemetry.rule import Finding, Rule
 from tests.appliance.api.box import PASSPHRASE, LiveBox
 
 MARKER = "患者张三的秘密"

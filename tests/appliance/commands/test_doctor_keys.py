@@ -78,4 +78,4 @@ def test_without_a_box_the_doctor_still_speaks(tmp_path, capsys, as_json):
     said = capsys.readouterr().out
     assert "No box answers" in said
     if as_json:
-        assert {row["part"] for row in json.loads(said)} == {"storage", "keys"}
+        assert {row["part"] for row in json.loads(said)} == {"storage", "keys", "backup"}

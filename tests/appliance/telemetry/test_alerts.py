@@ -14,6 +14,7 @@ from appliance.telemetry.errors import AlertUnknown
 from appliance.telemetry.facts import (
     AreaFacts,
     AuditFacts,
+    BackupFacts,
     EngineFacts,
     Facts,
     ProcessFacts,
@@ -38,12 +39,12 @@ GOOD = Facts(
     audit=AuditFacts(healthy=True, entries=1, verified=True),
     quotas=(QuotaFacts("k1", "tokens per day", 0.1),),
     posture_level=2,
-    backup_age_s=3600.0,
+    backups=(BackupFacts("nas", "directory", 3600.0, 86400.0, 86400.0),),
     areas=(AreaFacts("shelf", 1, 100),),
 )
 UNKNOWN = replace(
     GOOD, certificate_expires=None, engines=None, cards=None, xids=None, audit=None, quotas=None,
-    posture_level=None, backup_age_s=None, areas=None, disk_bytes=0,
+    posture_level=None, backups=None, areas=None, disk_bytes=0,
 )  # fmt: skip
 
 
@@ -85,6 +86,10 @@ def hot(degrees: float, time: float) -> Facts:
     return replace(GOOD, cards=(card,), time=time)
 
 
+def backed_up(**changes) -> Facts:
+    return replace(GOOD, backups=(replace(GOOD.backups[0], **changes),))
+
+
 BAD = {
     "disk-low": replace(GOOD, disk_free_bytes=90),
     "disk-critical": replace(GOOD, disk_free_bytes=20),
@@ -98,7 +103,12 @@ BAD = {
     "audit-unhealthy": replace(GOOD, audit=AuditFacts(healthy=False, entries=1, verified=True)),
     "certificate-expiring": replace(GOOD, certificate_expires=GOOD.time + 10 * 86400),
     "certificate-ending": replace(GOOD, certificate_expires=GOOD.time - 86400),
-    "backup-old": replace(GOOD, backup_age_s=8 * 86400.0),
+    "backup-none": replace(GOOD, backups=()),
+    "backup-old": backed_up(created_age_s=2.1 * 86400.0),
+    "backup-failed": backed_up(failed="backup.target-full"),
+    "backup-damaged": backed_up(damaged=3),
+    "backup-unverified": backed_up(verified_age_s=16 * 86400.0),
+    "backup-undrilled": backed_up(drilled_age_s=41 * 86400.0),
     "quota-near": replace(GOOD, quotas=(QuotaFacts("k1", "tokens per day", 0.95),)),
     "area-full": replace(GOOD, areas=(AreaFacts("shelf", 96, 100),)),
     "clock-step": replace(GOOD, clock_step_s=-90.0),
@@ -195,3 +205,12 @@ def test_many_judges_at_once_raise_one_alert(alerts, record) -> None:
         thread.join()
     assert len(alerts.newest(10)) == 1
     assert record.tags() == ["raise"]
+
+
+def test_a_disk_that_is_brought_once_a_week_is_not_late(alerts) -> None:
+    weekly = replace(GOOD.backups[0], target="usb", kind="disk", created_age_s=7.5 * 86400.0)
+    alerts.judge(replace(GOOD, backups=(*GOOD.backups, weekly)))
+    assert not alerts.raised()
+    alerts.judge(replace(GOOD, backups=(*GOOD.backups, replace(weekly, created_age_s=9 * 86400.0))))
+    (one,) = alerts.raised()
+    assert (one.rule, one.subject) == ("backup-old", "usb")

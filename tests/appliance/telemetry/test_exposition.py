@@ -7,7 +7,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.telemetry.commits import Commits
 from appliance.telemetry.exposition import Picture, render
-from appliance.telemetry.facts import AuditFacts, EngineFacts, Facts, ProcessFacts, XidError
+from appliance.telemetry.facts import (
+    AuditFacts,
+    BackupFacts,
+    EngineFacts,
+    Facts,
+    ProcessFacts,
+    XidError,
+)
 from appliance.telemetry.metrics import METRICS, metrics_markdown
 from appliance.telemetry.observed import Observed
 from appliance.telemetry.store import Alert
@@ -33,6 +40,7 @@ def full_facts(**more) -> Facts:
         cards=(CARD,),
         xids=(XidError("0000:3b:00", 79),),
         audit=AuditFacts(healthy=True, entries=9, verified=True),
+        backups=(BackupFacts("nas", "directory", 60.0, 120.0, 180.0, failed="backup.target-full"),),
         jobs={"running": 2},
         posture_level=1,
         **more,
