@@ -21,7 +21,7 @@ from appliance.audit.events_bodies import (
     patient_forget,
 )
 from appliance.audit.query import Query
-from appliance.bodies.errors import BodyForgotten, BodyNotKept
+from appliance.bodies.errors import BodyDamaged, BodyForgotten, BodyNotKept
 from appliance.bodies.reading import BodyReader
 from appliance.bodies.sealing import DAY_MS
 from appliance.bodies.shape import Forgotten, Found, Kept
@@ -144,19 +144,12 @@ class Disclosure:
             AuditUnavailable: it cannot be recorded, so it is not read.
         """
         entry = self._entry(which)
-        details = entry.event.details
-        found = self._reader.find(details)
-        patient = details.get("patient")
-        self._record(
-            body_read(
-                actor,
-                request_id,
-                receipt=str(details.get("receipt") or ""),
-                index=entry.index,
-                patient=patient if isinstance(patient, str) else None,
-                found=_word(found),
-            )
-        )
+        try:
+            found = self._reader.find(entry.event.details)
+        except BodyDamaged:
+            self._note(actor, request_id, entry, "damaged")
+            raise
+        self._note(actor, request_id, entry, _word(found))
         if isinstance(found, Kept):
             return Disclosed(entry, found)
         if isinstance(found, Forgotten):
@@ -269,6 +262,20 @@ class Disclosure:
             return total
         finally:
             store.close()
+
+    def _note(self, actor: str, request_id: str | None, entry: Entry, found: str) -> None:
+        details = entry.event.details
+        receipt, patient = details.get("receipt"), details.get("patient")
+        self._record(
+            body_read(
+                actor,
+                request_id,
+                receipt=receipt if isinstance(receipt, str) else "",
+                index=entry.index,
+                patient=patient if isinstance(patient, str) else None,
+                found=found,
+            )
+        )
 
     def _moment(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

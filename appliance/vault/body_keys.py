@@ -56,11 +56,11 @@ class BodyKeys:
         self._subjects = subjects
         self._short = short
         self._lock = Lock()
-        self._known: dict[tuple[int, str], Seal] = {}
+        self._known: dict[tuple[int, str | None], Seal] = {}
 
     def ready(self, receipt: str, patient: str | None) -> Seal | None:
         """What is decided already; None when `seal` has to look. Never waits."""
-        seal = self._known.get((day_of(receipt), patient or ""))
+        seal = self._known.get((day_of(receipt), patient))
         return None if seal is None else self._now(seal)
 
     def seal(self, receipt: str, patient: str | None) -> Seal:
@@ -78,7 +78,7 @@ class BodyKeys:
             judge_patient(patient)
         day = day_of(receipt)
         with self._lock:
-            seal = self._known.get((day, patient or ""))
+            seal = self._known.get((day, patient))
             if seal is None:
                 seal = self._made(day, patient)
                 if seal.state != _FAILED:
@@ -159,7 +159,7 @@ class BodyKeys:
         if len(self._known) >= _ROOM:
             # Not overwritten: a body with one of these keys may be on its way.
             self._known.clear()
-        self._known[day, patient or ""] = seal
+        self._known[day, patient] = seal
 
 
 def _when(error: SubjectErased) -> int:

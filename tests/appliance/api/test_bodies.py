@@ -1,0 +1,184 @@
+"""Bodies over real HTTP: named by a header, sealed behind every answer, read and forgotten on record."""
+
+import hashlib
+import json
+
+import pytest
+
+from appliance.audit.receipts import resolve
+from appliance.audit.verify import verify
+from tests.appliance.api.questions import CHAT, GOOD, post, raw_request
+from tests.appliance.api.stand_ins import MODEL
+from tests.appliance.api.vaulted import vault_for
+from tests.appliance.vault.slotted import PaperTpm
+
+BODIES = "/api/v1/audit/bodies"
+
+
+async def ask(box, patient=None, path=CHAT, **more):
+    headers = {**box.bearer, **({} if patient is None else {"X-WardBox-Patient": patient})}
+    async with box.http.post(box.url + path, json={**GOOD, **more}, headers=headers) as answer:
+        return answer.status, await answer.read(), answer.headers.get("X-WardBox-Receipt")
+
+
+async def body_of(box, which, headers=None):
+    url = f"{box.url}{BODIES}/{which}"
+    async with box.http.get(url, headers=headers or box.bearer) as answer:
+        return answer, await answer.json()
+
+
+def agrees(box, receipt, view):
+    details = resolve(box.log.reader, receipt).details
+    salt = bytes.fromhex(view["salt"])
+    for name in ("prompt", "answer"):
+        made = hashlib.sha256(salt + view[name]["text"].encode()).hexdigest()
+        assert made == details[f"{name}_hash"], name
+    return details
+
+
+async def test_what_was_asked_and_answered_is_read_again_and_has_the_entrys_hashes(box):
+    status, whole, receipt = await ask(box, "P0042")
+    assert status == 200
+    answer, view = await body_of(box, receipt)
+    assert answer.status == 200
+    assert json.loads(view["prompt"]["text"])["messages"] == GOOD["messages"]
+    assert view["answer"]["text"] == json.loads(whole)["choices"][0]["message"]["content"]
+    details = agrees(box, receipt, view)
+    assert details["body"] == "kept"
+    assert details["patient"] == view["patient"]
+    assert "P0042" not in json.dumps([event.details for event in box.entries("*")])
+    by_index = (await body_of(box, view["index"]))[1]
+    assert by_index["answer"] == view["answer"]
+    assert [event.details["found"] for event in box.entries("audit:body:read")] == ["kept"] * 2
+
+
+async def test_a_stream_is_kept_as_it_was_sent(box):
+    status, text, receipt = await ask(box, stream=True)
+    assert status == 200
+    pieces = [json.loads(line[6:]) for line in text.decode().split("\n\n") if "{" in line]
+    told = "".join(
+        one["choices"][0]["delta"].get("content") or "" for one in pieces if one["choices"]
+    )
+    view = (await body_of(box, receipt))[1]
+    assert view["answer"]["text"] == told
+    assert view["patient"] is None
+    agrees(box, receipt, view)
+
+
+async def test_a_long_answer_is_cut_and_says_so(box):
+    box.services.disclosure.keys._known.clear()
+    object.__setattr__(box.services.disclosure.keys.rules, "limit", 16)
+    for stream in (False, True):
+        _, _, receipt = await ask(box, stream=stream)
+        view = (await body_of(box, receipt))[1]
+        assert view["prompt"]["cut"]
+        assert view["answer"]["cut"]
+        assert len(view["answer"]["text"].encode()) <= 16 < view["answer"]["bytes"]
+
+
+async def test_vectors_are_not_kept_but_their_prompt_is(box):
+    answer, told = await post(box, {"model": MODEL, "input": ["患者"]}, "/v1/embeddings")
+    assert answer.status == 200
+    view = (await body_of(box, told["receipt"]))[1]
+    assert "患者" in view["prompt"]["text"]
+    assert view["answer"] is None
+
+
+async def test_a_receipt_tells_what_became_of_its_body(box):
+    _, _, receipt = await ask(box, "P0042")
+    url = f"{box.url}/api/v1/audit/receipts/{receipt}"
+
+    async def told():
+        async with box.http.get(url, headers=box.bearer) as answer:
+            return await answer.json()
+
+    before = await told()
+    assert (before["body"], len(before["patient"])) == ("kept", 32)
+    assert {"model_digest", "adapter_digest", "policy", "posture", "proof", "hash"} <= before.keys()
+    box.services.disclosure.destroy("patient", "P0042")
+    assert (await told())["body"] == "forgotten"
+
+
+async def told_of(box, *headers):
+    body = json.dumps(GOOD).encode()
+    lines = (
+        b"POST /v1/chat/completions HTTP/1.1",
+        b"Host: localhost",
+        b"Connection: close",
+        b"Authorization: " + box.bearer["Authorization"].encode(),
+        b"Content-Length: %d" % len(body),
+        *headers,
+    )
+    return await raw_request(box.port, b"\r\n".join((*lines, b"", body)))
+
+
+@pytest.mark.parametrize(
+    "patient", [" ", "x" * 129, "a\u200bb", "P\x7f1", "\u202eP1", "P1\u0085", "\x1b[2J"]
+)
+async def test_a_patient_that_cannot_be_is_refused_and_never_asked_about(box, patient):
+    answer = await told_of(box, b"X-WardBox-Patient: " + patient.encode())
+    assert answer.split(b" ")[1] in {b"400", b"422"}
+    assert box.entries("model:completion:answer") == []
+    assert box.services.disclosure.subjects.count("patient") == 0
+
+
+async def test_bytes_that_are_no_text_and_two_patients_are_refused(box):
+    named = b"X-WardBox-Patient: "
+    for headers in ((named + b"\xff\xfe",), (named + b"a", named + b"b")):
+        assert b"body.patient-invalid" in await told_of(box, *headers)
+    answer = await told_of(box, named + "张三".encode())
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert box.services.disclosure.subjects.count("patient") == 1
+
+
+async def test_reading_takes_a_scope_of_its_own(box):
+    _, _, receipt = await ask(box)
+    for scopes in (("audit:read", "audit:export"), ("chat",), ("vault:write",)):
+        answer, told = await body_of(box, receipt, box.make_key(*scopes))
+        assert (answer.status, told["code"]) == (403, "access.forbidden")
+    answer, _ = await body_of(box, receipt, box.make_key("audit:bodies"))
+    assert answer.status == 200
+    assert len(box.entries("audit:body:read")) == 1
+
+
+@pytest.mark.parametrize("which", ["rcp_x", "-1", "1e3", "../1", "9" * 40, "rcp_" + "0" * 30])
+async def test_what_names_no_entry_is_refused(box, which):
+    answer, told = await body_of(box, which.replace("/", "%2F"))
+    assert answer.status in {404, 422}
+    assert told["code"]
+
+
+async def test_forgetting_is_one_act_on_every_way(box):
+    vault_for(box.front, PaperTpm())
+    box.services = box.front.services
+    mine = (await ask(box, "P0042"))[2]
+    other = (await ask(box, "P0043"))[2]
+    wish = {"patient": "P0042", "confirm": "P0042"}
+    url = f"{box.url}/api/v1/audit/forget"
+
+    async def forget(body, headers=None):
+        async with box.http.post(url, json=body, headers=headers or box.bearer) as answer:
+            return answer, await answer.json()
+
+    async def refused(status, code, told):
+        answer, body = await told
+        assert (answer.status, body["code"]) == (status, code)
+
+    await refused(422, "request.field-refused", forget({**wish, "confirm": "P0043"}))
+    await refused(403, "access.forbidden", forget(wish, box.make_key("audit:bodies")))
+    answer, told = await forget(wish)
+    assert answer.status == 200, told
+    assert '"kind":"patient"' in told["certificate"]
+    await refused(410, "body.forgotten", body_of(box, mine))
+    assert (await body_of(box, other))[0].status == 200
+    (event,) = box.entries("audit:patient:forget")
+    assert event.details["digest"] == told["digest"]
+    assert event.details["bodies"] == 1
+    assert {"vault:key:ask", "vault:key:done"} <= set(box.tags())
+    assert verify(box.log.reader).ok
+    status, _, later = await ask(box, "P0042")
+    assert status == 200
+    await refused(404, "body.not-kept", body_of(box, later))
+    await refused(410, "vault.subject-erased", forget(wish))
+    await refused(404, "vault.subject-unknown", forget({"patient": "P9", "confirm": "P9"}))
+    await refused(422, "body.patient-invalid", forget({"patient": " P9", "confirm": " P9"}))
