@@ -1,5 +1,7 @@
 """Refusals of the other ways to open the root key: shares, TPM, key server, key file."""
 
+from typing_extensions import override
+
 from secure_compute.errors import SecureComputeError
 
 
@@ -61,7 +63,10 @@ class TpmLockedOut(SecureComputeError):
 
 
 class TpmPolicyFailed(SecureComputeError):
-    """The machine's measurements are not those that the key was sealed to."""
+    """The machine's measurements are not those that the key was sealed to.
+
+    Where it is known, the fact `changed` holds lines about what was measured then and what is now.
+    """
 
     code = "secure.tpm-policy"
     zh = "机器的启动度量与封装时不同:{registers}。"
@@ -73,6 +78,14 @@ class TpmPolicyFailed(SecureComputeError):
         "If firmware or boot settings were changed on purpose, unlock with the passphrase or the "
         "recovery key and run wardbox vault slots reseal."
     )
+
+    @property
+    @override
+    def sentence(self) -> str:
+        """What went wrong, Chinese first, and a line for each change."""
+        changed = self.facts.get("changed", ())
+        lines = map(str, changed) if isinstance(changed, tuple) else ()
+        return "\n".join((super().sentence, *lines))
 
 
 class TpmReplaced(SecureComputeError):

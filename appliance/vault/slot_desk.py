@@ -16,6 +16,7 @@ from appliance.vault.slots import Slots
 from appliance.vault.unattended import Refusal, Unattended
 from secure_compute.sealed_root import SealedRoot, Slot, add_slot, remove_slot
 from secure_compute.secret import Secret
+from secure_compute.slot_errors import TpmPolicyFailed
 from secure_compute.slot_kinds import PERSON_HELD, SHARES, TPM
 from secure_compute.tpm import SealedInTpm
 
@@ -153,7 +154,11 @@ class SlotDesk:
         with self._lock:
             document = read_sealed_root(self._layout)
             slot = self._slot(document, slot_id)
-            root, _ = self._unattended.open_slot(document, slot)
+            try:
+                root, _ = self._unattended.open_slot(document, slot)
+            except TpmPolicyFailed as error:
+                note = self.book.read().get(slot_id, SlotNote())
+                raise self._unattended.explained(error, slot, note) from error
             root.wipe()
             self.book.note(slot_id, tested=self._now())
             return slot

@@ -98,11 +98,14 @@ class Unattended:
         return Opener.found(NETWORK, recover(TangBinding.parse(slot.kdf), ask))
 
     def _refusal(self, slot: Slot, error: SecureComputeError, note: SlotNote) -> Refusal:
-        sentence = error.sentence
         if isinstance(error, TpmPolicyFailed):
-            lines = changed_since(note.measured, SealedInTpm.parse(slot.kdf).pcrs, self.events)
-            sentence = "\n".join((sentence, *lines))
-        return Refusal(slot.slot_id, slot.kind, sentence, error.way_out)
+            error = self.explained(error, slot, note)
+        return Refusal(slot.slot_id, slot.kind, error.sentence, error.way_out)
+
+    def explained(self, error: TpmPolicyFailed, slot: Slot, note: SlotNote) -> TpmPolicyFailed:
+        """The same refusal, with what the firmware's own log says has changed since it was sealed."""
+        lines = changed_since(note.measured, SealedInTpm.parse(slot.kdf).pcrs, self.events)
+        return TpmPolicyFailed(**{**error.facts, "changed": tuple(lines)})
 
 
 def ask_server(method: str, address: str, body: bytes | None) -> bytes:

@@ -7,6 +7,7 @@ from appliance.vault.slot_making import SlotWish
 from appliance.vault.unattended import Unattended
 from secure_compute.slot_errors import (
     NetworkSlotRefused,
+    TpmPolicyFailed,
     TpmUnavailable,
 )
 from secure_compute.tpm import Tpm
@@ -94,6 +95,10 @@ def test_what_changed_is_told_in_lines(vault, made, chip):
     first, *lines = box.status().warnings[0].sentence.splitlines()
     assert "PCR 4" in first
     assert [line[:7] for line in lines] == ["- PCR 4", "+ PCR 4"]
+    (slot,) = (slot for slot, _ in box.slots.listed() if slot.kind == "tpm")
+    with pytest.raises(TpmPolicyFailed, match="PCR 4") as caught:
+        box.slots.test_unattended(slot.slot_id)
+    assert caught.value.sentence.splitlines()[1:] == lines
 
 
 def test_a_key_server_opens_at_boot_and_another_one_does_not(vault, made, tmp_path):
