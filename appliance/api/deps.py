@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from typing_extensions import override
 
 from appliance.access.gate import LOCAL
@@ -10,7 +10,7 @@ from appliance.access.grants import Grant
 from appliance.access.sign_in_desk import person
 from appliance.api.errors import LocalOnly
 from appliance.api.front import Front
-from appliance.api.hot.body import read_head
+from appliance.api.hot.body import patient_in, read_head
 from appliance.services.open_box import Services
 
 _JUDGED: Final = 1 << 62
@@ -90,6 +90,14 @@ def local_only(request: Request) -> None:
         raise LocalOnly(what=request.scope["path"])
 
 
+def patient_named(
+    request: Request,
+    _: Annotated[str | None, Header(alias="X-WardBox-Patient", max_length=128)] = None,
+) -> str | None:
+    """The patient whom a request names by its header. Raises PatientInvalid."""
+    return patient_in(request.scope)
+
+
 def request_id_of(request: Request) -> str:
     """The id under which this request is on record."""
     return str(request.scope.get("wardbox.request_id", ""))
@@ -100,6 +108,7 @@ Box = Annotated[Services, Depends(services_of)]
 Caller = Annotated[Grant, Depends(grant_of)]
 Person = Annotated[Grant, Depends(person_of)]
 Address = Annotated[str | None, Depends(address_of)]
+NamedPatient = Annotated[str | None, Depends(patient_named)]
 RequestId = Annotated[str, Depends(request_id_of)]
 Local = Annotated[bool, Depends(is_local)]
 LocalDoor = Annotated[None, Depends(local_only)]

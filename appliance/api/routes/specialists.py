@@ -3,12 +3,12 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from appliance.api.deps import Box, RequestId, SpecialistCaller, TheFront
+from appliance.api.deps import Box, NamedPatient, RequestId, SpecialistCaller, TheFront
 from appliance.api.events import Told, event_stream
 from appliance.api.report_views import draft_event, draft_view
 from appliance.contract.specialist import Draft, DraftWish
@@ -18,20 +18,27 @@ router = APIRouter(prefix="/api/v1/specialists", tags=["specialists"])
 Step = Delta | Checked | Done
 
 
+def asker(box: Box, who: SpecialistCaller, request_id: RequestId, patient: NamedPatient) -> Caller:
+    """Who asks for a draft, and for whom."""
+    return Caller(who.actor, request_id, partial(box.access.meter, who), patient)
+
+
+Asker = Annotated[Caller, Depends(asker)]
+
+
 @router.post("/admission-note", response_model=Draft)
 async def draft(
-    wish: DraftWish, front: TheFront, box: Box, who: SpecialistCaller, request_id: RequestId
+    wish: DraftWish, front: TheFront, box: Box, who: SpecialistCaller, caller: Asker
 ) -> Draft | StreamingResponse:
     """Draft a note from key facts; `stream` shows the unchecked text as it is written (SSE)."""
     box.access.admit(who)
-    caller = Caller(who.actor, request_id, partial(box.access.meter, who))
     if not wish.stream:
         return draft_view(await box.specialist.draft(wish.facts, caller))
     telling = box.specialist.stream(wish.facts, caller)
     # The first event is awaited here: what is refused at once is refused with its own status.
     return event_stream(
         _told(await anext(telling), telling),
-        request_id,
+        caller.request_id,
         front.stopping,
         lambda: box.access.alive(who),
     )

@@ -16,10 +16,10 @@ from appliance.specialists.admission_note import (
     Checked,
     Delta,
     Done,
-    Provenance,
 )
 from appliance.specialists.author import Written
 from appliance.specialists.errors import DraftCut, DraftEmpty
+from appliance.specialists.recording import Provenance
 from appliance.specialists.restoring import StreamRestorer
 from models.errors import FactsContradictory, ModelsError
 from models.reference.cataract.sampling import sample_facts
