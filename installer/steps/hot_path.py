@@ -1,5 +1,7 @@
 """Step: the hot path compiled to machine code, kept in the environment under its sources' digest."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +10,10 @@ from installer.errors import CommandFailed
 from installer.host import Command, Host
 from installer.places import Site
 
+_NO_COMPILER = (
+    "没有编译器,请求主路径不编译:一体机照常运行,但每个请求略慢。"
+    " There is no compiler, the hot path stays as it is: the box works as ever, with slower requests."
+)
 _SLOWER = (
     "无法编译,一体机照常运行,但每个请求略慢;原因见日志,下次安装会再试。"
     " It could not be compiled: the box works as ever, with slower requests. The reason is in the"
@@ -20,6 +26,7 @@ class HotPath:
     """Compiles what runs for every request: about a quarter less work for each of them."""
 
     site: Site
+    find: Callable[[str], str | None] = shutil.which
 
     name = "hot-path"
     title = "编译请求主路径 compile the hot path"
@@ -35,6 +42,9 @@ class HotPath:
 
     def apply(self, host: Host) -> None:
         """Compile; where that fails, say so and go on: it makes the box faster, nothing else."""
+        if self.find("gcc") is None:
+            host.say(f"      {_NO_COMPILER}")
+            return
         python, checkout = str(self.site.python), self.site.checkout
         compiling = Command(
             (python, "-m", "installer.compiling", str(self.build)),

@@ -123,6 +123,12 @@ def test_a_box_that_cannot_compile_is_installed_all_the_same(site, tmp_path):
     assert any("slower requests" in line and "log" in line for line in said)
 
 
+def test_without_a_compiler_nothing_is_begun(site, tmp_path):
+    said = []
+    HotPath(site, lambda name: None).apply(Refusing(tmp_path / "log", said.append))
+    assert any("no compiler" in line for line in said)
+
+
 @pytest.mark.slow
 def test_what_is_compiled_passes_the_same_tests(tmp_path):
     environment = Path(sys.prefix).resolve()
