@@ -27,6 +27,7 @@ from appliance.api.routes import (
     alerts,
     approvals,
     audit,
+    audit_exports,
     backups,
     batches,
     bodies,
@@ -36,6 +37,7 @@ from appliance.api.routes import (
     events,
     files,
     finetuning,
+    forwarding,
     imports,
     jobs,
     leases,
@@ -55,6 +57,7 @@ from appliance.api.routes import (
     users,
     vault,
     vault_keys,
+    witnesses,
 )
 from appliance.errors import ApplianceError
 from appliance.services.version import VERSION
@@ -94,6 +97,9 @@ ROUTERS: Final = tuple(
         specialists,
         jobs,
         audit,
+        audit_exports,
+        witnesses,
+        forwarding,
         bodies,
         posture,
         updates,

@@ -11,6 +11,7 @@ import psutil
 
 from appliance.api.backup_views import backup_facts
 from appliance.api.integrity import Integrity
+from appliance.api.outside_views import forward_facts, witness_facts
 from appliance.errors import ApplianceError
 from appliance.services.open_box import Services
 from appliance.settings.layout import StateLayout
@@ -69,6 +70,10 @@ def gather(seen: Seen, layout: StateLayout, box: Services | None, integrity: Int
         jobs={} if box is None else _try(box.jobs.counts) or {},
         quotas=None if box is None else _quotas(box),
         areas=None if box is None else _areas(box),
+        witnesses=None if box is None else _try(lambda: witness_facts(box.outside.witnesses)),
+        forward=None
+        if box is None
+        else _try(lambda: forward_facts(box.outside.forwarding, seen.time)),
         backups=None if box is None else _try(lambda: backup_facts(box.backups.service, seen.time)),
         posture_level=told.get("level"),
         posture_missing=tuple(told.get("missing", ())),

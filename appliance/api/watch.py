@@ -12,7 +12,7 @@ from typing import Final
 from appliance.api.engine_watch import EngineWatch
 from appliance.api.gathering import Seen, gather
 from appliance.api.integrity import Integrity
-from appliance.api.problems import STATUS
+from appliance.api.statuses import STATUS
 from appliance.errors import ApplianceError, VaultLocked
 from appliance.services.open_box import Services
 from appliance.services.version import VERSION

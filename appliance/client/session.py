@@ -12,6 +12,7 @@ from appliance.client.backup import Backups
 from appliance.client.bodies import Bodies
 from appliance.client.cluster import Cluster
 from appliance.client.imports import Imports
+from appliance.client.outside import Outside
 from appliance.client.problem import ProblemError, unexpected
 from appliance.client.serving import Serving
 from appliance.client.signin import OutsideSignIn
@@ -55,6 +56,7 @@ class Session(AuditCalls):
         self.access = Access(transport)
         self.backups = Backups(transport)
         self.cluster = Cluster(transport)
+        self.outside = Outside(transport)
         self.imports = Imports(transport)
         self.slots = VaultSlots(transport)
         self.storage = Storage(transport)

@@ -4,7 +4,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from appliance.commands import audit_archive, audit_bodies, audit_search
+from appliance.commands import (
+    audit_archive,
+    audit_bodies,
+    audit_forward,
+    audit_search,
+    audit_witness,
+)
 from appliance.commands.conversation import converse
 from appliance.commands.entry_line import show
 
@@ -16,6 +22,8 @@ _ELSEWHERE: Final = (
     dict.fromkeys(audit_search.WHATS, audit_search.run)
     | dict.fromkeys(audit_archive.WHATS, audit_archive.run)
     | dict.fromkeys(audit_bodies.WHATS, audit_bodies.run)
+    | dict.fromkeys(audit_witness.WHATS, audit_witness.run)
+    | dict.fromkeys(audit_forward.WHATS, audit_forward.run)
 )
 """The words that have modules of their own."""
 
@@ -36,6 +44,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     audit_search.add_parsers(what)
     audit_archive.add_parsers(what)
     audit_bodies.add_parsers(what)
+    audit_witness.add_parsers(what)
+    audit_forward.add_parsers(what)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from appliance.forwarding.errors import ForwardError, ForwardMisconfigured, Forw
 from appliance.forwarding.forwarder import Carriage, Forwarder
 from appliance.forwarding.line import Receiver, TlsLine
 from appliance.forwarding.store import ForwardStore
-from appliance.forwarding.syslog import Sender, framed, wants
+from appliance.forwarding.syslog import Format, Sender, framed, wants
 from appliance.forwarding.telling import Action, Standing, Telling
 
 _AUDIT_TIMEOUT_S: Final = 5.0
@@ -120,6 +120,11 @@ class ForwardService:
                 self._record("stop", "").result(_AUDIT_TIMEOUT_S)
             forwarder.stop()
             self._forwarder = None
+
+    @property
+    def format(self) -> Format:
+        """What messages carry."""
+        return self._rules.sender.format
 
     def status(self) -> Standing:
         """How it stands."""

@@ -121,6 +121,25 @@ PANELS: Final = (
         ),
     ),
     Panel(
+        "见证与转发的时延 Age of witnesses and forwarding",
+        (
+            ("wardbox_audit_witness_age_seconds", "见证 witness"),
+            ("wardbox_forward_lag_seconds", "转发 forwarding"),
+        ),
+        "s",
+    ),
+    Panel(
+        "见证与转发 Witnesses, forwarding",
+        (
+            ("wardbox_audit_witnesses", "见证方 witnesses"),
+            ("wardbox_audit_witnesses_stale", "过久 silent"),
+            ("wardbox_audit_second_key_ok", "第二把密钥 second key"),
+            ("wardbox_forward_ok", "转发正常 forwarding"),
+            ("wardbox_forward_behind_entries", "积压 behind"),
+            ("rate(wardbox_forward_messages_total[$__rate_interval])", "转发 messages"),
+        ),
+    ),
+    Panel(
         "距上次备份 Since the last backup", (("wardbox_backup_age_seconds", "{{what}}"),), "s",
     ),
     Panel(

@@ -65,6 +65,7 @@ class _Once(Collector):
         yield from _audit(picture)
         yield from _box(picture)
         yield from _backups(picture.facts.backups)
+        yield from _outside(picture.facts)
 
 
 def _family(metric: Metric, rows: Iterable[Row]) -> Iterator[Family]:
@@ -213,3 +214,24 @@ def _backups(targets: Sequence[BackupFacts] | None) -> Iterator[Family]:
     yield from _family(metrics.BACKUP_AGE, (((what,), age) for what, age in ages.items()))
     yield from _family(metrics.BACKUP_FAILED, [((), sum(bool(one.failed) for one in targets))])
     yield from _family(metrics.BACKUP_DAMAGED, [((), sum(one.damaged for one in targets))])
+
+
+def _outside(facts: Facts) -> Iterator[Family]:
+    seen, forward = facts.witnesses, facts.forward
+    rows: list[tuple[Metric, float | None]] = []
+    if seen is not None:
+        rows += [
+            (metrics.WITNESSES, seen.witnesses),
+            (metrics.WITNESSES_STALE, len(seen.stale)),
+            (metrics.WITNESS_AGE, seen.oldest_s),
+            (metrics.SECOND_KEY, float(not seen.trouble_en)),
+        ]
+    if forward is not None:
+        rows += [
+            (metrics.FORWARD_BEHIND, forward.behind),
+            (metrics.FORWARD_LAG, forward.lag_s),
+            (metrics.FORWARD_OK, float(not forward.failing_s and not forward.misconfigured)),
+            (metrics.FORWARDED, forward.messages),
+        ]
+    for metric, value in rows:
+        yield from _family(metric, [((), value)])

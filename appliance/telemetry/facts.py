@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from appliance.telemetry.facts_outside import ForwardFacts, WitnessFacts
 from models.hardware.facts import Accelerator
 
 
@@ -127,6 +128,8 @@ class Facts:
         posture_missing: Checks that stand between this level and the next.
         backups: The targets of backups; None while the vault is locked.
         areas: Areas of the vault that have a quota; None while it is locked.
+        witnesses: Who cosigns the record; None while the vault is locked.
+        forward: Forwarding to the SIEM; None while it is off.
     """
 
     time: float
@@ -145,4 +148,6 @@ class Facts:
     posture_level: int | None = None
     posture_missing: tuple[str, ...] = ()
     backups: tuple[BackupFacts, ...] | None = None
+    witnesses: WitnessFacts | None = None
+    forward: ForwardFacts | None = None
     areas: tuple[AreaFacts, ...] | None = None

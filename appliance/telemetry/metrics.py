@@ -168,6 +168,31 @@ BACKUP_DAMAGED: Final = _gauge(
     "Damaged objects at the last checks.",
 )
 FOLLOWERS: Final = _gauge("event_followers", (), "打开的事件流。", "Event streams that are open.")
+WITNESSES: Final = _gauge(
+    "audit_witnesses", (), "登记的见证方数。", "Witnesses that are registered."
+)
+WITNESSES_STALE: Final = _gauge(
+    "audit_witnesses_stale", (), "过久未签名的见证方数。", "Witnesses silent for too long."
+)
+WITNESS_AGE: Final = _gauge(
+    "audit_witness_age_seconds", (), "最久未签名的见证方距今秒数。",
+    "Seconds since the last cosignature of the witness where it is longest ago.",
+)  # fmt: skip
+SECOND_KEY: Final = _gauge(
+    "audit_second_key_ok", (), "第二把密钥正常为 1。", "1 while the second key cosigns."
+)
+FORWARD_BEHIND: Final = _gauge(
+    "forward_behind_entries", (), "等待转发的记录数。", "Entries that wait to be forwarded."
+)
+FORWARD_LAG: Final = _gauge(
+    "forward_lag_seconds", (), "最早一条等待转发的秒数。", "Age of the oldest of them."
+)
+FORWARD_OK: Final = _gauge(
+    "forward_ok", (), "转发正常为 1。", "1 while entries can be delivered to the SIEM."
+)
+FORWARDED: Final = _counter(
+    "forward_messages", (), "已交给接收方的消息。", "Messages handed to the receiver."
+)
 
 METRICS: Final = (
     REQUESTS, REFUSALS, QUOTA_REFUSALS, LATENCY, FIRST_TOKEN, PROMPT_TOKENS, COMPLETION_TOKENS,
@@ -176,6 +201,8 @@ METRICS: Final = (
     AUDIT_HEALTHY, AUDIT_VERIFIED, AUDIT_ENTRIES, AUDIT_WAITING, AUDIT_COMMIT, AUDIT_EVENTS,
     VAULT, JOBS, ALERTS, DISK, DISK_FREE, CERTIFICATE, POSTURE,
     BACKUP_TARGETS, BACKUP_AGE, BACKUP_FAILED, BACKUP_DAMAGED,
+    WITNESSES, WITNESSES_STALE, WITNESS_AGE, SECOND_KEY,
+    FORWARD_BEHIND, FORWARD_LAG, FORWARD_OK, FORWARDED,
     RESIDENT, OPEN_FILES, FILE_LIMIT, FOLLOWERS,
 )  # fmt: skip
 

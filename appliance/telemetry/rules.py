@@ -6,6 +6,7 @@ from typing import Final
 from appliance.telemetry.facts import EngineFacts, Facts
 from appliance.telemetry.rule import Finding, Raised, Rule, above
 from appliance.telemetry.rules_backup import BACKUP_RULES
+from appliance.telemetry.rules_outside import OUTSIDE_RULES
 
 _DAY_S: Final = 86_400.0
 _GIB: Final = 1 << 30
@@ -204,6 +205,7 @@ RULES: Final = (
         _certificate(5.0),
     ),
     *BACKUP_RULES,
+    *OUTSIDE_RULES,
     Rule(
         "quota-near", "warning",
         "密钥 {key} 的限额 {limit} 已用 {percent}%。",

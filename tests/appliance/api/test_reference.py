@@ -6,8 +6,9 @@ from pathlib import Path
 import jsonschema_rs
 
 from appliance.api.dialects.table import DIALECTS
-from appliance.api.problems import STATUS, problem_of
+from appliance.api.problems import problem_of
 from appliance.api.reference import errors_markdown, refusals, routes_markdown
+from appliance.api.statuses import STATUS
 from appliance.app import ROUTERS
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"

@@ -21,6 +21,7 @@ from appliance.telemetry.facts import (
     QuotaFacts,
     XidError,
 )
+from appliance.telemetry.facts_outside import ForwardFacts, WitnessFacts
 from appliance.telemetry.migrations import MIGRATIONS
 from appliance.telemetry.rules import RULES
 from appliance.telemetry.store import AlertStore
@@ -41,10 +42,12 @@ GOOD = Facts(
     posture_level=2,
     backups=(BackupFacts("nas", "directory", 3600.0, 86400.0, 86400.0),),
     areas=(AreaFacts("shelf", 1, 100),),
+    witnesses=WitnessFacts(1),
+    forward=ForwardFacts("siem:6514", True, 0, 0.0, False, 9, 0.0, False),
 )
 UNKNOWN = replace(
     GOOD, certificate_expires=None, engines=None, cards=None, xids=None, audit=None, quotas=None,
-    posture_level=None, backups=None, areas=None, disk_bytes=0,
+    posture_level=None, backups=None, areas=None, disk_bytes=0, witnesses=None, forward=None,
 )  # fmt: skip
 
 
@@ -112,6 +115,10 @@ BAD = {
     "quota-near": replace(GOOD, quotas=(QuotaFacts("k1", "tokens per day", 0.95),)),
     "area-full": replace(GOOD, areas=(AreaFacts("shelf", 96, 100),)),
     "clock-step": replace(GOOD, clock_step_s=-90.0),
+    "record-doubtful": replace(GOOD, witnesses=WitnessFacts(1, trouble_zh="旧", trouble_en="old")),
+    "witness-silent": replace(GOOD, witnesses=WitnessFacts(1, (("host-b", 3e5),))),
+    "forward-lost": replace(GOOD, forward=replace(GOOD.forward, failing_s=300.0, reason_en="gone")),
+    "forward-late": replace(GOOD, forward=replace(GOOD.forward, late=True, lag_s=900.0)),
     "posture-failed": replace(GOOD, posture_level=0, posture_missing=("secure-boot",)),
 }
 

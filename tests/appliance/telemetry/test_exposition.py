@@ -15,6 +15,7 @@ from appliance.telemetry.facts import (
     ProcessFacts,
     XidError,
 )
+from appliance.telemetry.facts_outside import ForwardFacts, WitnessFacts
 from appliance.telemetry.metrics import METRICS, metrics_markdown
 from appliance.telemetry.observed import Observed
 from appliance.telemetry.store import Alert
@@ -41,6 +42,8 @@ def full_facts(**more) -> Facts:
         xids=(XidError("0000:3b:00", 79),),
         audit=AuditFacts(healthy=True, entries=9, verified=True),
         backups=(BackupFacts("nas", "directory", 60.0, 120.0, 180.0, failed="backup.target-full"),),
+        witnesses=WitnessFacts(2, (("host-b", 9e5),), 9e5),
+        forward=ForwardFacts("siem:6514", True, 3, 1.5, False, 70, 0.0, False),
         jobs={"running": 2},
         posture_level=1,
         **more,
