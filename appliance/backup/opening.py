@@ -1,10 +1,17 @@
 """Opening the backup of a box on a target, making it where there is none, keeping its keys in step."""
 
+from contextlib import suppress
+from importlib.resources import files
+from typing import Final
+
 from appliance.backup.errors import BackupAbsent, BackupRolledBack
 from appliance.backup.keyfile import HEAD, UNLOCK, Holder, read_head, write_keys
 from appliance.backup.repository import Memory, Repository
 from appliance.backup.sealing import damaged
 from appliance.backup.target import Target
+
+READER: Final = "open-backup.py"
+"""A program beside the backup that opens it without this software."""
 
 
 def open_or_make(
@@ -31,13 +38,19 @@ def open_or_make(
         repository = Repository.open(target, holder.identity, memory)
         if head.get("recipients") != list(holder.recipients):
             write_keys(target, repository.keys, holder)
+    _keep(target, UNLOCK, unlock)
+    with suppress(FileNotFoundError):  # a binary may have been built without it
+        _keep(target, READER, files(__package__).joinpath("open_backup.py").read_bytes())
+    return repository
+
+
+def _keep(target: Target, name: str, content: bytes) -> None:
     try:
-        same = target.read(UNLOCK) == unlock
+        same = target.read(name) == content
     except BackupAbsent:
         same = False
     if not same:
-        target.write(UNLOCK, unlock)
-    return repository
+        target.write(name, content)
 
 
 def _make(target: Target, holder: Holder, memory: Memory | None) -> Repository:

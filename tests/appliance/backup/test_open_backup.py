@@ -1,0 +1,130 @@
+"""A hospital that has lost its box and its vendor: `age`, paper and one file of Python."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from appliance.backup import open_backup
+from appliance.backup.keyfile import Holder, write_keys
+from appliance.backup.opening import READER
+from appliance.backup.recipients import recipient_of
+from appliance.backup.target import DirectoryTarget
+from appliance.db.connection import open_connection
+from secure_compute.recovery import recovery_text
+from secure_compute.secret import Secret
+from tests.appliance.backup.conftest import MARK, SmallBox
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("age") is None, reason="needs the program age (apt-get install age)"
+)
+
+
+def run(*argv: str, given: str = "", ok: bool = True) -> str:
+    done = subprocess.run(
+        argv, input=given, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode == 0) is ok, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def reader(target: DirectoryTarget, *words: str, given: str = "", ok: bool = True) -> str:
+    """The program as it lies with the backup, in an interpreter that knows no WardBox."""
+    argv = (sys.executable, "-I", f"{target.place}/{READER}", target.place, *words)
+    return run(*argv, given=given, ok=ok)
+
+
+@pytest.fixture
+def age_key(tmp_path: Path) -> tuple[Path, str]:
+    """An officer's key by the program itself: its file and its recipient."""
+    path = tmp_path / "officer.key"
+    run("age-keygen", "-o", str(path))
+    return path, run("age-keygen", "-y", str(path)).strip()
+
+
+def test_the_age_program_opens_the_keys(
+    box: SmallBox, target: DirectoryTarget, age_key: tuple[Path, str]
+) -> None:
+    path, recipient = age_key
+    box.back_up(target)
+    keys = box.repository_as_is(target).keys
+    recipients = (recipient_of(box.identity), recipient)
+    write_keys(target, keys, Holder(box.identity, recipients, box.signer.verify_key, "test"))
+    plain = run("age", "-d", "-i", str(path), f"{target.place}/keys.age")
+    body = json.loads(plain)["body"]
+    assert body["data"] == keys.data.hex()
+    assert body["algorithm"] == "aes-256-gcm"
+
+
+def test_everything_comes_back_by_an_age_key(
+    box: SmallBox, target: DirectoryTarget, tmp_path: Path, age_key: tuple[Path, str]
+) -> None:
+    path, recipient = age_key
+    box.back_up(target)
+    holder = Holder(
+        box.identity, (recipient_of(box.identity), recipient), box.signer.verify_key, "test"
+    )
+    write_keys(target, box.repository_as_is(target).keys, holder)
+    out = tmp_path / "out"
+    said = reader(target, "--identity", str(path), "--out", str(out))
+    assert "each authenticated" in said
+    same_as(box, out)
+
+
+def test_everything_comes_back_by_the_paper(
+    box: SmallBox, target: DirectoryTarget, tmp_path: Path
+) -> None:
+    box.back_up(target)
+    said = reader(target, "--recovery", given=box.recovery.lower() + "\n")
+    assert "#1" in said
+    out = tmp_path / "out"
+    reader(target, "--recovery", "--out", str(out), given=box.recovery + "\n")
+    same_as(box, out)
+    other = recovery_text(Secret.random())
+    assert "does not open" in reader(target, "--recovery", given=other + "\n", ok=False)
+
+
+def same_as(box: SmallBox, out: Path) -> None:
+    files = "vault/files/shelf/blobs/ab", "vault/files/callers/train.jsonl", "settings.toml"
+    for path in files:
+        assert (out / path).read_bytes() == (box.layout.root / path).read_bytes()
+    assert (out / "vault/files/shelf/models/tiny/files/weights.gguf").stat().st_nlink == 2
+    # The keys that are written down open the databases, without the vault.
+    lines = (out / "databases.txt").read_text().splitlines()
+    for name, count in (
+        ("box.db", "SELECT count(*) FROM things"),
+        ("audit.db", "SELECT count(*) FROM entries"),
+    ):
+        at = next(n for n, line in enumerate(lines) if line.endswith(f"vault/{name}"))
+        raw = bytes.fromhex(lines[at + 1].split("'")[1])
+        database = open_connection(out / "vault" / name, raw, read_only=True)
+        assert database.execute(count).fetchone()[0] > 0
+        database.close()
+    assert (out / "databases.txt").stat().st_mode & 0o077 == 0
+
+
+def test_what_was_altered_is_not_written(
+    box: SmallBox, target: DirectoryTarget, tmp_path: Path
+) -> None:
+    box.back_up(target)
+    pack = next(Path(target.place).glob("packs/??/*"))
+    raw = bytearray(pack.read_bytes())
+    raw[200] ^= 1
+    pack.write_bytes(raw)
+    given = box.recovery + "\n"
+    said = reader(target, "--recovery", "--out", str(tmp_path / "out"), given=given, ok=False)
+    assert pack.name in said
+
+
+def test_the_program_on_the_target_is_the_present_one(
+    box: SmallBox, target: DirectoryTarget
+) -> None:
+    box.back_up(target)
+    target.write(READER, b"of an older release")
+    box.back_up(target)
+    assert target.read(READER) == Path(open_backup.__file__).read_bytes()
+    assert MARK.encode() not in target.read(READER)
