@@ -40,7 +40,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "Erasure": {"kind": "patient", "subject": "P0042", "confirm": "P0042"},
     "EvaluationWish": {"abilities": ["admission-note"], "limit": 20, "seed": 1},
     "Execution": {"secret": _PASSWORD},
-    "ExportWish": {"first": 0, "last": 999},
+    "ExportWish": {"since": "2026-03-01", "until": "2026-03-31", "formats": ["html", "fhir"]},
     "FineTuningRequest": {
         "model": _MODEL,
         "training_file": "file-0123456789abcdef01234567",
@@ -88,6 +88,7 @@ PARTS: Final[dict[str, Any]] = {
     "approval_id": "apr_0123456789abcdef",
     "batch_id": "batch_0123456789abcdef01234567",
     "entry": "0",
+    "export_id": "audit-20260301T080000000000Z",
     "file_id": "file-0123456789abcdef01234567",
     "fingerprint": "ab" * 32,
     "index": 0,

@@ -73,7 +73,7 @@ KINDS: Final = (
         "The firmware checks ran.",
         ("digest", "failed", "posture"),
     ),
-    Kind("audit:log:export", "导出审计记录。", "Entries were exported.", ("first", "last", "size")),
+    Kind("audit:log:export", "导出审计记录。", "Entries were exported.", ("bodies", "filter", "first", "last", "patient")),
     Kind("audit:archive:make", "归档已写出并读回核对。", "An archive was made and read.", _ARCHIVE),
     Kind("audit:archive:prune", "归档后的记录移出库。", "Archived entries left.", _ARCHIVE),
     Kind("audit:log:verify", "全量校验日志。", "The whole log was recomputed.", ("ok", "size")),

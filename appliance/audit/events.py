@@ -51,12 +51,6 @@ def firmware_check(actor: str, *, posture: str, digest: str, failed: list[str]) 
     return Event("firmware:check:run", actor, None, None, details)
 
 
-def audit_export(actor: str, *, first: int, last: int, size: int, name: str) -> Event:
-    """Entries were exported, or are about to be."""
-    details: dict[str, Detail] = {"first": first, "last": last, "size": size}
-    return Event("audit:log:export", actor, name, None, details)
-
-
 def audit_verify(actor: str, *, size: int, ok: bool) -> Event:
     """The whole log was recomputed."""
     return Event("audit:log:verify", actor, None, None, {"ok": ok, "size": size})

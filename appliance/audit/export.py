@@ -102,8 +102,8 @@ class _Export:
             for line in history_lines(reader.checkpoints(), cosigned, size):
                 part.write(line)
         folder.put("box.vkey", f"{reader.note_key.vkey}\n".encode())
-        if self._materials.keys:
-            folder.put("cosigners.vkey", "".join(f"{k}\n" for k in self._materials.keys).encode())
+        if keys := self._materials.keys():
+            folder.put("cosigners.vkey", "".join(f"{key}\n" for key in keys).encode())
         folder.put("verify.py", verifier_source())
         manifest = self._manifest()
         folder.put("manifest.json", canonical_bytes(manifest))

@@ -47,7 +47,7 @@ class Materials:
         seal: signs a text as a note under the log's key.
         clock: the time that the manifest names.
         cosigned: every cosigned checkpoint of at most so many entries: size and whole note.
-        keys: verifier keys of those who cosigned, one line each.
+        keys: gives the verifier keys of those who cosigned, one line each.
         body: the line of bodies.ndjson for an entry, None where it is of no answer.
     """
 
@@ -56,7 +56,7 @@ class Materials:
     seal: Callable[[str], bytes]
     clock: Callable[[], datetime]
     cosigned: Callable[[int], Iterable[tuple[int, bytes]]] = lambda _: ()
-    keys: tuple[str, ...] = ()
+    keys: Callable[[], tuple[str, ...]] = tuple
     body: Callable[[Entry], bytes | None] = lambda _: None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appliance.commands import (
     audit_archive,
     audit_bodies,
+    audit_export,
     audit_forward,
     audit_search,
     audit_witness,
@@ -22,6 +23,7 @@ _ELSEWHERE: Final = (
     dict.fromkeys(audit_search.WHATS, audit_search.run)
     | dict.fromkeys(audit_archive.WHATS, audit_archive.run)
     | dict.fromkeys(audit_bodies.WHATS, audit_bodies.run)
+    | dict.fromkeys(audit_export.WHATS, audit_export.run)
     | dict.fromkeys(audit_witness.WHATS, audit_witness.run)
     | dict.fromkeys(audit_forward.WHATS, audit_forward.run)
 )
@@ -44,6 +46,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     audit_search.add_parsers(what)
     audit_archive.add_parsers(what)
     audit_bodies.add_parsers(what)
+    audit_export.add_parsers(what)
     audit_witness.add_parsers(what)
     audit_forward.add_parsers(what)
 

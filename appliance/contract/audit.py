@@ -1,12 +1,14 @@
 """Wire types of the audit log: entries, proofs, receipts and exports."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from appliance.contract.base import Asked, Wire
 from appliance.contract.moment import Moment
+
+Format = Literal["cef", "dicom", "fhir", "html"]
 
 
 class EntryQuery(Asked):
@@ -79,11 +81,32 @@ class AuditVerified(Wire):
 
 
 class ExportWish(Wire):
-    """What to export; `out` (a folder on the box) is heeded on the local socket only."""
+    """What to export; `out` (a folder on the box) is heeded on the local socket only.
+
+    `since` and `until` are days or moments (ISO 8601); without a zone they are in the box's own. `tag` may
+    end in `*`, `model` is an id or a digest, `patient` a number of the hospital or the pseudonym of entries.
+    `bodies` decrypts prompts and answers into the export and wants the permission `audit:bodies`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"since": "2026-03-01", "until": "2026-03-31", "formats": ["html", "fhir"]}
+            ]
+        }
+    )
 
     out: str | None = Field(default=None, max_length=1024)
-    first: int | None = Field(default=None, ge=0)
-    last: int | None = Field(default=None, ge=0)
+    first: int | None = Field(default=None, ge=0, le=2**62)
+    last: int | None = Field(default=None, ge=0, le=2**62)
+    since: str | None = Field(default=None, max_length=64)
+    until: str | None = Field(default=None, max_length=64)
+    actor: str | None = Field(default=None, max_length=200)
+    model: str | None = Field(default=None, max_length=200)
+    patient: str | None = Field(default=None, max_length=200)
+    tag: str | None = Field(default=None, max_length=100)
+    formats: tuple[Format, ...] = ("cef", "dicom", "fhir", "html")
+    bodies: bool = False
 
 
 class Exported(Wire):
@@ -92,6 +115,34 @@ class Exported(Wire):
     directory: str
     entries: int
     root: str
+
+
+class ExportState(Wire):
+    """How an export stands.
+
+    `done` of `total` entries were looked at; `entries` and `root` are there once it is done, `sentence` and
+    `way_out` when it failed or was cancelled. `since` and `until` are the times as they were understood.
+    """
+
+    id: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    directory: str
+    asked: datetime
+    actor: str
+    since: datetime | None
+    until: datetime | None
+    done: int
+    total: int
+    entries: int | None
+    root: str | None
+    sentence: str | None
+    way_out: str | None
+
+
+class ExportList(Wire):
+    """The exports since the box was opened, newest first."""
+
+    exports: tuple[ExportState, ...]
 
 
 class Receipt(Wire):

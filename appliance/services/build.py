@@ -13,6 +13,7 @@ from appliance.jobs.schedule import Schedules
 from appliance.posture.keeper import keeping, with_keeping
 from appliance.posture.service import PostureService
 from appliance.services.author import EngineAuthor
+from appliance.services.exports import make_exports
 from appliance.services.ground import Ground, Site, open_ground
 from appliance.services.keeping import make_disclosure
 from appliance.services.open_box import Services
@@ -76,6 +77,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
     disclosure = make_disclosure(site, ground, work.space.keeper)
     provenance = Provenance(salt, posture.digest, POLICY, site.clock, disclosure.keys.seal)
     places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
+    outside = make_outside(settings, layout, site.opened, db, log)
     return Services(
         db=db,
         log=log,
@@ -95,7 +97,8 @@ def _assemble(site: Site, ground: Ground) -> Services:
         backups=work.backups,
         space=work.space,
         disclosure=disclosure,
-        outside=make_outside(settings, layout, site.opened, db, log),
+        outside=outside,
+        exports=make_exports((settings, layout), log, outside.witnesses, disclosure, site.clock),
         schedules=Schedules(),
         hardware=ground.watch,
     )

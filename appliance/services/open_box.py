@@ -8,6 +8,7 @@ from typing import Final
 
 import models
 from appliance.access.service import AccessService
+from appliance.audit.export_desk import ExportDesk
 from appliance.audit.log import AuditLog
 from appliance.backup.kinds import BackupJobs
 from appliance.batches.files import FileService
@@ -60,6 +61,7 @@ class Services:
     space: SpaceWatch
     disclosure: Disclosure
     outside: Outside
+    exports: ExportDesk
     schedules: Schedules
     hardware: Callable[[], Hardware]
 
@@ -105,6 +107,7 @@ class Services:
         await self.serving.close()
         await self.cluster.close()
         await asyncio.to_thread(self.access.close)
+        await asyncio.to_thread(self.exports.close)
         await self.outside.close()
         await asyncio.to_thread(self.log.close)
         await asyncio.to_thread(self.disclosure.close)

@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -23,6 +24,7 @@ _OWN: Final = "secure_compute"
 _TYPING_ONLY: Final = "TYPE_CHECKING"
 
 
+@cache
 def verifier_source() -> bytes:
     """The program that goes beside every audit export; UTF-8, Python 3.8 or later."""
     return joined(tuple(f"verifier.{part}" for part in _PARTS))

@@ -2,24 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path as FilePath
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from appliance.api.deps import AuditExporter, AuditReaderGrant, Box, Local, RequestId, TheFront
-from appliance.api.errors import LocalOnly
+from appliance.api.deps import AuditReaderGrant, Box, RequestId, TheFront
 from appliance.api.events import Told, event_stream
 from appliance.api.views import entry_view, receipt_view
 from appliance.audit import reading
-from appliance.audit.events import audit_export, audit_verify
-from appliance.audit.export import export
-from appliance.audit.export_order import Materials, Selection
+from appliance.audit.events import audit_verify
 from appliance.audit.identifiers import microseconds
 from appliance.audit.reading import AuditReader
 from appliance.audit.receipts import resolve
-from appliance.audit.rendering.meaning import Source
 from appliance.audit.retention import held_elsewhere
 from appliance.audit.verify import verify
 from appliance.contract.audit import (
@@ -28,8 +23,6 @@ from appliance.contract.audit import (
     Entry,
     EntryPage,
     EntryQuery,
-    Exported,
-    ExportWish,
     Proof,
     Receipt,
 )
@@ -105,25 +98,6 @@ def verify_log(front: TheFront, box: Box, who: AuditReaderGrant) -> AuditVerifie
     return AuditVerified(
         ok=report.ok, entries=report.entries, root=report.root, sentence=report.sentence
     )
-
-
-@router.post("/export")
-def export_log(
-    wish: ExportWish, front: TheFront, box: Box, who: AuditExporter, local: Local
-) -> Exported:
-    """Export the log with its verifier; a folder of one's own can be named on the box only."""
-    if wish.out is not None and not local:
-        raise LocalOnly(what="out")
-    name = f"audit-{front.clock():%Y%m%dT%H%M%S%fZ}"
-    out = front.layout.exports / name if wish.out is None else FilePath(wish.out)
-    size = box.log.reader.size()
-    first, last = wish.first or 0, size - 1 if wish.last is None else wish.last
-    event = audit_export(who.actor, first=first, last=last, size=size, name=out.name)
-    box.log.append(event).result()
-    source = Source(box.log.note_key.name)
-    materials = Materials(box.log.reader, source, box.log.seal, front.clock)
-    report = export(materials, out, Selection(wish.first, wish.last))
-    return Exported(directory=str(report.directory), entries=report.entries, root=report.root)
 
 
 @router.get("/live", response_class=Response)

@@ -32,6 +32,7 @@ from appliance.db.database import Db
 from appliance.errors import WrongSecret
 from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
+from appliance.services.exports import make_exports
 from appliance.services.ground import MIGRATIONS
 from appliance.services.open_box import Services
 from appliance.services.outside import make_outside
@@ -160,6 +161,9 @@ async def build_services(
     backups = BackupJobs(paper_backups(db, log, state), never_run)
     kinds = {"batch": desk.work.kind(), "backup": backups.kind()}
     jobs = JobService(db, log, kinds, state / "jobs", time.time)
+    site = settings or Settings(), StateLayout(state)
+    outside = make_outside(settings or Settings(), StateLayout(state), PaperKeys(), db, log)
+    disclosure = paper_disclosure(db, log, StateLayout(state))
     return Services(
         db=db,
         log=log,
@@ -180,8 +184,9 @@ async def build_services(
         responses=desk.responses,
         backups=backups,
         space=no_watch(state),
-        disclosure=paper_disclosure(db, log, StateLayout(state)),
-        outside=make_outside(settings or Settings(), StateLayout(state), PaperKeys(), db, log),
+        disclosure=disclosure,
+        outside=outside,
+        exports=make_exports(site, log, outside.witnesses, disclosure, now),
         specialist=None,  # type: ignore[arg-type]
         posture=PostureService(db, log, time.time, no_checks),
         updates=NoUpdates(),  # type: ignore[arg-type]

@@ -3,8 +3,9 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -34,7 +35,7 @@ def made(function):
     actions = get_args(hints["action"]) if "action" in hints else [None]
     for action in actions:
         arguments = {
-            name: completion("rcp_x") if hint is events.Completion else SAMPLES.get(hint, "x")
+            name: completion("rcp_x") if hint is events.Completion else SAMPLES.get(hint, {"a": 1} if get_origin(hint) is Mapping else "x")
             for name, hint in hints.items()
         }
         if action is not None:

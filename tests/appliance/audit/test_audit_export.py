@@ -182,7 +182,7 @@ def test_cosignatures_travel_with_their_checkpoints(filled, box, tmp_path, judge
         302: newest.to_bytes(),
     }
     keys = (WITNESS_KEY.vkey,)
-    materials = made_of(filled, box, cosigned=lambda _: cosigned.items(), keys=keys)
+    materials = made_of(filled, box, cosigned=lambda _: cosigned.items(), keys=lambda: keys)
     out = tmp_path / "out"
     export(materials, out, Selection(formats=()))
     assert (out / "checkpoint").read_bytes() == newest.to_bytes()

@@ -1,0 +1,276 @@
+"""Where exports are asked for, made one after the other on a thread of their own, watched and fetched."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from typing_extensions import override
+
+from appliance.audit.errors import (
+    AuditExportEmpty,
+    AuditExportRefused,
+    AuditExportStopped,
+    AuditExportUnfinished,
+    AuditExportUnknown,
+)
+from appliance.audit.event import Event, Leaf
+from appliance.audit.events_export import log_export
+from appliance.audit.export import export
+from appliance.audit.export_order import ExportReport, Materials, Selection, Watch, described
+from appliance.audit.export_times import Span, first_at, microseconds_of, span_of
+from appliance.audit.query import Query
+from appliance.audit.rendering.files import FORMATS
+from appliance.errors import ApplianceError
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+_KEPT: Final = 50
+_RECORD_S: Final = 30.0
+
+
+class Log(Protocol):
+    """The part of the audit log that this needs."""
+
+    def append(self, event: Event) -> "Future[Leaf]":
+        """Queue an event; the future fails when it cannot be made durable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants exported.
+
+    Args:
+        since: first day or moment, as people write it.
+        until: last day or moment.
+        first: first entry.
+        last: last entry.
+        actor: who did it.
+        model: id or digest of a model.
+        patient: pseudonym of a patient.
+        tag: a tag, or its beginning and "*".
+        formats: renderings beside the entries.
+        bodies: whether bodies are decrypted into it.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    first: int | None = None
+    last: int | None = None
+    actor: str | None = None
+    model: str | None = None
+    patient: str | None = None
+    tag: str | None = None
+    formats: tuple[str, ...] = FORMATS
+    bodies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export, as it stands.
+
+    Args:
+        id: its id.
+        state: how it stands.
+        directory: where it lies, or will.
+        span: the times that were understood.
+        asked: when.
+        actor: who.
+        done: entries that were looked at.
+        total: entries to look at.
+        report: what came of it.
+        error: why it failed.
+    """
+
+    id: str
+    state: State
+    directory: Path
+    span: Span
+    asked: datetime
+    actor: str
+    done: int = 0
+    total: int = 0
+    report: ExportReport | None = None
+    error: ApplianceError | None = None
+
+
+class ExportDesk:
+    """Makes exports. Thread-safe; `wait` and `begin` belong in the thread pool.
+
+    Args:
+        materials: what exports are made of.
+        log: records who exports what, before anything is written.
+        place: where exports lie that nobody gave a folder.
+        zone: what times without a zone are in; the machine's own zone when None.
+    """
+
+    def __init__(
+        self, materials: Materials, log: Log, place: Path, zone: tzinfo | None = None
+    ) -> None:
+        self._materials = materials
+        self._log = log
+        self._place = place
+        self._zone = zone
+        self._lock = threading.Lock()
+        self._exports: dict[str, Export] = {}
+        self._futures: dict[str, Future[None]] = {}
+        self._unwanted: set[str] = set()
+        self._pool = ThreadPoolExecutor(1, "audit-export")
+
+    def begin(self, actor: str, asked: Asked, out: Path | None = None) -> Export:
+        """Record that somebody exports, and begin.
+
+        Raises:
+            AuditTimeInvalid, AuditExportRefused, AuditExportEmpty: what is asked for cannot be.
+            AuditUnavailable: it cannot be recorded, so nothing is exported.
+        """
+        span = span_of(asked.since, asked.until, self._zone)
+        selection = self._selection(asked, span)
+        moment = self._materials.clock()
+        name = f"audit-{moment:%Y%m%dT%H%M%S%fZ}"
+        directory = self._place / name if out is None else out
+        event = log_export(
+            actor,
+            name=directory.name,
+            first=selection.first or 0,
+            last=selection.last or 0,
+            conditions=described(selection.filter) or {},
+            bodies=selection.bodies,
+        )
+        self._log.append(event).result(_RECORD_S)
+        made = Export(name, "waiting", directory, span, moment, actor)
+        with self._lock:
+            for old in [one for one in self._futures if self._futures[one].done()][:-_KEPT]:
+                del self._exports[old], self._futures[old]
+            self._exports[name] = made
+            self._futures[name] = self._pool.submit(self._make, name, directory, selection)
+        return made
+
+    def wait(self, key: str) -> ExportReport:
+        """Wait for an export. Raises whatever it failed with."""
+        self._future(key).result()
+        found = self.find(key)
+        if found.report is None:
+            raise found.error or AuditExportStopped
+        return found.report
+
+    def find(self, key: str) -> Export:
+        """One export. Raises AuditExportUnknown."""
+        with self._lock:
+            found = self._exports.get(key)
+        if found is None:
+            raise AuditExportUnknown(id=key)
+        return found
+
+    def list(self) -> tuple[Export, ...]:
+        """All exports since the box was opened, newest first."""
+        with self._lock:
+            return tuple(reversed(self._exports.values()))
+
+    def finished(self, key: str) -> Path:
+        """The folder of a finished export. Raises AuditExportUnknown or AuditExportUnfinished."""
+        found = self.find(key)
+        if found.state != "done" or not found.directory.is_dir():
+            raise AuditExportUnfinished(id=key)
+        return found.directory
+
+    def remove(self, key: str) -> None:
+        """Cancel an export, or remove what it made in the box's own place. Raises AuditExportUnknown."""
+        found, future = self.find(key), self._future(key)
+        with self._lock:
+            self._unwanted.add(key)
+        if future.cancel():
+            self._change(key, state="cancelled", error=AuditExportStopped())
+            return
+        with suppress(AuditExportStopped):
+            future.result()
+        if found.directory.parent == self._place:
+            shutil.rmtree(found.directory, ignore_errors=True)
+        with self._lock:
+            if self._exports[key].state == "done":
+                del self._exports[key], self._futures[key]
+
+    def close(self) -> None:
+        """Stop what is being made."""
+        with self._lock:
+            self._unwanted.update(self._exports)
+        self._pool.shutdown(cancel_futures=True)
+
+    def _future(self, key: str) -> "Future[None]":
+        with self._lock:
+            future = self._futures.get(key)
+        if future is None:
+            raise AuditExportUnknown(id=key)
+        return future
+
+    def _make(self, key: str, directory: Path, selection: Selection) -> None:
+        self._change(key, state="running")
+        watch = _Told(partial(self._moved, key), partial(self._wanted, key))
+        try:
+            report = export(self._materials, directory, selection, watch)
+        except AuditExportStopped as error:
+            self._change(key, state="cancelled", error=error)
+        except ApplianceError as error:
+            self._change(key, state="failed", error=error)
+        else:
+            found = self.find(key)
+            self._change(key, state="done", report=report, done=found.total)
+
+    def _change(self, key: str, **changes: object) -> None:
+        with self._lock:
+            self._exports[key] = replace(self._exports[key], **changes)  # type: ignore[arg-type]
+
+    def _moved(self, key: str, done: int, total: int) -> None:
+        self._change(key, done=done, total=total)
+
+    def _wanted(self, key: str) -> bool:
+        with self._lock:
+            return key not in self._unwanted
+
+    def _selection(self, asked: Asked, span: Span) -> Selection:
+        """Times become a range of entries, which needs no proof that nothing was left out of it."""
+        reader = self._materials.reader
+        oldest, size = reader.first(), reader.size()
+        low = oldest if asked.first is None else asked.first
+        high = size if asked.last is None else asked.last + 1
+        if not oldest <= low < high <= size:
+            reason = (
+                f"范围 {low}-{high - 1} 不在 {oldest}-{size - 1} 之内 the range is outside the log"
+            )
+            raise AuditExportRefused(reason=reason)
+
+        def time_of(index: int) -> int:
+            return reader.entry(index).time
+
+        if span.since is not None:
+            low = first_at(microseconds_of(span.since), time_of, low, high)
+        if span.until is not None:
+            high = first_at(microseconds_of(span.until) + 1, time_of, low, high)
+        if low >= high:
+            raise AuditExportEmpty
+        conditions = (asked.actor, asked.model, asked.patient, asked.tag)
+        query = Query(actor=asked.actor, model=asked.model, patient=asked.patient, tag=asked.tag)
+        chosen = query if any(one is not None for one in conditions) else None
+        return Selection(low, high - 1, chosen, asked.formats, asked.bodies)
+
+
+class _Told(Watch):
+    """Passes on how far an export is, and whether it is still wanted."""
+
+    def __init__(self, tell: Callable[[int, int], None], wanted: Callable[[], bool]) -> None:
+        self._tell = tell
+        self._wanted = wanted
+
+    @override
+    def moved(self, done: int, total: int) -> None:
+        self._tell(done, total)
+
+    @override
+    def stopped(self) -> bool:
+        return not self._wanted()
