@@ -36,30 +36,39 @@ class Packer:
             body: its compressed form.
 
         Raises:
-            AuditTampered: it is none.
+            AuditTampered: it cannot be opened.
         """
         try:
-            plain = self._decompressor.decompress(body, max_output_size=_LARGEST)
-        except zstandard.ZstdError:
-            plain = b""
-        if plain.count(_LINE) != BUNDLE - 1:
-            first = number * BUNDLE
-            raise AuditTampered(
-                reason=f"从第 {first} 条起的一组记录已损坏 the bundle from entry {first} on is damaged"
-            )
-        return plain
+            return self._decompressor.decompress(body, max_output_size=_LARGEST)
+        except zstandard.ZstdError as error:
+            raise damaged(number) from error
 
 
-def lines_of(plain: bytes) -> list[bytes]:
-    """Every leaf of an open bundle."""
-    return plain.split(_LINE)
+def damaged(number: int) -> AuditTampered:
+    """The refusal of a bundle that is none."""
+    first = number * BUNDLE
+    return AuditTampered(
+        reason=f"从第 {first} 条起的一组记录已损坏 the bundle from entry {first} on is damaged"
+    )
 
 
-def line_of(plain: bytes, offset: int) -> bytes:
-    """One leaf of an open bundle, without taking the others apart."""
+def lines_of(number: int, plain: bytes) -> list[bytes]:
+    """Every leaf of an open bundle. Raises AuditTampered where it holds more or fewer."""
+    lines = plain.split(_LINE)
+    if len(lines) != BUNDLE:
+        raise damaged(number)
+    return lines
+
+
+def line_of(number: int, plain: bytes, offset: int) -> bytes:
+    """One leaf of an open bundle, without taking all others apart. Raises AuditTampered."""
     if offset < BUNDLE // 2:
-        return plain.split(_LINE, offset + 1)[offset]
-    return plain.rsplit(_LINE, BUNDLE - offset)[1]
+        lines, at, count = plain.split(_LINE, offset + 1), offset, offset + 2
+    else:
+        lines, at, count = plain.rsplit(_LINE, BUNDLE - offset), 1, BUNDLE - offset + 1
+    if len(lines) != count:
+        raise damaged(number)
+    return lines[at]
 
 
 def time_in(leaf: bytes) -> int:

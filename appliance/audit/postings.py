@@ -29,6 +29,8 @@ _PAIR: Final = _SHORT + 2
 
 Posting = tuple[int, bytes]
 """Term, or number of the bucket; and its body."""
+Entries = bytes | set[int]
+"""Entries of one segment by their offsets: a bitmap of 2 KiB where they are many, else a set."""
 Shared = tuple[str, str, tuple[str, ...]]
 """What many entries have alike: tag, actor, models."""
 
@@ -116,33 +118,56 @@ class Building:
         return sorted(made)
 
 
-def bits_of(body: bytes) -> int:
-    """The entries of a posting as a number: bit 2^offset for each."""
-    if len(body) == _BITMAP:
-        return int.from_bytes(body, "little")
-    return _bits(memoryview(body).cast("H"))
+def entries_of(body: bytes) -> Entries:
+    """The entries of a posting."""
+    return body if len(body) == _BITMAP else set(memoryview(body).cast("H"))
 
 
-def bits_in(short: bytes, bucket: bytes) -> int:
-    """The entries that a bucket holds under a short hash, as a number; 0 for none."""
-    count = len(bucket) // _PAIR
-    edge, found = count * _SHORT, 0
+def entries_in(short: bytes, bucket: bytes) -> Entries:
+    """The entries that a bucket holds under a short hash."""
+    edge = len(bucket) // _PAIR * _SHORT
+    found: set[int] = set()
     at = bucket.find(short, 0, edge)
     while at >= 0:
         if at % _SHORT == 0:
             place = edge + at // _SHORT * 2
-            found |= 1 << int.from_bytes(bucket[place : place + 2], "little")
+            found.add(int.from_bytes(bucket[place : place + 2], "little"))
         at = bucket.find(short, at + 1, edge)
     return found
 
 
-def offsets_below(bits: int, end: int) -> Iterator[int]:
-    """The offsets of a number's bits below an offset, largest first."""
-    bits &= (1 << end) - 1
+def both(one: Entries, other: Entries) -> Entries:
+    """The entries that are in each of two."""
+    if isinstance(one, set):
+        if isinstance(other, set):
+            return one & other
+        return {offset for offset in one if other[offset >> 3] >> (offset & 7) & 1}
+    if isinstance(other, set):
+        return both(other, one)
+    return (_number(one) & _number(other)).to_bytes(_BITMAP, "little")
+
+
+def either(one: Entries, other: Entries) -> Entries:
+    """The entries that are in any of two."""
+    if isinstance(one, set) and isinstance(other, set):
+        return one | other
+    return (_number(one) | _number(other)).to_bytes(_BITMAP, "little")
+
+
+def offsets_below(entries: Entries, end: int) -> Iterator[int]:
+    """The offsets of entries below an offset, largest first."""
+    if isinstance(entries, set):
+        yield from sorted((offset for offset in entries if offset < end), reverse=True)
+        return
+    bits = _number(entries) & (1 << end) - 1
     while bits:
         offset = bits.bit_length() - 1
         yield offset
         bits ^= 1 << offset
+
+
+def _number(entries: Entries) -> int:
+    return _bits(entries) if isinstance(entries, set) else int.from_bytes(entries, "little")
 
 
 def _terms(shared: Shared) -> set[int]:

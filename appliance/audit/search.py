@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Final
 
 from appliance.audit.bundle import BUNDLE, Packer, line_of, lines_of, time_in
@@ -11,9 +11,12 @@ from appliance.audit.errors import AuditTampered
 from appliance.audit.event import Entry
 from appliance.audit.postings import (
     SEGMENT,
-    bits_in,
-    bits_of,
+    Entries,
+    both,
     cover,
+    either,
+    entries_in,
+    entries_of,
     few,
     many,
     offsets_below,
@@ -27,10 +30,9 @@ _LAST: Final = "\U0010ffff"
 _EVERY: Final = ("", _LAST)
 _IN_EVERY_LEAF: Final = b"{"
 _ANY: Final = "*"
-_ALL: Final = (1 << SEGMENT) - 1
 
-Segment = tuple[int, int]
-"""Number of a segment, and its entries as bits."""
+Segment = tuple[int, Entries]
+"""Number of a segment, and those of its entries that are meant."""
 
 
 class Search:
@@ -106,9 +108,9 @@ class Search:
         if not groups:
             yield from self._bundles.backwards(low, high)
             return
-        for number, bits in _together(groups, low // SEGMENT, (high - 1) // SEGMENT):
+        for number, entries in _together(groups, low // SEGMENT, (high - 1) // SEGMENT):
             base = number * SEGMENT
-            for offset in offsets_below(bits, min(SEGMENT, high - base)):
+            for offset in offsets_below(entries, min(SEGMENT, high - base)):
                 if base + offset < low:
                     return
                 yield base + offset, self._bundles.leaf(base + offset)
@@ -132,15 +134,15 @@ class Search:
         ):
             if value is not None:
                 bucket, short = many(kind, value)
-                groups.append(_Group(self._closed, (bucket,), partial(bits_in, short)))
+                groups.append(_Group(self._closed, (bucket,), partial(entries_in, short)))
         for kind, value in (("actor", query.actor), ("model", query.model)):
             if value is not None:
-                groups.append(_Group(self._closed, (few(kind, value),), bits_of))
+                groups.append(_Group(self._closed, (few(kind, value),), entries_of))
         if query.tag is not None and query.tag != _ANY:
             tags = self._tags(query.tag)
             if not tags:
                 return None
-            groups.append(_Group(self._closed, [few("tag", tag) for tag in tags], bits_of))
+            groups.append(_Group(self._closed, [few("tag", tag) for tag in tags], entries_of))
         return groups
 
     def _tags(self, wanted: str) -> tuple[str, ...]:
@@ -162,18 +164,18 @@ class Bundles:
 
     def leaves(self, number: int) -> list[bytes]:
         """The leaves of a bundle. Raises AuditTampered where it is missing or damaged."""
-        return lines_of(self._open(number))
+        return lines_of(number, self._open(number))
 
     def leaf(self, index: int) -> bytes:
         """One leaf."""
         number, offset = divmod(index, BUNDLE)
-        return line_of(self._open(number), offset)
+        return line_of(number, self._open(number), offset)
 
     def span(self, first: int, end: int) -> list[Leaf]:
         """Index and leaf from `first` up to `end`."""
         found: list[Leaf] = []
         for number, body in self._rows.bundles(first // BUNDLE, -(-end // BUNDLE)):
-            found += enumerate(lines_of(self._packer.open(number, body)), number * BUNDLE)
+            found += enumerate(lines_of(number, self._packer.open(number, body)), number * BUNDLE)
         skip = first % BUNDLE
         return found[skip : skip + end - first]
 
@@ -197,7 +199,7 @@ class _Group:
 
     rows: ClosedRows
     terms: Sequence[int]
-    read: Callable[[bytes], int]
+    read: Callable[[bytes], Entries]
 
     def backwards(self, low: int) -> "_Cursor":
         return _Cursor([_Term(self, term, low) for term in self.terms])
@@ -212,15 +214,19 @@ class _Term:
         self._low = low
         self._chunk: list[tuple[int, bytes]] = []
         self._at = 0
+        self._last: Segment | None = None
 
     def seek(self, high: int) -> Segment | None:
-        """The newest segment not above `high` that names the term."""
+        """The newest segment not above `high` that names the term; `high` never grows."""
+        if self._last is not None and self._last[0] <= high:
+            return self._last
         while True:
             while self._at < len(self._chunk):
                 number, body = self._chunk[self._at]
-                if number <= high and (bits := self._group.read(body)):
-                    return number, bits
                 self._at += 1
+                if number <= high and (entries := self._group.read(body)):
+                    self._last = number, entries
+                    return self._last
             if self._chunk:
                 high = min(high, self._chunk[-1][0] - 1)
             if high < self._low:
@@ -243,29 +249,26 @@ class _Cursor:
         found = [one for term in self._terms if (one := term.seek(high)) is not None]
         if not found:
             return None
-        number = max(one[0] for one in found)
-        bits = 0
-        for at, entries in found:
-            bits |= entries if at == number else 0
-        return number, bits
+        number = max(at for at, _ in found)
+        return number, reduce(either, [entries for at, entries in found if at == number])
 
 
 def _together(groups: Sequence[_Group], low: int, high: int) -> Iterator[Segment]:
     """The segments, newest first, in which entries meet every condition."""
     cursors = [group.backwards(low) for group in groups]
     while high >= low:
-        bits, at = _ALL, high
+        found: list[Segment] = []
         for cursor in cursors:
-            found = cursor.seek(at)
-            if found is None:
+            one = cursor.seek(found[-1][0] if found else high)
+            if one is None:
                 return
-            at, bits = found[0], bits & found[1] if found[0] == at else 0
-        if bits:
-            yield at, bits
-            high = at - 1
-        else:
-            # Nothing meets all of them there; the last cursor told how far down to go on.
-            high = at if at < high else high - 1
+            found.append(one)
+        at = found[-1][0]
+        if found[0][0] == at:
+            yield at, reduce(both, [entries for _, entries in found])
+            at -= 1
+        # Else a later condition has nothing between; the others go on from where it has.
+        high = at
 
 
 def _sought(query: Query) -> Sought:
