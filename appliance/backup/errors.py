@@ -174,6 +174,19 @@ class RestoreRefused(BackupError):
     way_out_en = "Choose an empty state directory (--state DIR); what was there is as it was."
 
 
+class RestoreFull(BackupError):
+    """The disk that is restored to is full."""
+
+    code = "backup.restore-full"
+    zh = "恢复目标 {place} 的磁盘已满;快照共 {size} 字节。"
+    en = "The disk of {place} is full; the snapshot holds {size} bytes."
+    way_out_zh = "请腾出空间或换更大的磁盘后重新恢复:未完成的恢复会从头再来,备份未受影响。"
+    way_out_en = (
+        "Make room or take a larger disk and restore again: it begins anew, and the backup is as it "
+        "was."
+    )
+
+
 class NewerRecordKnown(BackupError):
     """A later state of the audit log is known than the snapshot holds."""
 

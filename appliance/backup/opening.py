@@ -1,17 +1,11 @@
 """Opening the backup of a box on a target, making it where there is none, keeping its keys in step."""
 
-from contextlib import suppress
-from importlib.resources import files
-from typing import Final
-
+from appliance.backup.beside import READER, reader_program
 from appliance.backup.errors import BackupAbsent, BackupRolledBack
 from appliance.backup.keyfile import HEAD, UNLOCK, Holder, read_head, write_keys
 from appliance.backup.repository import Memory, Repository
 from appliance.backup.sealing import damaged
 from appliance.backup.target import Target
-
-READER: Final = "open-backup.py"
-"""A program beside the backup that opens it without this software."""
 
 
 def open_or_make(
@@ -39,8 +33,9 @@ def open_or_make(
         if head.get("recipients") != list(holder.recipients):
             write_keys(target, repository.keys, holder)
     _keep(target, UNLOCK, unlock)
-    with suppress(FileNotFoundError):  # a binary may have been built without it
-        _keep(target, READER, files(__package__).joinpath("open_backup.py").read_bytes())
+    program = reader_program()
+    if program is not None:
+        _keep(target, READER, program)
     return repository
 
 

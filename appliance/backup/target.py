@@ -13,7 +13,7 @@ from appliance.backup.sealing import Content
 
 PART: Final = ".part"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}(/[a-z0-9][a-z0-9.-]{0,80}){0,2}", re.ASCII)
-_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class Target(Protocol):
@@ -69,12 +69,16 @@ def checked(name: str) -> str:
 class DirectoryTarget:
     """Objects as files below a directory.
 
+    Where a disk was unmounted or pulled out, an empty directory may be left, on the system's own
+    disk: it is another one than before, and nothing is written or found missing there.
+
     Args:
         root: an existing directory.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._known: tuple[int, int] | None = None
 
     @property
     def place(self) -> str:
@@ -83,19 +87,19 @@ class DirectoryTarget:
 
     def read(self, name: str) -> bytes:
         """Read a file."""
-        with _told(name, self.place):
+        with self._told(name):
             return (self._root / checked(name)).read_bytes()
 
     def read_part(self, name: str, offset: int, size: int) -> bytes:
         """Read a part of a file."""
-        with _told(name, self.place), (self._root / checked(name)).open("rb", 0) as stream:
+        with self._told(name), (self._root / checked(name)).open("rb", 0) as stream:
             return os.pread(stream.fileno(), size, offset)
 
     def write(self, name: str, content: Content) -> None:
         """Write beside, wait for the disk, rename, wait for the directory."""
         path = self._root / checked(name)
         part = path.with_name(path.name + PART)
-        with _told(name, self.place):
+        with self._told(name):
             self._folder(path.parent)
             try:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -112,13 +116,12 @@ class DirectoryTarget:
 
     def delete(self, name: str) -> None:
         """Remove a file."""
-        with _told(name, self.place):
+        with self._told(name):
             (self._root / checked(name)).unlink(missing_ok=True)
 
     def list(self, folder: str) -> dict[str, int]:
         """Files below a folder."""
-        with _told(folder, self.place):
-            self._root.stat()
+        with self._told(folder):
             return {
                 name: path.stat().st_size
                 for path, name in self._files(self._root / checked(folder))
@@ -127,7 +130,7 @@ class DirectoryTarget:
 
     def sweep(self) -> int:
         """Remove unfinished files."""
-        with _told(PART, self.place):
+        with self._told(PART):
             left = [path for path, name in self._files(self._root) if name.endswith(PART)]
             for path in left:
                 path.unlink(missing_ok=True)
@@ -142,11 +145,39 @@ class DirectoryTarget:
                 path = Path(folder, name)
                 yield path, path.relative_to(self._root).as_posix()
 
+    def _require_same(self) -> None:
+        info = self._root.stat()
+        found = info.st_dev, info.st_ino
+        if found != (self._known or found):
+            raise FileNotFoundError(errno.ENOENT, "另一个目录 another directory", self.place)
+        self._known = found
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        try:
+            self._require_same()
+        except OSError as error:
+            raise TargetGone(name=self.place, reason=error.strerror or str(error)) from error
+        try:
+            yield
+        except FileNotFoundError as error:
+            self._require_still(error)
+            raise BackupAbsent(place=f"{self.place}/{name}") from error
+        except OSError as error:
+            if error.errno in FULL:
+                raise TargetFull(place=self.place) from error
+            raise TargetGone(name=self.place, reason=error.strerror or str(error)) from error
+
+    def _require_still(self, error: FileNotFoundError) -> None:
+        """What is not there may be so because everything else went too."""
+        try:
+            self._require_same()
+        except OSError as gone:
+            raise TargetGone(name=self.place, reason=gone.strerror or str(gone)) from error
+
     def _folder(self, folder: Path) -> None:
         if folder.is_dir():
             return
-        # Never the root itself: where a disk is no longer mounted, nothing is made in its place.
-        self._root.stat()
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         for path in reversed(missing):
             path.mkdir(mode=0o700, exist_ok=True)
@@ -167,17 +198,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _told(name: str, place: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        if not Path(place).is_dir():
-            raise TargetGone(name=place, reason=error.strerror or "ENOENT") from error
-        raise BackupAbsent(place=f"{place}/{name}") from error
-    except OSError as error:
-        if error.errno in _FULL:
-            raise TargetFull(place=place) from error
-        raise TargetGone(name=place, reason=error.strerror or str(error)) from error

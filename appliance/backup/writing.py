@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from appliance.backup.errors import RestoreRefused
+from appliance.backup.errors import RestoreFull, RestoreRefused
 from appliance.backup.index import Index, Place
 from appliance.backup.ours import Told
 from appliance.backup.repository import Repository
 from appliance.backup.sealing import damaged
 from appliance.backup.snapshot import Entry
+from appliance.backup.target import FULL
 
 _LARGE: Final = 1 << 22
 _MUCH: Final = 1 << 26
@@ -95,6 +96,7 @@ class FileWriter:
         Raises:
             BackupDamaged: a chunk is missing or altered; it names the object.
             RestoreRefused: the place cannot be written.
+            RestoreFull: its disk is full.
         """
         folders: list[tuple[Path, int]] = []
         self._total = total
@@ -111,6 +113,8 @@ class FileWriter:
                 while self._landing:
                     self._landing.popleft().result()
         except OSError as error:
+            if error.errno in FULL:
+                raise RestoreFull(place=self._root, size=total) from error
             reason = error.strerror or type(error).__name__
             place = self._root / path
             raise RestoreRefused(place=place, reason_zh=reason, reason_en=reason) from error

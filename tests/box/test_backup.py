@@ -10,6 +10,7 @@ import pytest
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.audit.reading import Query
+from appliance.backup.coverage import unaccounted
 from appliance.settings.layout import StateLayout
 from appliance.settings.reading import load
 from appliance.vault.assembly import build_vault
@@ -27,6 +28,10 @@ def test_a_backup_and_the_way_back(box: Box, tmp_path: Path) -> None:
     assert "whole" not in box.run("backup", "verify").stdout
     drilled = box.run("backup", "drill").stdout
     assert "wardbox-reference" in drilled
+    # Whatever a real box keeps is in its backups, or is left out for a reason that is written down.
+    assert unaccounted(StateLayout(box.state)) == ()
+    told = box.run("status").stdout + box.run("doctor").stdout
+    assert told.count("14 days, 8 weeks and 12 months are kept") == 2
     listed = box.run("backup", "list").stdout
     assert "#1" in listed
     assert listed.count("ok") == 3

@@ -1,15 +1,19 @@
 """Damage is found and named: flipped bits anywhere, missing objects, foreign and older backups."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from appliance.backup.account import memory_of
+from appliance.backup.creating import Creation
 from appliance.backup.errors import (
     BackupDamaged,
     BackupRolledBack,
     KeysRefused,
+    RestoreFull,
     TargetFull,
     TargetGone,
     WrongDisk,
@@ -17,6 +21,7 @@ from appliance.backup.errors import (
 from appliance.backup.repository import Repository
 from appliance.backup.target import DirectoryTarget
 from appliance.backup.verifying import Verification
+from appliance.backup.writing import FileWriter, Wish
 from appliance.errors import ApplianceError
 from secure_compute.secret import Secret
 from tests.appliance.backup.conftest import SmallBox
@@ -176,7 +181,10 @@ def test_a_full_target_loses_nothing_and_goes_on(
             refused += 1
             present = Path(target.place) / "keys.age"
             if present.exists() and (Path(target.place) / "wardbox-backup.json").exists():
-                assert {one.name for one in judged(box, target).hurts} <= {"unlock.json"}
+                assert {one.name for one in judged(box, target).hurts} <= {
+                    "open-backup.py",
+                    "unlock.json",
+                }
     assert refused >= 3
     assert judged(box, target).whole == (1,)
 
@@ -185,11 +193,63 @@ def test_a_target_that_goes_away_is_told(box: SmallBox, target: DirectoryTarget)
     box.back_up(target)
     repository = box.repository(target)
     shutil.rmtree(target.place)
-    from appliance.backup.creating import Creation
-
     with pytest.raises((TargetGone, BackupDamaged)):
         Creation(repository, box.ours(), untold).run()
     assert not Path(target.place).exists()
+
+
+def test_a_disk_that_is_pulled_out_midway_leaves_the_mount_point_empty(
+    box: SmallBox, target: DirectoryTarget, now: list[float]
+) -> None:
+    """The directory below the mount point comes to light: nothing is written to the wrong disk."""
+    root, away = Path(target.place), Path(target.place).with_name("in somebody's pocket")
+    box.back_up(target)
+    (box.layout.caller_files / "new.bin").write_bytes(os.urandom(40_000_000))
+    box.age()
+    now[0] += 60
+    steps = []
+
+    def pulled(phase: str, done: int, total: int) -> None:
+        del phase, total
+        steps.append(done)
+        if len(steps) == 30:
+            root.rename(away)
+            root.mkdir()
+
+    repository = box.repository(target)
+    with pytest.raises(TargetGone, match="another directory"):
+        Creation(repository, box.ours(), pulled).run()
+    assert len(steps) > 30
+    assert list(root.iterdir()) == []
+    with pytest.raises(TargetGone):
+        repository.target.list("packs")
+    # The disk is brought back: earlier snapshots are whole, and the next run goes on.
+    root.rmdir()
+    away.rename(root)
+    assert judged(box, target).whole == (1,)
+    now[0] += 60
+    box.back_up(target)
+    assert judged(box, target).whole == (1, 2)
+
+
+def test_a_full_disk_stops_a_restore_with_the_size_that_is_needed(
+    box: SmallBox, target: DirectoryTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = box.back_up(target)
+    (tmp_path / "out").mkdir()
+    repository = box.repository_as_is(target)
+    index = repository.index()
+    entries = list(repository.manifest(repository.snapshot(None), index))
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    writer = FileWriter(repository, index, tmp_path / "out", 2, untold)
+    with pytest.raises(RestoreFull, match=str(snapshot.size)):
+        writer.write(map(Wish, entries), snapshot.size)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_files
 
 
 def test_a_disk_must_be_the_one_that_was_meant(tmp_path: Path) -> None:

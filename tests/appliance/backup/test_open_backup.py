@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from appliance.backup import open_backup
+from appliance.backup.beside import READER
 from appliance.backup.keyfile import Holder, write_keys
-from appliance.backup.opening import READER
 from appliance.backup.recipients import recipient_of
 from appliance.backup.target import DirectoryTarget
 from appliance.db.connection import open_connection

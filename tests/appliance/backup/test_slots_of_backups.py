@@ -9,6 +9,7 @@ from appliance.backup.errors import KeysRefused
 from appliance.backup.keyfile import FULL, IDENTITY, unlock_document
 from appliance.backup.presented import opened_by
 from appliance.backup.target import DirectoryTarget
+from appliance.commands.backup_restore import run_restore
 from appliance.errors import WrongSecret
 from appliance.settings.layout import StateLayout
 from appliance.vault.keyfile import read_sealed_root, write_sealed_root
@@ -31,6 +32,7 @@ from secure_compute.slot_errors import ShareMistyped, SharesTooFew, SharesUnfit
 from secure_compute.slot_kinds import PASSPHRASE, RECOVERY, SHARES
 from tests.appliance.backup.conftest import CHEAP, SmallBox
 from tests.appliance.backup.conftest import PASSPHRASE as WORDS
+from tests.appliance.backup.test_backup_commands import parsed, typed
 from tests.appliance.backup.test_recovering import NEW, recover
 
 HOLDERS = ("李主任", "王主任", "陈主任")
@@ -153,3 +155,24 @@ def test_a_slot_that_somebody_else_put_there_is_not_taken_over(
     place = tmp_path / "new"
     recover(box, target, place)
     assert kinds(place) == [PASSPHRASE, RECOVERY, SHARES]
+
+
+def test_officers_at_the_command_line(
+    box: SmallBox,
+    target: DirectoryTarget,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    papers = shared(box)
+    box.back_up(target)
+    words = ("restore", "--from", str(target.place), "--shares", "2")
+    typed(monkeypatch, papers[0], "nonsense", "")
+    assert run_restore(parsed(*words, state=tmp_path / "new")) == 1
+    assert "2" in capsys.readouterr().err
+    typed(monkeypatch, papers[0], papers[1], "")
+    assert run_restore(parsed(*words, state=tmp_path / "new")) == 0
+    told = capsys.readouterr().out
+    assert "原有纸质密钥仍有效" in told
+    assert "is not known" in told
+    assert papers[0] not in told
