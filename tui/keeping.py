@@ -20,6 +20,7 @@ AREAS: Final = {
     "datasets": "数据集 datasets",
     "jobs": "任务 jobs",
     "audit": "审计 audit",
+    "bodies": "正文 bodies",
     "staging": "暂存 staging",
 }
 BACKUP: Final = "backup"

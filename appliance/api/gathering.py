@@ -115,7 +115,8 @@ def _quotas(box: Services) -> tuple[QuotaFacts, ...]:
 
 
 def _audit(box: Services, integrity: Integrity) -> AuditFacts:
-    return AuditFacts(box.log.healthy, box.log.reader.size(), integrity.verdict())
+    embodied = not box.disclosure.upkeep.stopped
+    return AuditFacts(box.log.healthy, box.log.reader.size(), integrity.verdict(), embodied)
 
 
 def _try(ask: Callable[[], _T]) -> _T | None:

@@ -40,7 +40,10 @@ def make_disclosure(site: Site, ground: Ground, keeper: SpaceKeeper) -> Disclosu
 
     def short() -> bool:
         # Bodies stop first, when no job starts any more either; answers and the log go on.
-        return keeper.now.level >= Level.LOW
+        now = keeper.now
+        return now.level >= Level.LOW or any(
+            area.full for area in now.areas if area.name == "bodies"
+        )
 
     keys = BodyKeys(ground.subjects, rules, short)
     place = site.layout.bodies_db, lambda: site.opened.key("bodies.db")

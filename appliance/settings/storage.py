@@ -53,6 +53,11 @@ class StorageSettings(Section):
         ge=0,
         le=_MOST_GIB,
     )
+    bodies_gib: int = told(
+        0, "正文数据库的上限,达到后不再保存正文;0 表示不限。",
+        "Quota of the bodies behind the record; beyond it none are kept. 0 means none.", "GiB",
+        ge=0, le=_MOST_GIB,
+    )  # fmt: skip
     staging_gib: int = told(
         0, "上传、导出与备份暂存区的上限;0 表示不限。",
         "Quota of uploads, exports and what backups stage; 0 means none.", "GiB", ge=0, le=_MOST_GIB,

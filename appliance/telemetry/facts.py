@@ -36,11 +36,15 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class AuditFacts:
-    """The audit log: whether its last commit succeeded, its size, and its last verification."""
+    """The audit log: whether its last commit succeeded, its size, and its last verification.
+
+    `embodied` says whether the bodies behind its entries are kept, as they should be.
+    """
 
     healthy: bool
     entries: int
     verified: bool | None
+    embodied: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,12 @@ def _audit(facts: Facts, _: Raised) -> tuple[Finding, ...] | None:
     return () if sound else (Finding("audit"),)
 
 
+def _bodies(facts: Facts, _: Raised) -> tuple[Finding, ...] | None:
+    if facts.audit is None:
+        return None
+    return () if facts.audit.embodied else (Finding("bodies"),)
+
+
 def _certificate(days: float) -> Callable[[Facts, Raised], tuple[Finding, ...] | None]:
     def judge(facts: Facts, raised: Raised) -> tuple[Finding, ...] | None:
         if facts.certificate_expires is None:
@@ -189,6 +195,14 @@ RULES: Final = (
         "请检查磁盘空间,然后运行 wardbox audit verify。",
         "Check the disk space, then run wardbox audit verify.",
         _audit, calm_s=10.0,
+    ),
+    Rule(
+        "bodies-stopped", "warning",
+        "目前不保存记录背后的正文;日志与应答照常。",
+        "No bodies are kept behind the record at present; the log and answers go on.",
+        "请腾出空间,或查看 wardbox audit tail --tag 'box:bodies:*' 中的原因。",
+        "Free some space, or see why by wardbox audit tail --tag 'box:bodies:*'.",
+        _bodies, hold_s=60.0,
     ),
     Rule(
         "certificate-expiring", "warning",

@@ -15,7 +15,7 @@ from appliance.settings.layout import StateLayout
 from appliance.settings.storage import StorageSettings
 from appliance.vault.errors import AreaFull, SpaceLow
 
-AREAS: Final = ("shelf", "datasets", "jobs", "audit", "staging")
+AREAS: Final = ("shelf", "datasets", "jobs", "audit", "bodies", "staging")
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _CALM: Final = 2
@@ -162,6 +162,7 @@ class SpaceKeeper:
             ),
             "jobs": ((layout.jobs_dir,), rules.jobs_gib),
             "audit": (tuple(layout.vault.glob("audit.db*")), rules.audit_gib),
+            "bodies": (tuple(layout.vault.glob("bodies.db*")), rules.bodies_gib),
             "staging": ((layout.uploads, layout.exports), rules.staging_gib),
         }
         return tuple(

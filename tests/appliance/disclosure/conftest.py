@@ -47,6 +47,10 @@ class Room:
             self.log, self.subjects, self.keys, place, self.time, lambda: self.short
         )
 
+    @property
+    def upkeep(self):
+        return self.disclosure.upkeep
+
     def time(self):
         return self.clock().timestamp()
 

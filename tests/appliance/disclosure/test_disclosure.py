@@ -122,9 +122,9 @@ def test_bodies_end_with_their_days_and_the_log_stays(room):
     old = [room.answer(1), room.answer(2, "P1")]
     room.clock.move(29 * DAY_S)
     new = room.answer(3, "P1")
-    assert room.disclosure.expire() == 0
+    assert room.upkeep.expire() == 0
     room.clock.move(2 * DAY_S)
-    assert room.disclosure.expire() == 2
+    assert room.upkeep.expire() == 2
     for name in old:
         with pytest.raises(BodyNotKept, match="days are over"):
             room.disclosure.read("a", None, name)
@@ -140,27 +140,52 @@ def test_a_box_that_was_off_for_months_ends_what_is_over(room):
         room.answer(number)
         room.clock.move(DAY_S)
     room.clock.move(200 * DAY_S)
-    assert room.disclosure.expire() == 4
+    assert room.upkeep.expire() == 4
     assert room.subjects.count(PERIOD) == 0
     assert room.events("box:bodies:expire")[0].details["days"] == 4
 
 
 def test_the_keys_of_today_and_tomorrow_are_at_hand(room):
-    room.disclosure.prepare()
+    room.upkeep.prepare()
     assert room.keys.ready(room.receipt(1), None).key
     room.clock.move(DAY_S)
     assert room.keys.ready(room.receipt(1), None).key
 
 
+def moves(room):
+    return [event.tag.rpartition(":")[2] for event in room.events("box:bodies:*")]
+
+
 def test_low_space_is_on_record_from_when_to_when(room):
     for short in (False, True, True, False, False):
         room.short = short
-        room.disclosure.look()
-        assert room.disclosure.stopped == short
-    assert [event.tag for event in room.events("box:bodies:*")] == [
-        "box:bodies:stop",
-        "box:bodies:resume",
-    ]
+        room.upkeep.look()
+        assert room.upkeep.stopped == short
+    assert moves(room) == ["stop", "resume"]
+
+
+def test_a_fault_of_the_keeper_is_seen_until_it_is_over(room):
+    room.upkeep.look()
+    room.layout.bodies_db.mkdir()
+    room.answer(1)
+    room.upkeep.look()
+    assert room.upkeep.stopped
+    room.layout.bodies_db.rmdir()
+    room.log._scribe._bodies._keeper._again = 0.0
+    room.answer(2)
+    room.upkeep.look()
+    assert not room.upkeep.stopped
+    assert moves(room) == ["stop", "resume"]
+
+
+def test_what_stopped_the_last_time_is_not_told_of_this_time(room):
+    room.short = True
+    room.upkeep.look()
+    room.short = False
+    room.use(room.keys.rules)
+    room.upkeep.look()
+    assert not room.upkeep.stopped
+    assert moves(room) == ["stop", "resume"]
 
 
 def test_a_body_that_was_exchanged_is_not_passed_off_as_another(room):

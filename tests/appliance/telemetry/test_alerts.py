@@ -103,6 +103,9 @@ BAD = {
     "gpu-hot": hot(95.0, GOOD.time),
     "gpu-ecc": replace(GOOD, cards=(replace(GOOD.cards[0], ecc_errors=2),)),
     "gpu-xid": replace(GOOD, xids=(XidError("0000:3b:00", 79),)),
+    "bodies-stopped": replace(
+        GOOD, audit=AuditFacts(healthy=True, entries=1, verified=True, embodied=False)
+    ),
     "audit-unhealthy": replace(GOOD, audit=AuditFacts(healthy=False, entries=1, verified=True)),
     "certificate-expiring": replace(GOOD, certificate_expires=GOOD.time + 10 * 86400),
     "certificate-ending": replace(GOOD, certificate_expires=GOOD.time - 86400),
