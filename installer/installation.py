@@ -5,7 +5,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from installer.journal import Journal
 from installer.places import Site
 from installer.plan import Plan
 from installer.preflight import may_be_luks, require_fit
+from installer.step import Step
 from installer.steps.engine import EngineBuild
 from installer.steps.environment import Environment
 from installer.steps.hot_path import HotPath
@@ -43,12 +44,12 @@ def run(args: argparse.Namespace, checkout: Path) -> int:
     if not in_environment:
         say(f"WardBox · {site.state}")
         require_fit(site.state, answers, ours=StateLayout(site.state).settings_file.exists())
-        steps = (*_ground(site, "run", luks=may_be_luks(answers.storage)), HotPath(site))
-        ground = Plan(steps, _journal(site), time.monotonic)
+        laid = _ground(site, "run", luks=may_be_luks(answers.storage))
+        ground = Plan((*laid, HotPath(site)), _journal(site), time.monotonic)
         if args.rehearse:
             ground.rehearse(host)
         else:
-            with _alone(site):
+            with _alone(site), _in_turn(site, laid):
                 ground.apply(host)
         if site.python.exists():
             _go_on_in(site)
@@ -91,7 +92,9 @@ def _ground(
 def _prepare(site: Site, group: str) -> int:
     log = site.cache / "prepare.log"
     journal = Journal(site.cache / "prepare.ndjson", time.time)
-    Plan(_ground(site, group), journal, time.monotonic).apply(Machine(log, say))
+    laid = _ground(site, group)
+    with _in_turn(site, laid):
+        Plan(laid, journal, time.monotonic).apply(Machine(log, say))
     return 0
 
 
@@ -128,6 +131,27 @@ def _uninstall(site: Site, *, confirmed: bool, in_environment: bool) -> int:
 
 def _journal(site: Site) -> Journal:
     return Journal(site.journal, time.time)
+
+
+@contextmanager
+def _in_turn(site: Site, laid: Sequence[Step]) -> Iterator[None]:
+    """Where something is to be made in the cache that boxes of this user share, one makes it at a time."""
+    if not any(step.needed() for step in laid):
+        yield
+        return
+    site.cache.mkdir(parents=True, exist_ok=True)
+    lock = os.open(site.cache / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(
+                "等待另一个安装程序备好运行环境 waiting for another installation to lay the same ground"
+            )
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 @contextmanager

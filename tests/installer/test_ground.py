@@ -1,6 +1,8 @@
 """The ground: preflight, packages, environment and engine, judged without touching this machine."""
 
 import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from installer.answers import Answers
 from installer.errors import NotFit, PackagesMissing, SourceChanged
 from installer.host import Rehearsal
+from installer.installation import _in_turn
 from installer.places import Site
 from installer.preflight import Ground, judge, require_fit, survey
 from installer.steps import engine
@@ -155,3 +158,36 @@ def test_the_engine_build_tells_its_progress_by_tenths():
 def test_the_engine_version_is_the_pinned_binding(site):
     assert f"llama-cpp-python=={engine.ENGINE_VERSION}" in site.pins.read_text()
     assert EngineBuild(site).needed()
+
+
+class Wanted:
+    """Something that is to be made in the cache, by one at a time."""
+
+    def __init__(self, site):
+        self.place = site.cache / "made"
+
+    def needed(self):
+        return not self.place.exists()
+
+
+def test_two_installations_lay_the_ground_one_after_the_other(tmp_path, capsys):
+    site = Site(tmp_path, tmp_path / "cache", tmp_path / "state")
+    step, inside, at_once = Wanted(site), [], []
+
+    def lay():
+        with _in_turn(site, (step,)):
+            inside.append(1)
+            at_once.append(len(inside))
+            time.sleep(0.05)
+            if step.needed():
+                step.place.touch()
+            inside.pop()
+
+    with ThreadPoolExecutor(4) as several:
+        for each in [several.submit(lay) for _ in range(4)]:
+            each.result()
+    assert set(at_once) == {1}
+    assert "waiting" in capsys.readouterr().out
+    (site.cache / "lock").unlink()
+    with _in_turn(site, (step,)):
+        assert not (site.cache / "lock").exists()

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from tests.vm.agent import Agent, AgentSilentError, Said
 from tests.vm.medium import CHECKOUT
@@ -44,20 +45,27 @@ class Box:
         return self.agent.run(*named, given=given, limit_s=limit_s)
 
     def vault(self, limit_s: float = _ANSWER_S) -> str:
-        """How the vault stands, once the box answers: "locked" or "unlocked".
+        """How the vault stands, once the box answers: "locked" or "unlocked"."""
+        return str(self.view(limit_s)["state"])
+
+    def view(self, limit_s: float = _ANSWER_S) -> dict[str, Any]:
+        """What the box tells of its vault, once it answers: its state, slots and warnings.
 
         Raises:
             AgentSilentError: it does not answer in time; slowness proves nothing.
         """
         until = time.monotonic() + limit_s
+        door = f"{self.state}/run/wardbox.sock"
         while True:
-            door = f"{self.state}/run/wardbox.sock"
             said = self.agent.try_run("/usr/bin/python3", "-I", "-S", "-c", _ASK, door)
             try:
-                return str(json.loads(said.out)["state"])
-            except (ValueError, KeyError):
-                if time.monotonic() > until:
-                    raise AgentSilentError(f"the box does not answer: {said.text}") from None
+                told = dict(json.loads(said.out))
+            except ValueError:
+                told = {}
+            if "state" in told:
+                return told
+            if time.monotonic() > until:
+                raise AgentSilentError(f"the box does not answer: {said.text}")
             time.sleep(_POLL_S)
 
     def await_unlocked(self, limit_s: float = _ANSWER_S) -> str:

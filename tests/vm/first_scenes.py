@@ -87,14 +87,14 @@ def _block(agent: Agent, device: str, number: int) -> str:
 
 def sealed_to_tpm(agent: Agent, ledger: Ledger) -> None:
     """The rest of scene 1: the installation made the TPM a way to open the vault."""
-    listed = Box(agent).wardbox("vault", "slots", "list")
-    ledger.require("the TPM is one of its slots", holds="PCR 7" in listed, seen=listed)
-    ledger.say("     " + listed.replace("\n", "\n              "))
+    slots = Box(agent).view()["slots"]
+    ledger.require("the TPM is one of its slots", holds="tpm" in slots, seen=str(slots))
 
 
 def opens_by_itself(agent: Agent, ledger: Ledger) -> None:
     """Scene 2: nobody types anything."""
     state = Box(agent).await_unlocked()
     ledger.require("the vault opened by itself", holds=state == "unlocked", seen=state)
-    for told in ("status", "doctor"):
-        ledger.say("     " + Box(agent).try_wardbox(told).out.replace("\n", "\n              "))
+    told = Box(agent).wardbox("status")
+    ledger.require("its record is whole", holds="integrity ok" in told, seen=told)
+    ledger.say("     " + told.replace("\n", "\n              "))

@@ -115,6 +115,8 @@ def _bootstrap(work: Path, tree: Path, version: Path, log: Path) -> None:
     slim = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")]
     _run(
         (
+            # Killed half-way, it would leave this computer's own /dev and /proc bound into the tree.
+            "unshare", "--mount", "--pid", "--fork", "--kill-child",
             "mmdebstrap", "--variant=minbase", "--mode=root", "--format=directory",
             f"--include={','.join(PACKAGES)}", *slim, "--aptopt=Acquire::Languages none",
             f"--essential-hook=copy-in {early}/etc/initramfs-tools /etc",

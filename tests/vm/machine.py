@@ -87,7 +87,7 @@ def argv(places: Places, boot: Boot) -> tuple[str, ...]:
     store = f"if=pflash,format=raw,unit=1,file={places.variables(boot.variables)}"
     return (
         "qemu-system-x86_64", "-name", "wardbox-test", "-machine", "q35,smm=on", "-accel", engine,
-        "-cpu", "host" if boot.kvm else "max", "-smp", "2", "-m", str(MEMORY_MIB),
+        "-cpu", "host" if boot.kvm else "max,la57=off", "-smp", "2", "-m", str(MEMORY_MIB),
         "-global", "driver=cfi.pflash01,property=secure,value=on",
         "-drive", code, "-drive", store, *disks,
         "-chardev", f"socket,id=chip,path={places.run / 'tpm.sock'}",

@@ -12,6 +12,7 @@ PROGRAMS: Mapping[str, str] = {
     "swtpm": "swtpm",
     "mmdebstrap": "mmdebstrap",
     "mformat": "mtools",
+    "unshare": "util-linux",
     "/usr/sbin/mke2fs": "e2fsprogs",
     "/usr/sbin/sfdisk": "fdisk",
 }
