@@ -5,6 +5,11 @@ from collections.abc import Generator
 from types import FrameType
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Timing never decides a test: an example may be slow because the machine is.
+settings.register_profile("house", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("house")
 
 _QUICK_S = 120
 _WHOLE_S = 1500

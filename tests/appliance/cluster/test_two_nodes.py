@@ -18,6 +18,7 @@ from appliance.cluster.node import Lent, RayKeeper
 from appliance.cluster.service import ClusterService
 from appliance.cluster.store import ClusterStore
 from appliance.db.database import Db
+from installer.host import Machine
 from installer.places import Site
 from installer.steps.ray_environment import RayEnvironment
 from models.engines.process import Listening, ProcessKeeper
@@ -41,10 +42,14 @@ print("ON", *sorted(ray.get([where.remote(), where.remote()], timeout=120)))
 def environment() -> Path:
     checkout = Path(__file__).parents[3]
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "wardbox"
-    place = RayEnvironment(Site(checkout, home, checkout)).place
-    if not (place / "complete").exists():
-        pytest.skip(f"no Ray at {place}: wardbox prepare-cluster makes it")
-    return place / "bin" / "python"
+    with tempfile.TemporaryDirectory(prefix="wbc-") as state:
+        step = RayEnvironment(Site(checkout, home, Path(state)))
+        if not (step.place / "complete").exists():
+            pytest.skip(f"no Ray at {step.place}: wardbox prepare-cluster makes it")
+        # The checkout that used it last may be another one, or gone.
+        if step.needed():
+            step.apply(Machine(Path(state) / "log", lambda _: None))
+    return step.place / "bin" / "python"
 
 
 def free_base() -> int:
