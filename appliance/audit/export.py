@@ -1,4 +1,4 @@
-"""Exporting the log: entries, tiles, checkpoints, proofs, renderings, and a verifier that trusts nobody."""
+"""Exporting the log: entries, tiles, checkpoints, proofs, and a verifier that trusts nobody."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

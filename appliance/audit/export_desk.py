@@ -196,6 +196,14 @@ class ExportDesk:
             if self._exports[key].state == "done":
                 del self._exports[key], self._futures[key]
 
+    def write(self, out: Path, first: int, last: int) -> None:
+        """Write the entries of a range and what proves them, and wait: what an archive is made of.
+
+        Raises:
+            AuditExportRefused: it cannot be written there.
+        """
+        export(self._materials, out, Selection(first, last, formats=()))
+
     def close(self) -> None:
         """Stop what is being made."""
         with self._lock:

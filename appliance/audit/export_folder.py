@@ -1,4 +1,4 @@
-"""The folder of an export while it is being made: every file hashed, sealed at the end, never half there."""
+"""The folder of an export in the making: every file hashed, sealed at the end, never half there."""
 
 import ctypes
 import os

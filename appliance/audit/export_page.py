@@ -1,4 +1,4 @@
-"""The summary of an export for people: one page in Chinese and English, without scripts or foreign parts."""
+"""The summary of an export for people: one page in two languages, without scripts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

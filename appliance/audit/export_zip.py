@@ -1,4 +1,4 @@
-"""A finished export as one ZIP file, made while it is being fetched: nothing of it lies twice on the disk."""
+"""A finished export as one ZIP file, made while it is fetched: nothing lies twice on the disk."""
 
 import io
 import zipfile

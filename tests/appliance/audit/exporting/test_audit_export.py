@@ -11,74 +11,23 @@ import pytest
 
 from appliance.audit.errors import AuditExportEmpty, AuditExportRefused, AuditExportStopped
 from appliance.audit.export import export
-from appliance.audit.export_order import Materials, Selection, Watch
+from appliance.audit.export_order import Selection, Watch
 from appliance.audit.query import Query
 from appliance.audit.rendering.files import FORMATS
-from appliance.audit.rendering.meaning import Source
-from secure_compute.errors import SignatureInvalid
 from secure_compute.note import Note, NoteKey, cosign_note
-from secure_compute.signing import SigningKey, VerifyKey
+from secure_compute.signing import SigningKey
 from secure_compute.tlog_proof import TlogProof
-from secure_compute.verifier import notes
-from secure_compute.verifier.judge import main
 from secure_compute.verifier.single_file import verifier_source
 from tests.appliance.audit.audit_schema import complaints
 from tests.appliance.audit.conftest import note
+from tests.appliance.audit.exporting.conftest import files_of, made_of
 
 WITNESS = SigningKey.from_seed(b"w" * 32)
 WITNESS_KEY = NoteKey("witness.example", WITNESS.verify_key, 4)
 
 
-@pytest.fixture
-def filled(box):
-    log = box.open()
-    futures = [log.append(note(number, f"key:{number % 3}")) for number in range(300)]
-    for future in futures:
-        future.result(10)
-    return log
-
-
-def made_of(log, box, **more) -> Materials:
-    return Materials(log.reader, Source("wardbox/test", "box", "1.2"), log.seal, box.clock, **more)
-
-
-@pytest.fixture
-def materials(filled, box):
-    return made_of(filled, box)
-
-
-@pytest.fixture
-def judge(tmp_path, capsys):
-    def judged(folder: Path, *more: str) -> tuple[int, str]:
-        memory = tmp_path / "memory.json"
-        memory.unlink(missing_ok=True)
-        status = main([str(folder), "--remember", str(memory), *more])
-        said = capsys.readouterr()
-        return status, said.out + said.err
-
-    return judged
-
-
-@pytest.fixture
-def quick_signatures(monkeypatch):
-    """The same judgement of a signature, a thousand times faster; its own tests compare the two."""
-
-    def verify(public: bytes, signature: bytes, message: bytes) -> bool:
-        try:
-            VerifyKey(public).verify(signature, message)
-        except (SignatureInvalid, ValueError):
-            return False
-        return True
-
-    monkeypatch.setattr(notes, "ed25519_verify", verify)
-
-
 def lines_in(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
-
-
-def files_of(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def test_the_whole_log_verifies_on_a_laptop_with_nothing_installed(materials, tmp_path):
@@ -194,54 +143,6 @@ def test_cosignatures_travel_with_their_checkpoints(filled, box, tmp_path, judge
     status, said = judge(out, "--witness", WITNESS_KEY.vkey, "--witness", other.vkey)
     assert status == 1
     assert "other.example cosigned no checkpoint" in said
-
-
-def every_damage(folder: Path, step: int):
-    """Each file with one byte changed, one removed, one added, cut short, doubled, emptied, gone."""
-    for name in files_of(folder):
-        path = folder / name
-        good = path.read_bytes()
-        for at in range(0, len(good), step if len(good) > 2000 else min(step, 41)):
-            yield path, good, good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
-        for at in range(0, len(good), max(step, len(good) // 2)):
-            yield path, good, good[:at] + good[at + 1 :]
-            yield path, good, good[:at] + b" " + good[at:]
-        yield path, good, good[:-1]
-        yield path, good, good + good
-        yield path, good, b""
-        yield path, good, None
-
-
-def check_every_damage(folder: Path, judge, step: int) -> int:
-    key, tried = (folder / "box.vkey").read_text(), 0
-    for path, good, bad in every_damage(folder, step):
-        path.unlink() if bad is None else path.write_bytes(bad)
-        status, said = judge(folder, "--box-key", key)
-        assert status in {1, 2}, (path, bad, said)
-        assert "Traceback" not in said
-        tried += 1
-        path.write_bytes(good)
-    assert judge(folder, "--box-key", key)[0] == 0
-    return tried
-
-
-@pytest.mark.parametrize("query", [None, Query(actor="key:a")])
-def test_damage_anywhere_is_refused(box, tmp_path, judge, quick_signatures, query):
-    log = box.open()
-    for number in range(3):
-        log.append(note(number)).result(10)
-    export(made_of(log, box), tmp_path / "out", Selection(filter=query))
-    assert check_every_damage(tmp_path / "out", judge, 2999) > 150
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("query", [None, Query(actor="key:a")])
-def test_damage_of_every_single_byte_is_refused(box, tmp_path, judge, quick_signatures, query):
-    log = box.open()
-    for number in range(3):
-        log.append(note(number)).result(10)
-    export(made_of(log, box), tmp_path / "out", Selection(filter=query))
-    assert check_every_damage(tmp_path / "out", judge, 1) > 15_000
 
 
 def test_files_that_do_not_belong_and_links_are_named(materials, tmp_path, judge):
