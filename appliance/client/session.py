@@ -56,7 +56,7 @@ class Session(AuditCalls):
         self.access = Access(transport)
         self.backups = Backups(transport)
         self.cluster = Cluster(transport)
-        self.outside = Outside(transport)
+        self.watchers = Outside(transport)
         self.imports = Imports(transport)
         self.slots = VaultSlots(transport)
         self.storage = Storage(transport)

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _status(session: "Session", args: argparse.Namespace) -> int:
-    now = await session.outside.forwarding()
+    now = await session.watchers.forwarding()
     well = now.state in {"off", "running"} and not now.late
     if args.json:
         print(now.model_dump_json(indent=2))
@@ -52,6 +52,6 @@ async def _status(session: "Session", args: argparse.Namespace) -> int:
 
 
 async def _test(session: "Session", _: argparse.Namespace) -> int:
-    made = await session.outside.test_forwarding()
+    made = await session.watchers.test_forwarding()
     print(plain(f"已送达 delivered  {made.target}  {made.peer}"))
     return 0

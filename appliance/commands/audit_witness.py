@@ -84,7 +84,7 @@ def _program(out: Path) -> int:
 
 
 async def _list(session: "Session", args: argparse.Namespace) -> int:
-    found = await session.outside.witnesses()
+    found = await session.watchers.witnesses()
     if args.json:
         print(found.model_dump_json(indent=2))
     else:
@@ -95,19 +95,19 @@ async def _list(session: "Session", args: argparse.Namespace) -> int:
 async def _add(session: "Session", args: argparse.Namespace) -> int:
     from appliance.contract.outside import WitnessWish  # noqa: PLC0415  # keeps --help light
 
-    _show(await session.outside.add(WitnessWish(name=args.name, key=args.key)))
+    _show(await session.watchers.add(WitnessWish(name=args.name, key=args.key)))
     return 0
 
 
 async def _remove(session: "Session", args: argparse.Namespace) -> int:
-    await session.outside.remove(args.name)
+    await session.watchers.remove(args.name)
     return 0
 
 
 async def _offer(session: "Session", args: argparse.Namespace) -> int:
     from appliance.client.stick import lay_offers  # noqa: PLC0415  # keeps --help light
 
-    found = await session.outside.offers()
+    found = await session.watchers.offers()
     for path in lay_offers(args.out.expanduser().absolute(), found.offers):
         print(path)
     print(f"本机公钥 the box's key: {found.key}")
@@ -118,7 +118,7 @@ async def _offer(session: "Session", args: argparse.Namespace) -> int:
 async def _take(session: "Session", args: argparse.Namespace) -> int:
     from appliance.client.stick import read_cosigned  # noqa: PLC0415  # keeps --help light
 
-    taken = await session.outside.take(read_cosigned(args.stick.expanduser().absolute()))
+    taken = await session.watchers.take(read_cosigned(args.stick.expanduser().absolute()))
     for one in taken:
         mark, out = ("好 ok  ", sys.stdout) if one.ok else ("拒 no  ", sys.stderr)
         print(plain(f"{mark} {one.sentence.zh} {one.sentence.en}"), file=out)
@@ -126,7 +126,7 @@ async def _take(session: "Session", args: argparse.Namespace) -> int:
 
 
 async def _renew(session: "Session", _: argparse.Namespace) -> int:
-    _show(await session.outside.renew())
+    _show(await session.watchers.renew())
     return 0
 
 
