@@ -15,6 +15,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "AccountWish": {"name": "his-main", "role": "application", "note": "住院医生站"},
     "AdapterWish": {"id": "note-2026-01", "base": _MODEL, "file": "/srv/adapters/note.gguf"},
     "ApprovalWish": {"action": "users.delete", "subject": _PERSON, "reason": "离职"},
+    "ArchiveWish": {"out": "/media/stick/audit-2026", "days": 2190},
     "BackupTargetWish": {"name": "nas", "kind": "directory", "place": "/srv/backup"},
     "BackupWish": {"what": "create", "target": "nas"},
     "BatchRequest": {

@@ -17,7 +17,6 @@ from secure_compute.errors import TreeRangeInvalid
 from secure_compute.merkle import (
     consistency_proof,
     inclusion_proof,
-    leaf_hash,
     leaf_hashes,
 )
 from secure_compute.note import NoteKey
@@ -186,8 +185,15 @@ class AuditReader:
                 raise AuditEntryUnknown(what=f"大小 {old} 的树 tree of size {old}") from error
 
     def leaf_hash(self, index: int) -> bytes:
-        """The hash of an entry, from its bytes."""
-        return leaf_hash(self.entry(index).leaf)
+        """The leaf hash of an entry, as the tree holds it; also of one that is in an archive.
+
+        Raises:
+            AuditEntryUnknown: the log has no such entry.
+        """
+        size = self.size()
+        if not 0 <= index < size:
+            raise AuditEntryUnknown(what=f"第 {index} 条记录 entry {index}")
+        return self.nodes(size).node(0, index)
 
     def nodes(self, size: int) -> TileNodes:
         """The nodes of the tree of the first `size` entries."""
