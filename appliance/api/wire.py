@@ -13,6 +13,7 @@ from appliance.access.errors import AccessRefused
 from appliance.api.crowd import Crowd
 from appliance.api.errors import BoxCrowded, HeadersTooLarge, HeadMalformed, HeadTooSlow
 from appliance.api.hot.line import Line, ShortWay
+from appliance.api.hot.swift import Swift
 from appliance.api.refusing import refusal
 from appliance.api.slow_reader import SlowReader, keep_short
 from appliance.errors import ApplianceError
@@ -200,12 +201,12 @@ class BoxProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._forget_head()
         self._line = line
-        task = line.start(self.loop, self.server_state.default_headers)
-        self.tasks.add(task)  # type: ignore[arg-type]  # it is waited for, not asked
+        begun = line.start(self.loop, self.server_state.default_headers)
+        self.tasks.add(begun)  # type: ignore[arg-type]  # it is waited for, and cancelled
 
-    def _over(self, line: Line, task: asyncio.Task[object], rest: bytes) -> None:
+    def _over(self, line: Line, begun: Swift, rest: bytes) -> None:
         """A request that went the short way is answered; go on with what came after it."""
-        self.tasks.discard(task)
+        self.tasks.discard(begun)
         self.server_state.total_requests += 1
         self._line = None
         self._used = self.loop.time()

@@ -11,6 +11,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RANDOM_BYTES: Final = 9
 _DRAWN: Final = 256
 """How many ids the system is asked for randomness at a time."""
+_MILLISECOND: Final = 0.001
 _random: Final[list[str]] = []
 # Two processes never take the same.
 register_at_fork(after_in_child=_random.clear)
@@ -26,6 +27,28 @@ def microseconds(moment: datetime) -> int:
 def request_id(clock: Callable[[], datetime]) -> str:
     """An id for a request: "req_" and 30 hexadecimal digits, 48 bits of milliseconds and 72 random."""
     return "req_" + _ordered(clock())
+
+
+class RequestNumbers:
+    """Ids of requests like those of `request_id`; the wall clock is read once in a millisecond.
+
+    Args:
+        clock: UTC.
+    """
+
+    __slots__ = ("_beginning", "_clock", "_until")
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._beginning = ""
+        self._until = 0.0
+
+    def draw(self, at: float) -> str:
+        """An id for a request that began `at`, in seconds of a clock that nobody sets."""
+        if at >= self._until:
+            self._beginning = f"req_{microseconds(self._clock()) // 1000:012x}"
+            self._until = at + _MILLISECOND
+        return self._beginning + _drawn()
 
 
 def receipt_of(request: str) -> str:
@@ -62,3 +85,22 @@ def _drawn() -> str:
 def receipt_salt(secret: bytes, receipt: str) -> bytes:
     """The salt of a receipt's hashes: BLAKE2b keyed by the box's secret (RFC 7693), 32 bytes."""
     return blake2b(receipt.encode(), key=secret, digest_size=32).digest()
+
+
+class Salts:
+    """Salts like those of `receipt_salt`, under one secret that is taken in once.
+
+    Args:
+        secret: the box's secret, up to 64 bytes.
+    """
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._keyed = blake2b(key=secret, digest_size=32)
+
+    def of(self, receipt: str) -> bytes:
+        """The salt of a receipt's hashes."""
+        keyed = self._keyed.copy()
+        keyed.update(receipt.encode())
+        return keyed.digest()

@@ -134,9 +134,11 @@ class LoopLine:
             self._break(refusal_from(answer).sentence)
             return
         batch, self._flight = self._flight, []
-        self._told(len(batch), self.loop.time() - self._sent, len(self._queue))
-        for (_, callback, _), outcome in zip(batch, outcomes_of(len(batch), answer), strict=True):
-            callback(outcome)
+        count = len(batch)
+        self._told(count, self.loop.time() - self._sent, len(self._queue))
+        outcomes = outcomes_of(count, answer)
+        for at in range(count):
+            batch[at][1](outcomes[at])
 
     def _break(self, reason: str) -> None:
         """Refuse what is under way and what waits; the log begins again from the disk."""

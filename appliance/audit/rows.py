@@ -80,12 +80,14 @@ def outcomes_of(count: int, account: Account) -> list[Outcome]:
     first, time, hashes, told = account
     refused = dict(told)
     outcomes: list[Outcome] = []
-    index = 0
+    index: int = first
+    begin: int = 0
     for at in range(count):
         if refused and at in refused:
             outcomes.append(refusal_from(refused[at]))
             continue
-        digest = hashes[index * HASH_SIZE : (index + 1) * HASH_SIZE]
-        outcomes.append(Leaf(first + index, digest, first + index, time))
+        end = begin + HASH_SIZE
+        outcomes.append(Leaf(index, hashes[begin:end], index, time))
         index += 1
+        begin = end
     return outcomes

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from typing_extensions import override
+
 from appliance.serving.errors import EngineFaulty
 
 _MAX_ANSWER: Final = 64 * 1_048_576
@@ -27,12 +29,12 @@ class Exchange:
     __slots__ = (
         "_chunks",
         "_connection",
-        "_error",
         "_loop",
         "_over",
         "_waiter",
         "buffered",
         "complete",
+        "error",
         "heard",
         "status",
     )
@@ -45,7 +47,8 @@ class Exchange:
         self._loop = loop
         self._chunks: list[bytes] = []
         self._connection: Carrier | None = None
-        self._error: Exception | None = None
+        self.error: Exception | None = None
+        """Why the answer will never be whole."""
         self._waiter: asyncio.Future[None] | None = None
         self._over: Callable[[], None] | None = None
 
@@ -71,7 +74,7 @@ class Exchange:
     def fail(self, error: Exception) -> None:
         """The answer will never be whole."""
         if not self.complete:
-            self._error = error
+            self.error = error
         self._connection = None
         if self._over is not None:
             self._leave(self._over)
@@ -112,15 +115,25 @@ class Exchange:
         return self
 
     async def whole(self) -> bytes:
-        """Wait for the whole body; the errors of `begun`."""
-        while not self.complete:
-            if self.buffered > _MAX_ANSWER:
-                self.abort()
-                raise EngineFaulty(reason=f"> {_MAX_ANSWER} B")
-            if self._connection is not None:
-                # Nobody takes pieces of it away: the connection must not wait for that.
-                self._connection.resume()
-            await self._waiting()
+        """Wait for the whole body; the errors of `begun`. Whoever waits no longer hangs up."""
+        try:
+            while not self.complete:
+                self._read_on()
+                await self._waiting()
+        except BaseException:
+            self.abort()
+            raise
+        return self.body()
+
+    def _read_on(self) -> None:
+        """Nobody takes pieces of the answer away: the connection must not wait for that."""
+        if self.buffered > _MAX_ANSWER:
+            raise EngineFaulty(reason=f"> {_MAX_ANSWER} B")
+        if self._connection is not None:
+            self._connection.resume()
+
+    def body(self) -> bytes:
+        """What has come of the body and was not taken yet."""
         chunks = self._chunks
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
@@ -128,10 +141,11 @@ class Exchange:
         """Wait for what comes next of the body; b"" is its end; the errors of `begun`."""
         while not self._chunks and not self.complete:
             await self._waiting()
-        chunks, self._chunks, self.buffered = self._chunks, [], 0
+        piece = self.body()
+        self._chunks, self.buffered = [], 0
         if self._connection is not None:
             self._connection.resume()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return piece
 
     def abort(self) -> None:
         """Hang up, so that the engine stops writing; nothing happens once complete."""
@@ -141,8 +155,43 @@ class Exchange:
     def _waiting(self) -> asyncio.Future[None]:
         """What is done when there is something to look at."""
         # Looked at before waiting only: pieces that came ahead of a failure are handed over first.
-        error = self._error
+        error = self.error
         if error is not None:
             raise error
         waiter = self._waiter = self._loop.create_future()
         return waiter
+
+
+class Called(Exchange):
+    """An exchange that nobody waits for: it calls once its answer is whole, or will never be.
+
+    Args:
+        loop: the loop.
+        ended: called with nothing, at the end, in the middle of what the connection does.
+    """
+
+    __slots__ = ("_ended",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
+        super().__init__(loop)
+        self._ended: Callable[[], None] | None = ended
+
+    @override
+    def wake(self) -> None:
+        if self.complete or self.error is not None:
+            ended, self._ended = self._ended, None
+            if ended is not None:
+                ended()
+            return
+        connection = self._connection
+        try:
+            self._read_on()
+        except EngineFaulty as error:
+            self.fail(error)
+            if connection is not None:
+                connection.close()
+
+    def leave(self) -> None:
+        """Nobody is interested any more: hang up, so that the engine stops writing."""
+        self._ended = None
+        self.abort()

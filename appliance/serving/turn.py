@@ -4,13 +4,12 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from appliance.access.grants import Grant
 from appliance.audit import events
 from appliance.audit.event import Event, Leaf
-from appliance.audit.identifiers import receipt_of, receipt_salt
+from appliance.audit.identifiers import Salts, receipt_of
 from appliance.bodies.shape import NOTHING, Seal, body_of
 from appliance.errors import AuditUnavailable
 from appliance.serving.errors import EngineBusy, ShareFull
@@ -29,19 +28,32 @@ class Log(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Notary:
-    """Makes records durable: the log, the salt of hashes, and what every receipt names.
+    """Makes records durable.
 
-    `posture` tells the digest of the box's posture, `policy` the version of the policy in force,
-    `turned_away` counts who found no place: actor, code, route and model.
+    Args:
+        log: the audit log.
+        salt: the secret under which the salts of hashes are made.
+        posture: tells the digest of the box's posture.
+        policy: version of the policy in force.
+        turned_away: counts who found no place: actor, code, route and model.
     """
 
-    log: Log
-    salt: bytes
-    posture: Callable[[], str]
-    policy: str
-    turned_away: Callable[[str, str, str, str], object]
+    __slots__ = ("log", "policy", "posture", "salts", "turned_away")
+
+    def __init__(
+        self,
+        log: Log,
+        salt: bytes,
+        posture: Callable[[], str],
+        policy: str,
+        turned_away: Callable[[str, str, str, str], object],
+    ) -> None:
+        self.log = log
+        self.salts = Salts(salt)
+        self.posture = posture
+        self.policy = policy
+        self.turned_away = turned_away
 
     def commit(
         self, event: Event, durable: Callable[[], object] | None = None
@@ -134,7 +146,7 @@ class Turn:
         self.route = route
         self.upstream = upstream
         self.receipt = receipt_of(request_id)
-        self.salt = receipt_salt(notary.salt, self.receipt)
+        self.salt = notary.salts.of(self.receipt)
         self.prompt = b""
         """What the prompt's hash is of, while the request is under way."""
         self.seal: Seal = NOTHING
@@ -191,6 +203,10 @@ class Turn:
         self, answer_hash: str, status: str, durable: Callable[[], object] | None = None
     ) -> asyncio.Future[Leaf]:
         """Record the answer; it may leave once the future resolves. `durable`: see `commit`."""
+        return self.notary.commit(self.entry(answer_hash, status), durable)
+
+    def entry(self, answer_hash: str, status: str) -> Event:
+        """What is recorded of the answer; whoever asks for it has it recorded."""
         # Every answer passes here, streamed or whole: the prompt is `self.prompt`.
         self.closed = True
         upstream = self.upstream
@@ -215,9 +231,7 @@ class Turn:
         texts = (self.prompt, b"".join(self.said) if self.said_bytes else None, None)
         sizes = (len(self.prompt), self.said_bytes, 0)
         body = body_of(self.seal, self.receipt, self.salt, texts, sizes)
-        return self.notary.commit(
-            events.completion_answer(self.grant.actor, self.request_id, completion, body), durable
-        )
+        return events.completion_answer(self.grant.actor, self.request_id, completion, body)
 
     def fail(self, code: str) -> None:
         """Record that no answer came; nobody waits for this record, it holds nothing back."""

@@ -1,4 +1,4 @@
-"""A small pooled HTTP/1.1 client for engines, on httptools, over a Unix socket or loopback.
+"""A small pooled HTTP/1.1 client for engines, over a Unix socket or loopback.
 
 General clients cost 160 to 2,700 us a request at 64 at once; this one does what an engine needs:
 POST with a JSON body, a whole or a streamed answer, keep-alive, one retry when a reused connection
@@ -11,16 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-import httptools
 from typing_extensions import override
 
-from appliance.serving.errors import EngineFaulty, EngineGone, EngineSilent
-from appliance.serving.exchange import Exchange
+from appliance.serving.connection import Connection, Owner
+from appliance.serving.errors import EngineGone, EngineSilent
+from appliance.serving.exchange import Called, Exchange
 from appliance.serving.places import Places
-
-_HIGH_WATER: Final = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,111 +43,12 @@ class Endpoint:
     head: Callable[[str], bytes] | None = None
 
 
-class Connection(asyncio.Protocol):
-    """One connection to the engine; it carries one exchange at a time."""
-
-    __slots__ = ("_parser", "_paused", "_pool", "_transport", "alive", "exchange")
-
-    def __init__(self, pool: "UpstreamPool") -> None:
-        self._pool = pool
-        self._parser: Any = httptools.HttpResponseParser(self)
-        self._transport: asyncio.Transport | None = None
-        self._paused = False
-        self.alive = False
-        self.exchange: Exchange | None = None
-
-    # asyncio.Protocol
-
-    @override
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The engine took the connection."""
-        self._transport = transport  # type: ignore[assignment]  # a stream's transport by protocol
-        self.alive = True
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        """Bytes of an answer; anything else ends the connection."""
-        exchange = self.exchange
-        if exchange is None:
-            self.close()
-            return
-        exchange.heard = self._pool.loop.time()
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            exchange.fail(EngineFaulty(reason="HTTP"))
-            self.close()
-            return
-        if not exchange.complete:
-            exchange.wake()
-            if exchange.buffered > _HIGH_WATER and not self._paused and self._transport:
-                self._paused = True
-                self._transport.pause_reading()
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The engine hung up, or we did."""
-        self.alive = False
-        exchange, self.exchange = self.exchange, None
-        if exchange is not None:
-            exchange.fail(EngineGone(reason="connection lost" if exc is None else str(exc)))
-        self._pool.forget(self)
-        # It holds this connection's methods: a ring that only the collector could undo, and
-        # llama-server ends a connection with every stream.
-        self._parser = None
-
-    # httptools
-
-    def on_headers_complete(self) -> None:
-        """The status line and headers are in."""
-        if self.exchange is not None:
-            self.exchange.status = self._parser.get_status_code()
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body is in."""
-        if self.exchange is not None:
-            self.exchange.feed(body)
-
-    def on_message_complete(self) -> None:
-        """The answer is whole: the connection is free for the next request."""
-        exchange, self.exchange = self.exchange, None
-        keep = self._parser.should_keep_alive()
-        if exchange is not None:
-            self.resume()
-            exchange.finish()
-        if keep and self.alive:
-            self._pool.release(self)
-        else:
-            self.close()
-
-    # The pool's side
-
-    def send(self, exchange: Exchange, request: bytes) -> None:
-        """Send a request; the answer goes to `exchange`."""
-        self.exchange = exchange
-        exchange.attach(self)
-        if self._transport is not None:
-            self._transport.write(request)
-
-    def resume(self) -> None:
-        """Read on after a pause."""
-        if self._paused and self._transport is not None:
-            self._paused = False
-            self._transport.resume_reading()
-
-    def close(self) -> None:
-        """Hang up now; an exchange under way fails."""
-        self.alive = False
-        if self._transport is not None:
-            self._transport.abort()
-
-
-class UpstreamPool:
+class UpstreamPool(Owner):
     """Connections to one engine, kept alive and reused last-in first-out."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(asyncio.get_running_loop())
         self.endpoint = endpoint
-        self.loop = asyncio.get_running_loop()
         self._idle: deque[Connection] = deque()
         self._places = Places(endpoint.width, endpoint.limit - endpoint.width)
         self._over = self._places.vacate
@@ -175,8 +73,16 @@ class UpstreamPool:
         """Whether every place is taken."""
         return self._places.free <= 0
 
+    @property
+    def ready(self) -> bool:
+        """Whether a request could be put at once."""
+        idle = self._idle
+        while idle and not idle[-1].alive:
+            idle.pop()
+        return self._places.free > 0 and bool(idle)
+
     async def ask(
-        self, path: str, body: bytes, asker: str = "", *, patient: bool = False
+        self, path: str, body: bytes, asker: str = "", *, patient: bool = False, fresh: bool = False
     ) -> Exchange:
         """Send a POST and wait for the status of its answer.
 
@@ -185,6 +91,7 @@ class UpstreamPool:
             body: JSON.
             asker: Between whom places are shared out while there are too few.
             patient: Whether nobody waits for the answer: it comes after what is waited for.
+            fresh: Whether no connection is used that was used before.
 
         Raises:
             EngineGone: the engine does not answer or closed before the first byte (twice).
@@ -197,9 +104,9 @@ class UpstreamPool:
         else:
             await places.turn(asker, body, patient=patient)
         try:
-            request = self._head(path) + b"%d\r\n\r\n" % len(body) + body
+            request = self._request(path, body)
             exchange = Exchange(self.loop)
-            connection = self._reuse()
+            connection = None if fresh else self._reuse()
             if connection is not None:
                 connection.send(exchange, request)
                 try:
@@ -219,13 +126,33 @@ class UpstreamPool:
             exchange.hold(self._over)
         return exchange
 
+    def put(self, path: str, body: bytes, ended: Callable[[], None]) -> Called:
+        """Send a POST at once; only where the pool is `ready`.
+
+        A connection that turns out to be closed before the first byte is no fault of the engine:
+        then `ask` for a fresh one.
+
+        Args:
+            path: The engine's path.
+            body: JSON.
+            ended: Called once the answer is whole, or will never be.
+        """
+        connection = self._idle.pop()
+        self._places.free -= 1
+        exchange = Called(self.loop, ended)
+        connection.send(exchange, self._request(path, body))
+        exchange.hold(self._over)
+        return exchange
+
+    @override
     def release(self, connection: Connection) -> None:
-        """Take a connection back."""
+        """Take a connection back that is free for the next request."""
         if self._closed:
             connection.close()
         else:
             self._idle.append(connection)
 
+    @override
     def forget(self, connection: Connection) -> None:
         """Drop a dead connection."""
         self._all.discard(connection)
@@ -277,6 +204,9 @@ class UpstreamPool:
     def _require_open(self) -> None:
         if self._closed:
             raise EngineGone(reason="pool closed")
+
+    def _request(self, path: str, body: bytes) -> bytes:
+        return b"%b%d\r\n\r\n%b" % (self._head(path), len(body), body)
 
     def _head(self, path: str) -> bytes:
         head = self._heads.get(path)

@@ -27,7 +27,7 @@ from appliance.app import create_app
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.bodies.keeper import Place
-from appliance.bodies.shape import KEPT, Seal
+from appliance.bodies.shape import KEPT, NOTHING, Seal
 from appliance.db.database import Db
 from appliance.serving.turn import Notary
 from appliance.serving.upstream import Upstream
@@ -42,10 +42,10 @@ _NAMES = ("bench", "others")
 
 
 class Seals:
-    """The seal of a day, as every request of it gets it: bodies are sealed and kept."""
+    """The seal of a day, as every request of it gets it: bodies are sealed and kept, or none are."""
 
-    def __init__(self) -> None:
-        self._seal = Seal(secrets.token_bytes(32), None, KEPT, 1_048_576)
+    def __init__(self, *, kept: bool) -> None:
+        self._seal = Seal(secrets.token_bytes(32), None, KEPT, 1_048_576) if kept else NOTHING
 
     def ready(self, _receipt: str, _patient: str | None) -> Seal:
         return self._seal
@@ -54,19 +54,21 @@ class Seals:
 class HotServicesOnly:
     """What the hot path asks for, each the real thing but the engine."""
 
-    def __init__(self, access: AccessService, serving: StubServing, notary: Notary) -> None:
-        self.seals = Seals()
+    def __init__(
+        self, access: AccessService, serving: StubServing, notary: Notary, seals: Seals
+    ) -> None:
+        self.seals = seals
         self.access = access
         self.serving = serving
         self.notary = notary
 
 
-async def _main(engine: Endpoint, port: int, state: Path, crowd: Crowd) -> None:
+async def _main(engine: Endpoint, port: int, state: Path, crowd: Crowd, *, kept: bool) -> None:
     log = AuditLog.open_apart(
         state / "audit.db",
         secrets.token_bytes(32),
         AuditIdentity(SigningKey.generate(), "wardbox/bench"),
-        bodies=Place(state / "bodies.db", secrets.token_bytes(32)),
+        bodies=Place(state / "bodies.db", secrets.token_bytes(32)) if kept else None,
     )
     db = Db(state / "box.db", secrets.token_bytes(32), MIGRATIONS)
     access = AccessService(db, log, time.time)
@@ -80,7 +82,7 @@ async def _main(engine: Endpoint, port: int, state: Path, crowd: Crowd) -> None:
     )
     notary = Notary(log, secrets.token_bytes(32), lambda: "0" * 64, "1", access.turned_away)
     front = Front(Settings(), StateLayout(state), TestVault(), None, now)
-    front.services = HotServicesOnly(access, serving, notary)
+    front.services = HotServicesOnly(access, serving, notary, Seals(kept=kept))
     app = create_app(front)
     front.watch.observed.admit_models(lambda model: model == MODEL)
     tcp = socket.create_server(("127.0.0.1", port), backlog=2048)
@@ -116,11 +118,12 @@ def main() -> None:
     # As the settings have it.
     parser.add_argument("--connections", type=int, default=16_384)
     parser.add_argument("--of-one", type=int, default=4096)
+    parser.add_argument("--bodies", action="store_true", help="keep what is asked and answered")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wardbox-bench-") as state:
         engine = Endpoint(options.uds, "127.0.0.1", options.engine_port or 0, "stub")
         crowd = Crowd(options.connections, options.of_one)
-        uvloop.run(_main(engine, options.port, Path(state), crowd))
+        uvloop.run(_main(engine, options.port, Path(state), crowd, kept=options.bodies))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ WALLS = {
     "appliance/api/events.py",
     "appliance/api/hot/answer.py",
     "appliance/api/hot/route.py",
+    "appliance/api/hot/swift.py",
     "appliance/jobs/run.py",
     "appliance/serving/residency.py",
     "models/engines/lifecycle.py",

@@ -26,7 +26,8 @@ from appliance.api.dialects.dialect import (
     data_event,
     sealed,
 )
-from appliance.api.dialects.plain import PLAIN, PlainChat, ask_plainly
+from appliance.api.dialects.plain import PLAIN, PlainChat
+from appliance.api.dialects.plainly import ask_plainly
 from appliance.api.dialects.reply import read_piece
 from appliance.api.dialects.told import error_members
 from appliance.api.dialects.tooling import chosen, judge_schema, judge_tools, refused
@@ -99,7 +100,7 @@ class ChatStream:
 def begin_chat(wish: ChatWish | PlainChat, target: Target) -> ChatTranslation:
     """Put a judged wish into the engine's form. Raises FieldRefused where fields contradict."""
     if isinstance(wish, PlainChat):
-        return ChatTranslation(ask_plainly(wish, target))
+        return ChatTranslation(ask_plainly(wish, target.asked_for))
     _judge(wish)
     changes = _changes(wish, target)
     return ChatTranslation(

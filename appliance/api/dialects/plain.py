@@ -8,9 +8,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import replace
 
-from appliance.api.dialects.dialect import CHAT_PATH, ENCODE, Asked, Target
 from appliance.api.dialects.wish import ModelId, Penalty, Seed, Stop, Strict, Tokens
 
 
@@ -38,13 +36,3 @@ class PlainChat(Strict, kw_only=True, frozen=True):
 
 
 PLAIN: Final = msgspec.json.Decoder(PlainChat)
-
-
-def ask_plainly(wish: PlainChat, target: Target) -> Asked:
-    """What an engine is asked."""
-    if wish.model is None:
-        wish = replace(wish, model=target.asked_for)
-    body = ENCODE(wish)
-    if wish.stream:
-        body = body[:-1] + b',"stream_options":{"include_usage":true}}'
-    return Asked(CHAT_PATH, body, stream=bool(wish.stream), seed=wish.seed)

@@ -7,6 +7,7 @@ from typing import Final
 
 from appliance.access.errors import AccessRefused
 from appliance.access.gate import Gate
+from appliance.api.dialects.chat import ChatTranslation
 from appliance.api.dialects.dialect import Mark
 from appliance.api.hot.asking import Question
 from appliance.api.hot.caller import Caller
@@ -17,6 +18,7 @@ from appliance.audit.event import Leaf
 from appliance.serving.errors import EngineFaulty, EngineRefused, ModelLoading
 from appliance.serving.turn import Headers, Turn
 from appliance.serving.upstream import Pool
+from appliance.serving.upstream_client import UpstreamPool
 
 _SAFE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _JSON: Final = ((b"content-type", b"application/json"), *_SAFE)
@@ -25,6 +27,7 @@ _EVENTS: Final = (
     (b"x-accel-buffering", b"no"),
     *_SAFE,
 )
+_BEFORE_LENGTH: Final = b"".join([b"%b: %b\r\n" % field for field in _JSON]) + b"content-length: "
 _OK: Final = 200
 _STATUS: Final = {"stop": "complete", "length": "length"}
 GONE: Final = "client-gone"
@@ -33,41 +36,104 @@ VECTORS: Final = "/v1/embeddings"
 
 
 async def answer_whole(
-    turn: Turn, access: Gate, question: Question, body: bytes, caller: Caller
+    turn: Turn,
+    access: Gate,
+    question: Question,
+    body: bytes,
+    caller: Caller,
+    fresh: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
-    """Answer in one piece, once its record is durable.
+    """Answer in one piece, once its record is durable; `fresh`: over a connection never used.
 
     Raises:
         ApplianceError: the engine gave no answer, or no record could be made.
     """
-    exchange = await _pool_of(turn).ask(
-        question.asked.path, body, turn.grant.actor, patient=caller.known is not None
-    )
-    raw = await exchange.whole()
+    pool, path, patient = _pool_of(turn), question.asked.path, caller.known is not None
+    if fresh and isinstance(pool, UpstreamPool):
+        exchange = await pool.ask(path, body, turn.grant.actor, patient=patient, fresh=True)
+    else:
+        exchange = await pool.ask(path, body, turn.grant.actor, patient=patient)
+    reply = read_whole(turn, question, exchange.status, await exchange.whole())
+    # Here both bodies are at hand: `turn.prompt` and `reply.said`, as they are hashed for the record.
+    answer_hash = turn.answer_hash(reply.said)
+    await turn.answer(answer_hash, reply.status, partial(meter, turn, access))
+    if question.keeps:
+        await question.keep(reply.body)
+    headers = (*_JSON, (b"content-length", b"%d" % len(reply.body)), *names(turn))
+    await caller.whole(200, headers, reply.body)
+
+
+class Whole:
+    """A whole answer.
+
+    Args:
+        said: what its hash on record is of.
+        status: how it ended.
+        body: the answer in the caller's dialect.
+    """
+
+    __slots__ = ("body", "said", "status")
+
+    def __init__(self, said: bytes, status: str, body: bytes) -> None:
+        self.said = said
+        self.status = status
+        self.body = body
+
+
+def read_whole(turn: Turn, question: Question, status: int, raw: bytes) -> Whole:
+    """Judge what an engine answered; what it used is taken down.
+
+    Raises:
+        ApplianceError: it refused, or it is no answer.
+        AccessRefused: what allowed the request was revoked meanwhile.
+    """
     turn.upstream.heard()
-    if exchange.status != _OK:
-        raise refusal_of(exchange.status, raw, turn)
+    if status != _OK:
+        raise refusal_of(status, raw, turn)
     reply = read_reply(raw)
-    usage, status, said = reply.usage, "complete", raw
+    usage, ended, said = reply.usage, "complete", raw
     if reply.choices:
         choice = reply.choices[0]
         # An answer without words calls tools: then all of it is hashed.
         said = choice.said.encode() or raw
-        status = _STATUS.get(choice.finish_reason or "", "stopped")
+        ended = _STATUS.get(choice.finish_reason or "", "stopped")
     if usage is not None:
         turn.prompt_tokens = usage.prompt_tokens
         turn.completion_tokens = usage.completion_tokens
-    whole = question.translation.answer(raw, mark_of(turn))
+    translation = question.translation
+    if reply.choices and raw.endswith(b"}") and isinstance(translation, ChatTranslation):
+        # As its `answer` does, for an object that is known to have members.
+        whole = b'%b,"receipt":"%b"}' % (raw[:-1], turn.receipt.encode())
+    else:
+        whole = translation.answer(raw, mark_of(turn))
     if not turn.alive():
         raise AccessRefused
     if turn.route != VECTORS:
         # Vectors are not kept behind the record: they can be made again from the prompt.
         turn.take_down(said)
-    await turn.answer(turn.answer_hash(said), status, partial(meter, turn, access))
-    if question.keeps:
-        await question.keep(whole)
-    headers = (*_JSON, (b"content-length", b"%d" % len(whole)), *names(turn))
-    await caller.whole(200, headers, whole)
+    return Whole(said, ended, whole)
+
+
+def head_of(turn: Turn, length: int) -> list[bytes]:
+    """The header lines of a whole answer of so many bytes, in pieces."""
+    number = turn.request_id.encode()
+    pieces = [
+        _BEFORE_LENGTH,
+        b"%d" % length,
+        b"\r\nx-request-id: ",
+        number,
+        b"\r\nrequest-id: ",
+        number,
+        b"\r\nx-wardbox-receipt: ",
+        turn.receipt.encode(),
+        b"\r\n",
+    ]
+    for name, value in turn.limits:
+        pieces.append(name)
+        pieces.append(b": ")
+        pieces.append(value)
+        pieces.append(b"\r\n")
+    return pieces
 
 
 def _pool_of(turn: Turn) -> Pool:

@@ -1,7 +1,7 @@
 """Who asks what of which model: from the bytes of a body to a question that an engine can be asked."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -9,11 +9,14 @@ import msgspec
 
 from appliance.access.gate import Gate
 from appliance.access.grants import Grant
+from appliance.api.dialects.chat import ChatTranslation
 from appliance.api.dialects.dialect import Dialect, Target, Translation
+from appliance.api.dialects.plain import PlainChat
+from appliance.api.dialects.plainly import ask_plainly
 from appliance.api.dialects.responses import RESPONSES, ResponsesTranslation, begin_responses
 from appliance.api.dialects.wish import read
 from appliance.api.hot.caller import Caller
-from appliance.api.hot.remembering import Responses, history_of, keep
+from appliance.api.hot.remembering import Json, Responses, history_of, keep
 from appliance.bodies.shape import Seal
 from appliance.serving.errors import ModelCannot
 from appliance.serving.turn import Notary
@@ -179,24 +182,61 @@ async def put(services: HotServices, grant: Grant, dialect: Dialect, body: bytes
     Raises:
         ApplianceError: it is malformed, out of bounds, forbidden, or no model can answer it.
     """
-    wish = judge(dialect, body)
-    access, models, name = services.access, services.serving, wish.model
-    if name is not None:
-        access.allow(grant, name)
+    wish = _wish(services, grant, dialect, body)
+    models, name = services.serving, wish.model
     upstream = models.ready(name) or await models.upstream(name)
-    if name is None:
-        access.allow(grant, upstream.model)
-    if name != upstream.asked_for:
-        # A served name, or none: the engine is asked by the name that it knows.
-        wish = msgspec.structs.replace(wish, model=upstream.asked_for)
-    target = Target(upstream.model, upstream.engine, upstream.context, upstream.called)
+    if dialect is not RESPONSES or wish.previous_response_id is None:
+        return _question(services, grant, dialect, wish, upstream)
+    before = wish.previous_response_id
+    history = await asyncio.to_thread(history_of, services.responses, grant, before)
+    return _question(services, grant, dialect, wish, upstream, history)
+
+
+def put_now(services: HotServices, grant: Grant, dialect: Dialect, body: bytes) -> Question | None:
+    """The same, where nothing has to be waited for; else None, and nothing was done."""
+    wish = _wish(services, grant, dialect, body)
     if dialect is RESPONSES and wish.previous_response_id is not None:
-        before = wish.previous_response_id
-        history = await asyncio.to_thread(history_of, services.responses, grant, before)
-        translation: Translation = begin_responses(wish, target, history)
+        return None
+    upstream = services.serving.ready(wish.model)
+    return None if upstream is None else _question(services, grant, dialect, wish, upstream)
+
+
+def _wish(services: HotServices, grant: Grant, dialect: Dialect, body: bytes) -> Any:
+    wish = judge(dialect, body)
+    if wish.model is not None:
+        services.access.allow(grant, wish.model)
+    return wish
+
+
+def _question(
+    services: HotServices,
+    grant: Grant,
+    dialect: Dialect,
+    wish: Any,
+    upstream: Upstream,
+    history: Sequence[Json] | None = None,
+) -> Question:
+    name, asked_for = wish.model, upstream.called or upstream.model
+    if name is None:
+        services.access.allow(grant, upstream.model)
+    if name != asked_for:
+        # A served name, or none: the engine is asked by the name that it knows.
+        wish = msgspec.structs.replace(wish, model=asked_for)
+    if isinstance(wish, PlainChat):
+        # As the dialect does that tells them from others, written out: nearly all are like that.
+        translation: Translation = ChatTranslation(ask_plainly(wish, asked_for))
     else:
-        translation = dialect.begin(wish, target)
-    for ability in (dialect.ability, *translation.asked.needs):
-        if ability not in upstream.abilities:
-            raise ModelCannot(model=upstream.model, ability=ability)
+        target = Target(upstream.model, upstream.engine, upstream.context, upstream.called)
+        if history is None:
+            translation = dialect.begin(wish, target)
+        else:
+            translation = begin_responses(wish, target, history)
+    _require(upstream, dialect.ability)
+    for ability in translation.asked.needs:
+        _require(upstream, ability)
     return Question(services, grant, dialect, upstream, translation)
+
+
+def _require(upstream: Upstream, ability: str) -> None:
+    if ability not in upstream.abilities:
+        raise ModelCannot(model=upstream.model, ability=ability)

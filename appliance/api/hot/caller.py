@@ -70,6 +70,25 @@ class Caller(ABC):
         """The request is over, however it went."""
 
 
+class NearCaller(Caller):
+    """A caller on its own connection: what came of its request lies here, and writing does not wait."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def missing(self) -> int:
+        """Bytes of the body that have not come; negative when more came."""
+
+    @abstractmethod
+    def at_hand(self) -> bytes:
+        """The whole body, where none of it is missing."""
+
+    @abstractmethod
+    def write(self, status: int, head: list[bytes], body: bytes) -> None:
+        """Write a whole answer; `head` are its header lines, in pieces as they are joined."""
+
+
 class AsgiCaller(Caller):
     """A request that came through the full HTTP parser, as an ASGI server hands it over."""
 

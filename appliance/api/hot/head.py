@@ -24,8 +24,18 @@ _UNUSUAL: Final = frozenset(
 _READ: Final = frozenset(
     (b"host", b"content-length", b"connection", b"authorization", b"x-api-key", PATIENT)
 )
-# Another with every request, or not ours to remember.
-_CHANGING: Final = frozenset((b"content-length", b"authorization", b"x-api-key", PATIENT))
+# Another with every request, or not ours to remember; by each way in which clients write the name.
+_CHANGING: Final = {
+    b"content-length": b"content-length",
+    b"Content-Length": b"content-length",
+    b"authorization": b"authorization",
+    b"Authorization": b"authorization",
+    b"x-api-key": b"x-api-key",
+    b"X-Api-Key": b"x-api-key",
+    b"X-API-Key": b"x-api-key",
+    PATIENT: PATIENT,
+    b"X-WardBox-Patient": PATIENT,
+}
 _LONGEST_NUMBER: Final = 10
 
 
@@ -96,10 +106,15 @@ class Seen:
         return path
 
     def pick(self, lines: list[bytes]) -> dict[bytes, bytes] | None:
-        """The fields the gateway reads, by name in lower case; None when a line is unusual."""
+        """The fields the gateway reads, by name in lower case; None when a line is unusual.
+
+        Args:
+            lines: the request line, which is left out here, and the header lines.
+        """
         fields: dict[bytes, bytes] = {}
         known = self._lines
-        for line in lines:
+        for at in range(1, len(lines)):
+            line = lines[at]
             one = known.get(line)
             if one is None:
                 one = self._judge(line)
@@ -115,6 +130,10 @@ class Seen:
     def _judge(self, line: bytes) -> tuple[bytes, bytes] | None:
         """Name and value of a line that the gateway reads, no name for any other that is usual."""
         name, colon, value = line.partition(b":")
+        changing = _CHANGING.get(name)
+        if changing is not None and value.isascii() and value.decode("ascii").isprintable():
+            # What comes with every request, as every client writes it: judged without a search.
+            return changing, value.strip(b" ")
         name = name.lower()
         if not colon or line.translate(None, _VISIBLE):
             return None
@@ -141,7 +160,7 @@ def read_plain_head(data: bytes, seen: Seen = _SEEN) -> Head | None:
     if end < 0:
         return None
     lines = data[:end].split(b"\r\n")
-    path = seen.path(lines.pop(0))
+    path = seen.path(lines[0])
     if path is None:
         return None
     fields = seen.pick(lines)
@@ -150,11 +169,13 @@ def read_plain_head(data: bytes, seen: Seen = _SEEN) -> Head | None:
 
 def _judge(path: str, start: int, fields: dict[bytes, bytes]) -> Head | None:
     length, host = fields.get(b"content-length", b""), fields.get(b"host")
-    connection = fields.get(b"connection", b"keep-alive").lower()
+    connection = fields.get(b"connection")
     if host is None or not length.isdigit() or len(length) > _LONGEST_NUMBER:
         return None
-    if connection not in {b"keep-alive", b"close"}:
-        return None
+    if connection is not None:
+        connection = connection.lower()
+        if connection not in {b"keep-alive", b"close"}:
+            return None
     return Head(
         path,
         start,
@@ -162,6 +183,6 @@ def _judge(path: str, start: int, fields: dict[bytes, bytes]) -> Head | None:
         host,
         fields.get(b"authorization"),
         fields.get(b"x-api-key"),
-        connection == b"keep-alive",
+        connection != b"close",
         fields.get(PATIENT),
     )

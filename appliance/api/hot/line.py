@@ -7,7 +7,7 @@ stands on the same connection later, goes through the full parser as before.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from typing_extensions import override
@@ -19,9 +19,10 @@ from appliance.api.dialects.table import DIALECTS
 from appliance.api.errors import BodyTooSlow, BoxCrowded
 from appliance.api.hosts import Hosts
 from appliance.api.hot.body import BODY_SECONDS, authorization_of, patient_of
-from appliance.api.hot.caller import Caller, Headers
+from appliance.api.hot.caller import Headers, NearCaller
 from appliance.api.hot.head import Head, read_plain_head
 from appliance.api.hot.route import HotRoutes
+from appliance.api.hot.swift import Swift
 
 AHEAD: Final = 65_536
 """Bytes of later requests that are kept while one is answered."""
@@ -36,12 +37,14 @@ class ShortWay:
         hosts: which Host headers name this box.
         limit: longest body in bytes.
         local: whether callers reach it over the local Unix socket.
+        dates: what every answer carries.
     """
 
     routes: HotRoutes
     hosts: Hosts
     limit: int
     local: bool
+    dates: "Dates" = field(default_factory=lambda: Dates())  # noqa: PLW0108  # it stands below
 
     def read(self, data: bytes) -> Head | None:
         """The head of a request that may go the short way."""
@@ -51,10 +54,27 @@ class ShortWay:
         return head if self.local or self.hosts.knows(head.host) else None
 
 
-Over = Callable[["Line", asyncio.Task[object], bytes], None]
+class Dates:
+    """The header lines that every answer carries; the server makes them anew each second."""
+
+    __slots__ = ("_lines", "_pairs")
+
+    def __init__(self) -> None:
+        self._pairs: Headers = ()
+        self._lines = b""
+
+    def lines(self, pairs: Headers) -> bytes:
+        """The same pairs of names and values as lines."""
+        if pairs is not self._pairs:
+            self._pairs = pairs
+            self._lines = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
+        return self._lines
 
 
-class Line(Caller):
+Over = Callable[["Line", Swift, bytes], None]
+
+
+class Line(NearCaller):
     """One request on its connection: takes what comes of its body, writes its answer.
 
     Args:
@@ -63,12 +83,12 @@ class Line(Caller):
         data: all that came, from the head's first byte on.
         transport: the connection.
         peer: SHA-256 of the client's certificate, or None.
-        over: called once it is answered, with its task and the bytes that came after it.
+        over: called once it is answered, with what `start` returned and the bytes that came after it.
     """
 
     __slots__ = (
-        "_came", "_data", "_dates", "_drained", "_gone", "_half", "_head", "_over", "_paused",
-        "_pieces", "_task", "_transport", "_waiter", "_way", "keep_alive", "known", "local", "path",
+        "_begun", "_came", "_data", "_dates", "_drained", "_gone", "_half", "_head", "_over", "_paused",
+        "_pieces", "_transport", "_waiter", "_way", "keep_alive", "known", "local", "path",
         "peer",
     )  # fmt: skip
 
@@ -99,22 +119,22 @@ class Line(Caller):
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[object] | None = None
+        self._begun: Swift | None = None
 
     # What the connection reports
 
-    def start(self, loop: asyncio.AbstractEventLoop, dates: Headers) -> asyncio.Task[object]:
+    def start(self, loop: asyncio.AbstractEventLoop, dates: Headers) -> Swift:
         """Begin to answer; `dates` are the headers that every answer of the server carries."""
         self._dates = dates
-        self._task = loop.create_task(self._way.routes.serve(self))
-        return self._task
+        self._begun = self._way.routes.begin(self, loop)
+        return self._begun
 
     def feed(self, data: bytes) -> None:
         """Take what came next: the rest of the body, or what a hasty client sent after it."""
         # Joined once, when the body is whole: a client may send it byte by byte.
         self._pieces.append(data)
         self._came += len(data)
-        waiter, missing = self._waiter, self._missing
+        waiter, missing = self._waiter, self.missing
         if waiter is not None and not waiter.done():
             if missing > 0:
                 self._hold(len(data))
@@ -126,8 +146,8 @@ class Line(Caller):
     def lost(self) -> None:
         """The client hung up."""
         self._gone = True
-        if self._task is not None:
-            self._task.cancel()
+        if self._begun is not None:
+            self._begun.give_up()
 
     def pause(self) -> None:
         """The client reads slowly: write no more."""
@@ -147,8 +167,8 @@ class Line(Caller):
         return self._gone
 
     @property
-    def _missing(self) -> int:
-        """Bytes of the body that have not come; negative when more came."""
+    @override
+    def missing(self) -> int:
         head = self._head
         return head.start + head.length - self._came
 
@@ -179,8 +199,12 @@ class Line(Caller):
 
     @override
     async def body(self, limit: int) -> bytes:
-        if self._missing > 0:
+        if self.missing > 0:
             await self._rest_of_body()
+        return self.at_hand()
+
+    @override
+    def at_hand(self) -> bytes:
         head = self._head
         return self._all()[head.start : head.start + head.length]
 
@@ -195,15 +219,22 @@ class Line(Caller):
 
     @override
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        if self._missing > 0:
+        self.write(status, [b"%b: %b\r\n" % field for field in headers], body)
+
+    @override
+    def write(self, status: int, head: list[bytes], body: bytes) -> None:
+        if self.missing > 0:
             # Refused before its body came: what still comes of it is no request.
             self.keep_alive = False
-        self._transport.write(b"".join((*self._answer_head(status, headers), b"\r\n", body)))
+        begin, close = self._frame(status)
+        self._transport.write(b"".join((begin, *head, close, b"\r\n", body)))
 
     @override
     async def begin(self, headers: Headers) -> None:
-        head = self._answer_head(200, headers)
-        self._transport.write(b"".join((*head, b"transfer-encoding: chunked\r\n\r\n")))
+        begin, close = self._frame(200)
+        lines = [b"%b: %b\r\n" % field for field in headers]
+        chunked = b"transfer-encoding: chunked\r\n\r\n"
+        self._transport.write(b"".join((begin, *lines, close, chunked)))
 
     @override
     async def pass_on(self, data: bytes) -> None:
@@ -219,15 +250,13 @@ class Line(Caller):
 
     @override
     def leave(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
+        begun, self._begun = self._begun, None
+        if begun is not None:
             head = self._head
             HALVES.give_back(self._half)
-            self._over(self, task, self._all()[head.start + head.length :])
+            self._over(self, begun, self._all()[head.start + head.length :])
 
-    def _answer_head(self, status: int, headers: Headers) -> list[bytes]:
-        pieces = [b"%b: %b\r\n" % field for field in (*self._dates, *headers)]
-        pieces.insert(0, STATUS_LINE[status])
-        if not self.keep_alive:
-            pieces.append(b"connection: close\r\n")
-        return pieces
+    def _frame(self, status: int) -> tuple[bytes, bytes]:
+        """The first lines of an answer, and the last."""
+        begin: bytes = STATUS_LINE[status] + self._way.dates.lines(self._dates)
+        return begin, b"" if self.keep_alive else b"connection: close\r\n"

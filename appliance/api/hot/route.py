@@ -5,29 +5,25 @@ key, scope, allow-list, quota, typed judgement of the body, engine, metering and
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from appliance.api.dialects.dialect import Dialect
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.hot.answer import CANCELLED, GONE, answer_stream, answer_whole
-from appliance.api.hot.asking import SCOPE, HotServices, alive_of, put, seal_for, who
-from appliance.api.hot.caller import AsgiCaller, Caller
+from appliance.api.hot.asking import SCOPE, HotServices, Question, put, seal_for, who
+from appliance.api.hot.caller import AsgiCaller, Caller, NearCaller
 from appliance.api.hot.departure import Departures
-from appliance.api.refusing import refused
-from appliance.audit.identifiers import request_id
+from appliance.api.hot.job import Job, turn_of
+from appliance.api.hot.swift import Swift
+from appliance.audit.identifiers import RequestNumbers
 from appliance.errors import VaultLocked
 from appliance.serving.turn import Turn
 from appliance.settings.log import REQUEST
 from appliance.telemetry.observed import Observed
 from models.errors import EngineDraining
-
-_LOG: Final = logging.getLogger("wardbox.api.hot")
 
 
 class HotRoutes:
@@ -49,7 +45,7 @@ class HotRoutes:
     ) -> None:
         self._services = services
         self._limit = limit
-        self._clock = clock
+        self._numbers = RequestNumbers(clock)
         self._observed = observed
         self._departures = Departures()
 
@@ -63,8 +59,27 @@ class HotRoutes:
         Returns:
             What is on record of it; None when it passed no gate.
         """
+        return await self._serve(self._job(caller))
+
+    def begin(self, caller: NearCaller, loop: asyncio.AbstractEventLoop) -> Swift:
+        """Begin to answer one request whose caller is near; refusals leave as of `serve`.
+
+        What can be answered without waiting for anything but engine and record takes no task.
+        """
+        swift = Swift(self._job(caller), caller, self._observed, self._serve, loop)
+        services = self._services()
+        if services is None or caller.missing > 0:
+            swift.slowly()
+        else:
+            swift.begin(services, self._limit)
+        return swift
+
+    def _job(self, caller: Caller) -> Job:
         begun = time.perf_counter()
-        job = _Job(caller, DIALECTS[caller.path], request_id(self._clock))
+        return Job(caller, DIALECTS[caller.path], self._numbers.draw(begun), begun)
+
+    async def _serve(self, job: Job) -> Turn | None:
+        caller = job.caller
         REQUEST.set(job.ident)
         try:
             await self._answer(self._services(), job)
@@ -74,78 +89,52 @@ class HotRoutes:
             if not caller.gone:
                 raise
         except Exception as error:  # noqa: BLE001  # the API's wall: no fault leaves as a traceback
-            await self._refuse(job, error)
+            told = job.refuse(error, self._observed)
+            limits = () if job.turn is None else job.turn.limits
+            await caller.whole(job.status, (*told.headers, *limits), told.body)
         finally:
-            self._count(job, begun)
+            job.count(self._observed)
             caller.leave()
         return job.turn
 
-    async def _answer(self, services: HotServices | None, job: "_Job") -> None:
+    async def _answer(self, services: HotServices | None, job: Job) -> None:
+        if job.turn is not None and job.question is not None:
+            await self._afresh(services, job.turn, job.question, job.caller)
+            return
         if services is None:
             raise VaultLocked
         caller, access = job.caller, services.access
-        grant = who(services, caller, self._limit)
-        access.require(grant, SCOPE)
-        body = await caller.body(self._limit)
-        question = await put(services, grant, job.dialect, body)
+        question, grant = job.question, job.grant
+        if question is None or grant is None:
+            grant = who(services, caller, self._limit)
+            access.require(grant, SCOPE)
+            body = await caller.body(self._limit)
+            question = await put(services, grant, job.dialect, body)
         access.admit(grant)
         try:
             question.upstream.enter()
         except EngineDraining:
             # It was taken away between two lines; whatever takes its place is asked instead.
+            body = await caller.body(self._limit)
             question = await put(services, grant, job.dialect, body)
             question.upstream.enter()
-        upstream = question.upstream
         try:
-            turn = Turn(services.notary, grant, job.ident, job.dialect.path, upstream)
-            job.turn = turn
-            turn.seed, turn.stream = question.asked.seed, question.asked.stream
-            turn.limits = access.limits(grant)
-            turn.alive = alive_of(services, caller, grant)
+            turn = turn_of(services, grant, job, question)
             turn.seal = await seal_for(services, caller, turn.receipt)
             answer = answer_stream if turn.stream else answer_whole
             await answer(turn, access, question, turn.ask(question.asked.body), caller)
         finally:
-            upstream.leave()
+            question.upstream.leave()
 
-    async def _refuse(self, job: "_Job", error: Exception) -> None:
-        told = refused(error, job.ident, job.dialect.path)
-        problem = told.problem
-        if problem.code == "box.internal":
-            _LOG.error("fault", exc_info=error, extra={"request_id": job.ident})
-        if job.turn is not None:
-            job.turn.fail(problem.code)
-        job.status = problem.status
-        self._observed.refused(job.dialect.path, problem.code)
-        limits = () if job.turn is None else job.turn.limits
-        await job.caller.whole(problem.status, (*told.headers, *limits), told.body)
-
-    def _count(self, job: "_Job", begun: float) -> None:
-        turn = job.turn
-        seconds = time.perf_counter() - begun
-        if turn is None:
-            self._observed.answered(job.dialect.path, "", job.status, seconds, None, 0, 0)
-            return
-        first = None if turn.first_token is None else turn.first_token - begun
-        self._observed.answered(
-            job.dialect.path,
-            turn.upstream.model,
-            job.status,
-            seconds,
-            first,
-            turn.prompt_tokens,
-            turn.completion_tokens,
-        )
-
-
-class _Job:
-    """What the wall needs to know when something ends a request."""
-
-    __slots__ = ("caller", "dialect", "ident", "status", "turn")
-
-    def __init__(self, caller: Caller, dialect: Dialect, ident: str) -> None:
-        self.caller = caller
-        self.dialect = dialect
-        self.ident = ident
-        self.turn: Turn | None = None
-        self.status = 200
+    @staticmethod
+    async def _afresh(
+        services: HotServices | None, turn: Turn, question: Question, caller: Caller
+    ) -> None:
+        """Go on where a used connection was closed before the engine said a word."""
+        try:
+            if services is None:
+                raise VaultLocked
+            body = turn.ask(question.asked.body)
+            await answer_whole(turn, services.access, question, body, caller, fresh=True)
+        finally:
+            question.upstream.leave()
