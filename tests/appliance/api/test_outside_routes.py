@@ -16,9 +16,9 @@ async def test_cosigned_checkpoints_are_shown_with_every_cosignature(box: LiveBo
         await asyncio.to_thread(box.make_key, "chat")
         await asyncio.to_thread(box.services.outside.witnesses.cosign)
     async with Session.local(box.socket) as session:
-        page = await session.outside.checkpoints(limit=2)
-        more = await session.outside.checkpoints(before=page.next_before, limit=2)
-        second = (await session.outside.witnesses()).second
+        page = await session.watchers.checkpoints(limit=2)
+        more = await session.watchers.checkpoints(before=page.next_before, limit=2)
+        second = (await session.watchers.witnesses()).second
     sizes = [one.size for one in (*page.checkpoints, *more.checkpoints)]
     assert sizes == sorted(set(sizes), reverse=True)
     assert len(sizes) >= 3
@@ -79,8 +79,8 @@ async def test_strange_bodies_are_sentences(box: LiveBox) -> None:
 async def test_what_comes_back_is_handed_in_by_portions(box: LiveBox) -> None:
     notes = [BroughtNote(name=f"{n}.txt", note="x" * 100_000) for n in range(9)]
     async with Session.local(box.socket) as session:
-        taken = await session.outside.take(notes)
-        assert await session.outside.take([]) == ()
+        taken = await session.watchers.take(notes)
+        assert await session.watchers.take([]) == ()
     assert [one.name for one in taken] == [one.name for one in notes]
     assert not any(one.ok for one in taken)
 
@@ -89,7 +89,7 @@ async def test_forwarding_set_up_wrongly_is_told_and_stops_nothing(tmp_path) -> 
     sections = {"forward": {"host": "siem.hospital.cn", "ca_file": "trust/none.pem"}}
     async with live_box(tmp_path, sections=sections) as box:
         async with Session.local(box.socket) as session:
-            now = await session.outside.forwarding()
+            now = await session.watchers.forwarding()
         assert now.state == "misconfigured"
         assert now.reason is not None
         assert "none.pem" in now.reason.en
@@ -104,6 +104,6 @@ async def test_forwarding_set_up_wrongly_is_told_and_stops_nothing(tmp_path) -> 
 
 async def test_off_is_off(box: LiveBox) -> None:
     async with Session.local(box.socket) as session:
-        now = await session.outside.forwarding()
+        now = await session.watchers.forwarding()
     assert (now.state, now.target, now.behind) == ("off", "", 0)
     assert (await box.front.watch.facts()).forward is None
