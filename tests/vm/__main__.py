@@ -25,8 +25,8 @@ from tests.vm.needs import install_packages, lacks
 from tests.vm.places import HOUSE, Places, default_cache
 from tests.vm.play import NAMES, Play
 
-WATCHED = ("appliance/vault", "appliance/backup", "installer", "firmware_checks",
-           "secure_compute/sealed_root.py", "tests/vm")  # fmt: skip
+WATCHED = ("appliance/vault", "appliance/backup", "installer", "firmware_checks", "secure_compute",
+           "tests/vm")  # fmt: skip
 SKIPPED = 77
 """Exit status: this computer cannot run the test; the reason was told."""
 
