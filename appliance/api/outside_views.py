@@ -14,7 +14,7 @@ from appliance.contract.outside import (
     WitnessView,
 )
 from appliance.forwarding.service import ForwardService
-from appliance.telemetry.facts import ForwardFacts, WitnessFacts
+from appliance.telemetry.facts_outside import ForwardFacts, WitnessFacts
 from appliance.witnesses.service import WitnessService
 from appliance.witnesses.standing import CosignedNote, Offer, SecondStanding, Taken
 

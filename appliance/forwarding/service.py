@@ -13,7 +13,8 @@ from appliance.audit.reading import AuditReader
 from appliance.errors import ApplianceError
 from appliance.forwarding.errors import ForwardError, ForwardMisconfigured, ForwardOff
 from appliance.forwarding.forwarder import Carriage, Forwarder
-from appliance.forwarding.line import Receiver, TlsLine
+from appliance.forwarding.line import TlsLine
+from appliance.forwarding.receiver import Receiver
 from appliance.forwarding.store import ForwardStore
 from appliance.forwarding.syslog import Format, Sender, framed, wants
 from appliance.forwarding.telling import Action, Standing, Telling

@@ -11,7 +11,7 @@ from appliance.audit.log import AuditLog
 from appliance.audit.rendering.meaning import Source
 from appliance.db.database import Db
 from appliance.errors import ApplianceError
-from appliance.forwarding.line import Receiver, networks_of, tls_context
+from appliance.forwarding.receiver import Receiver, networks_of, tls_context
 from appliance.forwarding.service import ForwardRules, ForwardService
 from appliance.forwarding.store import ForwardStore
 from appliance.forwarding.syslog import Sender

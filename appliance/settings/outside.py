@@ -7,7 +7,7 @@ from pydantic import StringConstraints
 
 from appliance.settings.field import Section, told
 
-_HOST = r"^([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})?$"
+_HOST = r"^([A-Za-z0-9][A-Za-z0-9.-]{0,252}|[0-9A-Fa-f:.]{2,45})?$"
 _CIDR = r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$"
 _TAG = r"^[a-z0-9:*-]{1,100}$"
 

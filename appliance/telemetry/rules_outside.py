@@ -1,9 +1,9 @@
-"""The rules of the alerts about witnesses and forwarding: silent, cut off, behind, and a doubtful record."""
+"""The rules of the alerts about witnesses and forwarding: silent, cut off, behind, doubtful."""
 
 from typing import Final
 
 from appliance.telemetry.facts import Facts
-from appliance.telemetry.rule import Finding, Raised, Rule
+from appliance.telemetry.rule import Finding, Raised, Rule, Value
 
 _DAY_S: Final = 86_400.0
 _LOST_S: Final = 120.0
@@ -22,7 +22,7 @@ def _doubt(facts: Facts, _: Raised) -> tuple[Finding, ...] | None:
     if facts.witnesses is None:
         return None
     reason = facts.witnesses.trouble_en
-    told = {"reason_zh": facts.witnesses.trouble_zh, "reason_en": reason}
+    told: dict[str, Value] = {"reason_zh": facts.witnesses.trouble_zh, "reason_en": reason}
     return (Finding("record", told),) if reason else ()
 
 
@@ -32,8 +32,9 @@ def _lost(facts: Facts, _: Raised) -> tuple[Finding, ...] | None:
         return None
     if not one.misconfigured and one.failing_s < _LOST_S:
         return ()
-    told = {"target": one.target or "-", "reason_zh": one.reason_zh, "reason_en": one.reason_en}
-    return (Finding("forward", {**told}),)
+    told: dict[str, Value] = {"target": one.target or "-"}
+    told |= {"reason_zh": one.reason_zh, "reason_en": one.reason_en}
+    return (Finding("forward", told),)
 
 
 def _late(facts: Facts, _: Raised) -> tuple[Finding, ...] | None:

@@ -1,4 +1,4 @@
-"""The witnesses of the log: the box's second key, hosts and sticks that cosign, and what they all signed."""
+"""The witnesses of the log: second key, hosts and sticks that cosign, and what they all signed."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The witness's own file: its key, the boxes that it knows, and the last tree of each that it cosigned."""
+"""The witness's own file: its key, the boxes it knows, the last tree of each that it cosigned."""
 
 from __future__ import annotations
 

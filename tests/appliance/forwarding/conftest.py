@@ -13,8 +13,8 @@ from appliance.audit.log import AuditLog
 from appliance.audit.rendering.meaning import Source
 from appliance.db.database import Db
 from appliance.forwarding import forwarder
-from appliance.forwarding.line import Receiver, networks_of, tls_context
 from appliance.forwarding.migrations import MIGRATIONS
+from appliance.forwarding.receiver import Receiver, networks_of, tls_context
 from appliance.forwarding.service import ForwardRules, ForwardService
 from appliance.forwarding.store import ForwardStore
 from appliance.forwarding.syslog import Sender

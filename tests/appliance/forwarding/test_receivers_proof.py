@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from appliance.forwarding.errors import ForwardMisconfigured, ReceiverLost
-from appliance.forwarding.line import networks_of, tls_context
+from appliance.forwarding.receiver import networks_of, tls_context
 from secure_compute.certificates import make_authority
 from tests.appliance.forwarding.receiver import Strict, wait_for
 
