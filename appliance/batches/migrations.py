@@ -26,4 +26,12 @@ def _first(db: "Database") -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration("batches.1-tables", _first),)
+def _patients(db: "Database") -> None:
+    # By pseudonym: what is kept of a patient lies under the key of that patient.
+    db.execute("ALTER TABLE kept_responses ADD COLUMN patient TEXT")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("batches.1-tables", _first),
+    Migration("batches.2-patients", _patients),
+)

@@ -52,6 +52,7 @@ def make_work(
     limits = FileLimits(settings.files.max_bytes, settings.files.owner_bytes)
     rules = DeskRules(layout.caller_files, limits, settings.files.batch_width)
     desk = make_desk(db, log, ground.access, rules, time.time)
+    desk.responses.seal_by(ground.subjects)
     workshop = Workshop(catalogue, log, threads, serving.adapters, desk.files)
     workshop.use(Gang(ray_python(layout), cluster.env))
     backups = BackupJobs(make_backups(site, ground))

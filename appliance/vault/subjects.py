@@ -101,6 +101,16 @@ class SubjectKeys:
             with self._open(family, tag, row, subject) as key:
                 return unseal(Sealed.parse(sealed), key, aad)
 
+    def open_named(self, family: str, name: str, sealed: bytes, aad: bytes = b"") -> bytes:
+        """Open what `seal` made for the subject that has a public name.
+
+        Raises:
+            SubjectUnknown, SubjectErased: there is no key for it (any more).
+            SealBroken, SealMalformed: it is something else.
+        """
+        with self.named(family, name) as key:
+            return unseal(Sealed.parse(sealed), key, aad)
+
     def count(self, family: str) -> int:
         """How many subjects of a family have a key."""
         return self._store.count(family)

@@ -139,7 +139,16 @@ class Question:
         translation: the request in its dialect.
     """
 
-    __slots__ = ("_grant", "_services", "asked", "keeps", "speech", "translation", "upstream")
+    __slots__ = (
+        "_grant",
+        "_services",
+        "asked",
+        "keeps",
+        "patient",
+        "speech",
+        "translation",
+        "upstream",
+    )
 
     def __init__(
         self,
@@ -155,6 +164,7 @@ class Question:
         self.translation = translation
         self.asked = translation.asked
         self.speech = dialect.speech
+        self.patient: str | None = None
         self.keeps = isinstance(translation, ResponsesTranslation) and bool(translation.wish.store)
         """Whether the response asked to be kept."""
 
@@ -162,7 +172,9 @@ class Question:
         """Keep the response before its answer leaves; only for one that `keeps`."""
         if isinstance(self.translation, ResponsesTranslation):
             responses = self._services.responses
-            await asyncio.to_thread(keep, responses, self._grant, self.translation, whole)
+            await asyncio.to_thread(
+                keep, responses, self._grant, self.translation, whole, self.patient
+            )
 
 
 def judge(dialect: Dialect, body: bytes) -> Any:

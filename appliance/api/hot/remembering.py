@@ -20,8 +20,8 @@ class Responses(Protocol):
         """A response of its owner. Raises ResponseUnknown."""
         ...
 
-    def keep(self, owner: str, kept: KeptResponse) -> None:
-        """Keep a response."""
+    def keep(self, owner: str, kept: KeptResponse, patient: str | None = None) -> None:
+        """Keep a response, under the key of the patient whom it is about."""
         ...
 
 
@@ -32,7 +32,11 @@ def history_of(responses: Responses, grant: Grant, response_id: str) -> Sequence
 
 
 def keep(
-    responses: Responses, grant: Grant, translation: ResponsesTranslation, whole: bytes
+    responses: Responses,
+    grant: Grant,
+    translation: ResponsesTranslation,
+    whole: bytes,
+    patient: str | None,
 ) -> None:
     """Keep a response: a whole answer, or the last events of a streamed one."""
     if not whole.startswith(b"{"):
@@ -40,4 +44,4 @@ def keep(
         last = whole.rstrip().rpartition(_DATA)[2]
         whole = msgspec.json.encode(msgspec.json.decode(last)["response"])
     ident: str = msgspec.json.decode(whole)["id"]
-    responses.keep(grant.actor, KeptResponse(ident, translation.kept(), whole))
+    responses.keep(grant.actor, KeptResponse(ident, translation.kept(), whole), patient)

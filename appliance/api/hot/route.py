@@ -121,6 +121,7 @@ class HotRoutes:
         try:
             turn = turn_of(services, grant, job, question)
             turn.seal = await seal_for(services, caller, turn.receipt)
+            question.patient = caller.patient()
             answer = answer_stream if turn.stream else answer_whole
             await answer(turn, access, question, turn.ask(question.asked.body), caller)
         finally:

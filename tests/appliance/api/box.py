@@ -164,6 +164,7 @@ async def build_services(
     site = settings or Settings(), StateLayout(state)
     outside = make_outside(settings or Settings(), StateLayout(state), PaperKeys(), db, log)
     disclosure = paper_disclosure(db, log, StateLayout(state))
+    desk.responses.seal_by(disclosure.subjects)
     return Services(
         db=db,
         log=log,

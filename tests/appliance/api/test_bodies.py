@@ -182,3 +182,30 @@ async def test_forgetting_is_one_act_on_every_way(box):
     await refused(410, "vault.subject-erased", forget(wish))
     await refused(404, "vault.subject-unknown", forget({"patient": "P9", "confirm": "P9"}))
     await refused(422, "body.patient-invalid", forget({"patient": " P9", "confirm": " P9"}))
+
+
+async def test_a_kept_response_about_a_patient_is_forgotten_with_them(box):
+    async def respond(patient=None, **more):
+        named = {} if patient is None else {"X-WardBox-Patient": patient}
+        wish = {"model": MODEL, "input": "右眼白内障", "store": True, **more}
+        url = f"{box.url}/v1/responses"
+        async with box.http.post(url, json=wish, headers={**box.bearer, **named}) as answer:
+            return answer.status, await answer.json()
+
+    async def kept(ident):
+        async with box.http.get(f"{box.url}/v1/responses/{ident}", headers=box.bearer) as answer:
+            return answer.status
+
+    (_, mine), (_, plain) = await respond("P0042"), await respond()
+    with box.services.db.read() as db:
+        rows = {row["id"]: row for row in db.query("SELECT * FROM kept_responses")}
+    assert "右眼".encode() in rows[plain["id"]]["turns"]
+    assert "右眼".encode() not in rows[mine["id"]]["turns"] + rows[mine["id"]]["response"]
+    assert [await kept(one["id"]) for one in (mine, plain)] == [200, 200]
+    assert (await respond("P0042", previous_response_id=mine["id"]))[0] == 200
+    box.services.disclosure.destroy("patient", "P0042")
+    assert [await kept(one["id"]) for one in (mine, plain)] == [404, 200]
+    status, told = await respond(previous_response_id=mine["id"])
+    assert (status, told["error"]["code"]) == (404, "response.unknown")
+    status, later = await respond("P0042")
+    assert (status, await kept(later["id"])) == (200, 404)

@@ -34,4 +34,5 @@ def keep_under(front: Front, vault: Vault) -> None:
     box = front.services
     if box is not None:
         disclosure = paper_disclosure(box.db, box.log, front.layout, vault.opened)
+        box.responses.seal_by(disclosure.subjects)
         front.services = replace(box, disclosure=disclosure)
