@@ -69,8 +69,7 @@ def main() -> int:
         if "backup" in parts:
             backup = place / "backup"
             backup.mkdir()
-            rounds = max(3, words.rounds // 2)
-            met &= storage_backup.measure(backup, rounds, words.megabytes, words.threads)
+            met &= storage_backup.measure(backup, words.rounds, words.megabytes, words.threads)
     return int(not met)
 
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.storage_rounds import judged, ratio_of
+from tests.benchmarks.storage_rounds import Noise, judged, ratio_of
 
 GOAL: Final = 0.8
 KINDS: Final = ("cipher", "keyless", "stock")
@@ -39,6 +39,7 @@ def one_run(kind: str, place: Path, scale: float) -> Told:
 def measure(place: Path, rounds: int, scale: float) -> bool:
     """Print the ratios; whether the goal is met against both libraries."""
     told: dict[str, list[Told]] = defaultdict(list)
+    noise = Noise()
     for number in range(rounds):
         order = KINDS[number % 3 :] + KINDS[: number % 3]
         for kind in order if number % 2 else order[::-1]:
@@ -65,6 +66,7 @@ def measure(place: Path, rounds: int, scale: float) -> bool:
             waits = ratio_of(wall[kind][name], wall["cipher"][name])
             work = ratio_of(cpu[kind][name], cpu["cipher"][name])
             print(f"    {'/ ' + kind:14} wall {waits}  CPU {work}")
+    noise.told()
     return met
 
 

@@ -1,9 +1,11 @@
 """Ratios of things measured turn by turn: the median of the rounds, and how far it can be trusted."""
 
+import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
+from pathlib import Path
 from typing import Final
 
 from typing_extensions import override
@@ -64,3 +66,32 @@ def judged(name: str, ratio: Ratio, goal: float) -> bool:
 def told(name: str, ratio: Ratio) -> None:
     """Print a ratio that has no goal."""
     print(f"  {name:44} {ratio}", flush=True)
+
+
+class Noise:
+    """What else the machine did between its making and `told`: figures taken beside it are rough."""
+
+    def __init__(self) -> None:
+        self._began = _ticks()
+        self._own = os.times()
+
+    def told(self) -> None:
+        """Print the share of the processors that others had, and that the host kept for itself."""
+        now, own = _ticks(), os.times()
+        spans = [later - earlier for later, earlier in zip(now, self._began, strict=True)]
+        ours = sum(own[:4]) - sum(self._own[:4])
+        total = max(1, sum(spans))
+        idle, stolen = spans[3] + spans[4], spans[7]
+        others = max(0.0, total - idle - stolen - ours * os.sysconf("SC_CLK_TCK"))
+        load, cores = os.getloadavg()[0], os.cpu_count() or 1
+        print(
+            f"  meanwhile others had {others / total:.0%} of {cores} processors, the host {stolen / total:.0%};"
+            f" load {load:.1f}",
+            flush=True,
+        )
+
+
+def _ticks() -> list[int]:
+    """user, nice, system, idle, iowait, irq, softirq, steal of all processors (proc(5))."""
+    with Path("/proc/stat").open(encoding="ascii") as stream:
+        return [int(text) for text in stream.readline().split()[1:9]]

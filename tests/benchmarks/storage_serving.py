@@ -18,7 +18,7 @@ import psutil
 from models.engines.engine import Address, EngineSpec, Placement
 from models.engines.llama_cpp import LlamaCpp
 from models.engines.process import ProcessKeeper
-from tests.benchmarks.storage_rounds import judged, ratio_of, told
+from tests.benchmarks.storage_rounds import Noise, judged, ratio_of, told
 
 SERVE_GOAL: Final = 0.98
 PROMPT: Final = "患者,女,72 岁,右眼视物模糊两年。" * 12
@@ -126,6 +126,7 @@ async def measure_starts(wish: Wish, place: Path, files: tuple[Path, Path]) -> N
 async def measure_serving(wish: Wish, place: Path, files: tuple[Path, Path]) -> bool:
     """Tokens a second of two servers, turn by turn; whether the goal is met."""
     sums: dict[int, list[list[float]]] = {0: [], 1: []}
+    noise = Noise()
     async with engine(wish, files[0], place) as plain, engine(wish, files[1], place) as vault:
         servers = (plain, vault)
         for number in range(wish.rounds + 1):
@@ -147,4 +148,5 @@ async def measure_serving(wish: Wish, place: Path, files: tuple[Path, Path]) -> 
         told("tokens/s, vault / plain disk", ratios[0])
     told("prompt tokens/s, the same", ratios[1])
     told("tokens a CPU second, the same", ratios[2])
+    noise.told()
     return met
