@@ -86,6 +86,8 @@ REASONS_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "it holds control characters": "含有控制字符",
         "a signature line is not: dash, key name, base64": "签名行应为:长横、密钥名、base64",
         "a signature is too short": "签名太短",
+        "a proof reads: head, index, hashes, blank line, checkpoint": "证明应为:首行、序号、散列、空行、检查点",
+        "a hash of the proof is not 32 bytes": "证明中有散列不是 32 字节",
         "a base64 value is malformed": "base64 不合格式",
         "a base64 value is not in its one canonical form": "base64 不是唯一的规范写法",
         # certificates

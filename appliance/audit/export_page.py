@@ -45,13 +45,13 @@ def summary_page(tally: Tally, manifest: Mapping[str, Any], root: str, vkey: str
         "<main>",
         _figures(tally, manifest),
         _days(tally),
-        _notables(tally),
         _tags(tally.tags),
         "<div class='pair'>",
         _names(tally.actors, "操作者", "Actors"),
         _names(tally.models, "模型", "Models"),
         _names(tally.patients, "患者(假名)", "Patients (pseudonyms)"),
         "</div>",
+        _notables(tally),
         _proof(manifest, root, vkey),
         "</main>",
         "<footer>WardBox 起草,医生审核并签名。 WardBox drafts; a clinician reviews and signs.</footer>",
@@ -65,7 +65,7 @@ def _head(tally: Tally, manifest: Mapping[str, Any]) -> str:
     return (
         f"<header><p class='eyebrow'>审计记录 · AUDIT RECORD</p><h1>{_text(manifest['origin'])}</h1>"
         f"<p class='span'>{span}</p><p class='made'>导出于 Exported {_text(manifest['created'])}"
-        f"{' · ' + _text(manifest['software']) if manifest['software'] else ''}</p></header>"
+        f"{' · WardBox ' + _text(manifest['software']) if manifest['software'] else ''}</p></header>"
     )
 
 
@@ -150,7 +150,7 @@ def _notable(one: Notable) -> str:
     return (
         f"<tr class='{kind}'><td class='num'>{one.index}</td><td class='num'>{clock_text(one.time)}</td>"
         f"<td><b>{_text(zh)}</b> {_text(en)}<br><code>{_text(one.tag)}</code></td>"
-        f"<td><code>{_text(one.actor)}</code></td><td>{_text(one.thing)}</td><td>{_text(one.why)}</td></tr>"
+        f"<td class='who'><code>{_text(one.actor)}</code></td><td>{_text(one.thing)}</td><td>{_text(one.why)}</td></tr>"
     )
 
 

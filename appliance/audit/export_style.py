@@ -13,7 +13,7 @@ font:15px/1.5 system-ui,-apple-system,"Segoe UI","PingFang SC","Microsoft YaHei"
 "Noto Sans SC",sans-serif}
 header{background:linear-gradient(135deg,#0b4f4a,#0f766e 60%,#14919b);color:#fff;
 padding:44px max(24px,calc((100vw - 1040px)/2)) 40px}
-header h1{margin:0 0 6px;font-size:34px;letter-spacing:-.01em;font-weight:650}
+header h1{margin:0 0 6px;font-size:clamp(24px,5vw,34px);overflow-wrap:anywhere;letter-spacing:-.01em;font-weight:650}
 header p{margin:0}.eyebrow{letter-spacing:.14em;font-size:12px;opacity:.8;margin-bottom:10px!important}
 .span{font-size:17px;font-variant-numeric:tabular-nums}.made{opacity:.75;font-size:13px;margin-top:6px!important}
 main{max-width:1088px;margin:0 auto;padding:8px 24px 24px}
@@ -47,7 +47,7 @@ tr.ok td:first-child{box-shadow:inset 3px 0 var(--line);padding-left:10px}
 background:var(--brand);min-width:2px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:0 18px;align-items:start}
 code,pre{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"Noto Sans Mono CJK SC",monospace;font-size:12.5px}
-td code{color:var(--soft)}
+td code{color:var(--soft)}td.who{min-width:130px}
 pre{background:var(--wash);border:1px solid var(--line);border-radius:8px;padding:10px 12px;margin:8px 0 4px;
 white-space:pre-wrap;overflow-wrap:anywhere}
 .steps{margin:0;padding-left:22px}.steps li{margin-bottom:12px}

@@ -12,7 +12,7 @@ from appliance.audit.rendering.meaning import SUCCESS, meaning_of
 MOST_NOTABLE: Final = 300
 _MOST_NAMES: Final = 5000
 _OTHERS: Final = "…"
-_QUIET: Final = frozenset({"box:audit:start", "box:audit:stop"})
+_QUIET: Final = frozenset({"box:audit:start", "box:audit:stop", "firmware:check:run"})
 _MICROSECONDS: Final = 1_000_000
 _DAY_US: Final = 86_400 * _MICROSECONDS
 
