@@ -108,6 +108,7 @@ class Load:
         for _ in range(clients):
             await loop.create_connection(lambda: self.kind(self), "127.0.0.1", port)
         await asyncio.sleep(warm)
+        warmed = len(self.times)
         self.times.clear()
         began = time.perf_counter()
         spent = resource.getrusage(resource.RUSAGE_SELF)
@@ -122,6 +123,7 @@ class Load:
             "p50_ms": 1000 * statistics.median(times) if times else 0.0,
             "p99_ms": 1000 * times[int(len(times) * 0.99)] if times else 0.0,
             "failed": self.failed,
+            "answers": warmed + len(times),
             "load_cpu": (used.ru_utime - spent.ru_utime + used.ru_stime - spent.ru_stime) / lasted,
         }
 

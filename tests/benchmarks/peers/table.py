@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.gateway import fronts, python
+from tests.benchmarks.gateway import Asked, fronts, python
 from tests.benchmarks.peers import gpustack_server, litellm_proxy
 from tests.benchmarks.peers.environments import Unavailable, ready, version
 from tests.benchmarks.peers.processes import Front, listeners, spent
@@ -82,10 +82,10 @@ def _beside(peer: Peer, environment: Path, seconds: float) -> dict[str, Row]:
     for token_ms in (0.0, 20.0):
         with (
             tempfile.TemporaryDirectory(prefix="wardbox-peer-") as name,
-            fronts(Path(name), token_ms, "loopback") as where,
-            peer.started(environment, where["direct"][0], Path(name)) as other,
+            fronts(Asked(Path(name), "loopback", seconds, ROUNDS, bodies=False), token_ms) as both,
+            peer.started(environment, both.where["direct"][0], Path(name)) as other,
         ):
-            ours = [Front(name, *at, listeners(at[0])) for name, at in where.items()]
+            ours = [Front(name, *at, listeners(at[0])) for name, at in both.where.items()]
             for _ in range(ROUNDS):
                 for front in (*ours, other):
                     (_streams if token_ms else _whole)(front, rows[front.name], seconds)
