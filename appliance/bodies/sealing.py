@@ -12,10 +12,10 @@ import msgspec
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from appliance.bodies.shape import PARTS, Body, Kept
-from secure_compute.envelope import Sealed, seal, unseal, unseal_key
+from secure_compute.envelope import NONCE_SIZE, Sealed, unseal, unseal_key
 from secure_compute.errors import SealBroken
 from secure_compute.secret import Secret, scrub
-from secure_compute.suites import AES_256_GCM, KEY_SIZE, expand
+from secure_compute.suites import AES_256_GCM, KEY_SIZE, Aead, cipher, expand
 
 DAY_MS: Final = 86_400_000
 MOST_BYTES: Final = 1 << 26
@@ -84,14 +84,20 @@ def key_of(day: Secret, patient: Secret | None) -> Secret:
 class Sealer:
     """Seals bodies; one thread at a time.
 
+    What wraps the keys of a day's bodies is the same for most of them, so it is made ready once.
+
     Args:
         algorithm: `aes-256-gcm` or `sm4-gcm`; the reader takes it from the envelope.
     """
+
+    ROOM: Final = 256
 
     def __init__(self, algorithm: str = AES_256_GCM) -> None:
         self._algorithm = algorithm
         self._pack = ZstdCompressor(level=_LEVEL, write_checksum=False)
         self._encode = msgspec.msgpack.Encoder().encode
+        self._own = _header(algorithm, _OWN)
+        self._above: dict[tuple[bytes, str], tuple[Aead, bytes]] = {}
 
     def seal(self, body: Body) -> SealedBody:
         """Seal a body under a fresh key."""
@@ -99,13 +105,30 @@ class Sealer:
         patient = None if body.patient is None else bytes.fromhex(body.patient)
         context = _context(number, patient)
         packed = self._pack.compress(self._encode(_Content(body.salt, body.texts, body.sizes)))
+        above, name = self._ready(body)
+        nonces = os.urandom(2 * NONCE_SIZE)
         # `Secret.random` opens the system's generator as a file, which costs as much as the rest.
         fresh = os.urandom(KEY_SIZE)
-        with Secret(fresh) as own, Secret(body.key) as above:
-            scrub(fresh)
-            sealed = seal(packed, own, _OWN, context, self._algorithm).to_bytes()
-            wrapped = seal(own.view(), above, _name(body), context, self._algorithm).to_bytes()
+        with Secret(fresh) as secret:
+            own = cipher(self._algorithm, secret)
+        nonce, header = nonces[:NONCE_SIZE], self._own + nonces[:NONCE_SIZE]
+        sealed = header + own.encrypt(nonce, packed, header + context)
+        nonce, header = nonces[NONCE_SIZE:], name + nonces[NONCE_SIZE:]
+        wrapped = header + above.encrypt(nonce, fresh, header + context)
+        scrub(fresh)
         return SealedBody(number, patient, wrapped, sealed)
+
+    def _ready(self, body: Body) -> tuple[Aead, bytes]:
+        """What wraps under the key that a body brings, and the beginning of such an envelope."""
+        name = _name(body)
+        ready = self._above.get((body.key, name))
+        if ready is None:
+            with Secret(body.key) as key:
+                ready = cipher(self._algorithm, key), _header(self._algorithm, name)
+            if len(self._above) >= self.ROOM:
+                self._above.clear()
+            self._above[bytes(bytearray(body.key)), name] = ready
+        return ready
 
 
 def unseal_body(lying: SealedBody, above: Secret) -> Kept:
@@ -139,6 +162,11 @@ def unseal_body(lying: SealedBody, above: Secret) -> Kept:
 def forget_key(body: Body) -> None:
     """Overwrite the key that a body brought along, once it is sealed or refused."""
     scrub(body.key)
+
+
+def _header(algorithm: str, key_id: str) -> bytes:
+    """The beginning of an envelope, before its nonce."""
+    return Sealed(algorithm, key_id, b"", b"").header
 
 
 def _name(body: Body) -> str:
