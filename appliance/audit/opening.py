@@ -174,7 +174,11 @@ class OwnScribe(Scribe):
     def _take_lock(self) -> None:
         # A second writer would fork the tree; the kernel drops this lock however the process ends.
         name = self._path.with_name(self._path.name + ".lock")
-        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            # A file system that is read-only or full, say: the box opens when it can be written.
+            raise AuditUnavailable(reason=f"{name}:{error.strerror or error}") from error
         until = self._monotonic() + self._patience_s
         while not _locked(lock):
             if self._monotonic() >= until:

@@ -8,9 +8,10 @@ from typing import Final
 from appliance.audit.closed_store import ArchiveRow
 from appliance.audit.errors import AuditEntryArchived
 from appliance.audit.event import Entry
+from appliance.audit.open_store import Leaf
 from appliance.audit.query import Query, entry_of, meets, probe
 from appliance.audit.search import Search
-from appliance.audit.store import AuditRows, Head, Leaf, Row
+from appliance.audit.store import AuditRows, Head, Row
 from appliance.db.connection import open_connection
 from appliance.errors import AuditEntryUnknown
 from secure_compute.errors import TreeRangeInvalid

@@ -9,6 +9,7 @@ from appliance.audit.bundle import BUNDLE, Packer, line_of, lines_of, time_in
 from appliance.audit.closed_store import ClosedRows
 from appliance.audit.errors import AuditTampered
 from appliance.audit.event import Entry
+from appliance.audit.open_store import Leaf, Sought
 from appliance.audit.postings import (
     SEGMENT,
     Entries,
@@ -22,7 +23,7 @@ from appliance.audit.postings import (
     offsets_below,
 )
 from appliance.audit.query import MAX_FOUND, Query, entry_of, meets, probe
-from appliance.audit.store import AuditRows, Leaf, Sought
+from appliance.audit.store import AuditRows
 from secure_compute.canonical import canonical_bytes
 
 _OPEN_CHUNK: Final = 256

@@ -10,9 +10,11 @@ from typing import Final
 from sqlite_utils import Database
 
 from appliance.audit.closed_store import ClosedRows, ClosedWriter
+from appliance.audit.open_store import Leaf, Sought
 from appliance.audit.schema import INSERTS, LARGEST_INSERT, MIGRATIONS
 from appliance.audit.tree import FullTile
 from appliance.db.connection import Connection, DatabaseFailure, as_sentence, open_connection, told
+from appliance.db.errors import DbError
 from appliance.db.migration import migrate
 from secure_compute.merkle import HASH_SIZE
 
@@ -61,7 +63,10 @@ class Change:
 
 def create(path: Path, key: bytes, clock: Callable[[], datetime]) -> Connection:
     """Open the log's database for writing, with its tables in their newest shape."""
-    path.touch(mode=0o600, exist_ok=True)
+    try:
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise DbError(path=path, reason=error.strerror or str(error)) from error
     connection = open_connection(path, key)
     # A commit that folds the write-ahead log in waits for the disk twice more: do it seldom.
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
@@ -252,47 +257,9 @@ class AuditRows:
             ).fetchall()
         return rows
 
-    def open_entries(self, wanted: "Sought", first: int, end: int, limit: int) -> "list[Leaf]":
+    def open_entries(self, wanted: Sought, first: int, end: int, limit: int) -> list[Leaf]:
         """Of the entries with first <= index < end the newest that can be meant, newest first."""
-        statement = _BY_SPAN
-        values: tuple[object, ...] = (first, end, *wanted.tags, *wanted.actors, *wanted.needles)
-        if wanted.column is not None:
-            statement, values = _BY_COLUMN[wanted.column], (wanted.value, first, end)
+        statement, values = wanted.question(first, end)
         with told(self._path):
             found: list[Leaf] = self._connection.execute(statement, (*values, limit)).fetchall()
         return found
-
-
-Leaf = tuple[int, bytes]
-"""index, leaf."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """What to look for among entries that no index knows yet.
-
-    Args:
-        column: "request" or "receipt", where one is asked for; then the rest does not matter.
-        value: its value.
-        tags: first and last tag.
-        actors: first and last actor.
-        needles: two pieces of every leaf that is meant.
-    """
-
-    column: str | None
-    value: str | None
-    tags: tuple[str, str]
-    actors: tuple[str, str]
-    needles: tuple[bytes, bytes]
-
-
-_SELECT: Final = "SELECT idx, leaf FROM entries "
-_NEWEST_FIRST: Final = "AND idx >= ? AND idx < ? ORDER BY idx DESC LIMIT ?"
-_BY_COLUMN: Final = {
-    "request": _SELECT + "WHERE request = ? " + _NEWEST_FIRST,
-    "receipt": _SELECT + "WHERE receipt = ? " + _NEWEST_FIRST,
-}
-_BY_SPAN: Final = (
-    _SELECT + "WHERE idx >= ? AND idx < ? AND tag BETWEEN ? AND ? AND actor BETWEEN ? AND ?"
-    " AND instr(leaf, ?) AND instr(leaf, ?) ORDER BY idx DESC LIMIT ?"
-)

@@ -7,8 +7,9 @@ from hashlib import sha256
 from typing import Final
 
 from appliance.audit.bundle import time_in
+from appliance.audit.open_store import Leaf
 from appliance.audit.reading import AuditReader
-from appliance.audit.store import Head, Leaf, Row
+from appliance.audit.store import Head, Row
 from appliance.audit.tree import GrowingTree
 from appliance.errors import ApplianceError
 from secure_compute.canonical import canonical_bytes

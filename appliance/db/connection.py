@@ -12,6 +12,7 @@ from appliance.db.errors import (
     DbDamaged,
     DbDiskFull,
     DbError,
+    DbReadOnly,
     DbWrongKey,
 )
 
@@ -98,6 +99,8 @@ def as_sentence(path: Path, error: BaseException) -> DbError:
         return DbConflict(path=path, reason=text)
     if "database or disk is full" in text:
         return DbDiskFull(path=path)
+    if "readonly database" in text:
+        return DbReadOnly(path=path)
     if "file is not a database" in text or "file is encrypted" in text:
         return DbWrongKey(path=path)
     if "malformed" in text:

@@ -23,6 +23,18 @@ class DbDiskFull(DbError):
     way_out_en = "Free some disk space and try again."
 
 
+class DbReadOnly(DbError):
+    """The file system takes no writes; nothing of this change was kept."""
+
+    code = "db.read-only"
+    zh = "数据库 {path} 所在的文件系统变为只读;这次改动没有保存。"
+    en = "The file system of the database {path} is read-only; this change was not kept."
+    way_out_zh = "请检查磁盘与系统日志,恢复可写后设备会自行继续。"
+    way_out_en = (
+        "Check the disk and the system's log; once it can be written the box goes on by itself."
+    )
+
+
 class DbWrongKey(DbError):
     """The key does not open this file, or the file is no database."""
 

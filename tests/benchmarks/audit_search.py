@@ -35,6 +35,8 @@ ACTORS, PATIENTS, MODELS = 200, 100_000, 6
 RARE_EVERY = 400_000
 """One in so many entries is of the rare tag, actor, model and patient."""
 GOAL_MS = 50.0
+LARGEST = "actor, pages of 1000"
+"""Ten times the usual page, its findings each in a bundle of its own: told, and no goal."""
 
 
 START = 1_767_225_600_000_000
@@ -139,7 +141,7 @@ def filters(
     yield "one hour", lambda: Query(since=(t := moment()), until=t + 3_600_000_000)
     yield "actor", lambda: Query(actor=actor())
     yield "actor, deep page", lambda: Query(actor=actor(), before=chance.randrange(size))
-    yield "actor, limit 1000", lambda: Query(actor=actor(), limit=1000)
+    yield LARGEST, lambda: Query(actor=actor(), limit=1000)
     yield "rare actor", lambda: Query(actor="user:rare")
     yield "no such actor", lambda: Query(actor="user:nobody")
     yield "tag", lambda: Query(tag="access:session:open", before=chance.randrange(size))
@@ -169,17 +171,18 @@ def filters(
     yield "rare and common", lambda: Query(actor="user:rare", tag="dataset:*")
 
 
-def measure(reader: AuditReader, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each question, by kind."""
+def measure(reader: AuditReader, rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Milliseconds by the clock and of the processor for each question, by kind."""
     chance = random.Random(2)
-    taken: dict[str, list[float]] = {}
+    taken: dict[str, list[tuple[float, float]]] = {}
     for name, ask in filters(reader, chance):
         times = taken.setdefault(name, [])
         for _ in range(rounds):
             query = ask()
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), time.process_time()
             found = reader.search(query)
-            times.append((time.perf_counter() - begun) * 1000)
+            cpu = time.process_time() - cpu
+            times.append(((time.perf_counter() - begun) * 1000, cpu * 1000))
             assert len(found) <= query.limit
     return taken
 
@@ -195,27 +198,30 @@ def main() -> int:
     place = args.place or Path(tempfile.mkdtemp())
     place.mkdir(parents=True, exist_ok=True)
     try:
-        return run(place / "audit.db", args.events, args.rounds)
+        return int(run(place / "audit.db", args.events, args.rounds) >= GOAL_MS)
     finally:
         if not args.keep:
             shutil.rmtree(place)
 
 
-def run(path: Path, count: int, rounds: int) -> int:
-    """Ask a store of so many entries every kind of question; 1 where a goal is missed."""
+def run(path: Path, count: int, rounds: int) -> float:
+    """Ask a store of so many entries every kind of question; the slowest p95 of pages of 100."""
     build(path, count, lambda line: print(line, file=sys.stderr, flush=True))
     reader = AuditReader(path, KEY, IDENTITY.note_key)
     size, room = reader.size(), path.stat().st_size
     print(f"{size:,} entries, {room / 2**20:,.0f} MiB, {room / size:.0f} bytes an entry")
-    missed = 0
-    print(f"{'search':<30}{'p50 ms':>9}{'p95 ms':>9}   goal < {GOAL_MS:.0f}")
+    print(f"{'search, milliseconds':<30}{'p50':>9}{'p95':>9}{'CPU p50':>12}{'CPU p95':>9}")
+    worst = 0.0
     for name, times in measure(reader, rounds).items():
-        times.sort()
-        p50, p95 = (times[int(len(times) * part)] for part in (0.5, 0.95))
-        missed += p95 >= GOAL_MS
-        print(f"{name:<30}{p50:9.1f}{p95:9.1f}   {'ok' if p95 < GOAL_MS else 'missed'}")
+        clock, cpu = (sorted(column) for column in zip(*times, strict=True))
+        figures = [
+            column[int(len(column) * part)] for column in (clock, cpu) for part in (0.5, 0.95)
+        ]
+        print(f"{name:<30}{figures[0]:9.1f}{figures[1]:9.1f}{figures[2]:12.1f}{figures[3]:9.1f}")
+        if name != LARGEST:
+            worst = max(worst, figures[1])
     reader.close()
-    return int(missed > 0)
+    return worst
 
 
 if __name__ == "__main__":
