@@ -123,6 +123,8 @@ async def _only(session: "Session") -> str | None:
 
 
 async def _list(session: "Session", *, as_json: bool) -> int:
+    from appliance.commands.backup_health import plan_words  # noqa: PLC0415  # keeps --help light
+
     found = await session.backups.list()
     if as_json:
         print(found.model_dump_json(indent=2))
@@ -130,6 +132,10 @@ async def _list(session: "Session", *, as_json: bool) -> int:
     for target in found.targets:
         for line in target_lines(target):
             print(plain(line))
+    if found.plan is not None:
+        print(" ".join(plan_words(found.plan)))
+    for wrong in found.wrong if found.targets else ():
+        print(plain(f"! {wrong.zh} {wrong.en}"))
     if not found.targets:
         print("还没有备份目标。 No backup target so far.", file=sys.stderr)
     return 0
