@@ -6,12 +6,8 @@ from textual.message import Message
 
 from appliance.contract.access import SessionView, VaultView
 from appliance.contract.audit import (
-    AuditVerified,
-    CheckpointView,
     Entry,
     EntryPage,
-    Exported,
-    Proof,
 )
 from appliance.contract.job import Job, JobEvent
 from appliance.contract.posture import PostureReport
@@ -158,37 +154,4 @@ class EntriesTailed(Message):
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
-        super().__init__()
-
-
-class LogVerified(Message):
-    """The whole log was recomputed in `seconds`."""
-
-    def __init__(self, verified: AuditVerified, seconds: float) -> None:
-        self.verified = verified
-        self.seconds = seconds
-        super().__init__()
-
-
-class CheckpointHeard(Message):
-    """The newest signed checkpoint."""
-
-    def __init__(self, checkpoint: CheckpointView) -> None:
-        self.checkpoint = checkpoint
-        super().__init__()
-
-
-class ProofHeard(Message):
-    """The inclusion proof of one entry."""
-
-    def __init__(self, proof: Proof) -> None:
-        self.proof = proof
-        super().__init__()
-
-
-class LogExported(Message):
-    """The log was exported."""
-
-    def __init__(self, exported: Exported) -> None:
-        self.exported = exported
         super().__init__()

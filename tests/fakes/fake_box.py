@@ -19,6 +19,7 @@ from tests.fakes.paper_overview import PaperOverview
 from tests.fakes.paper_people import PaperPeople
 from tests.fakes.paper_serving import PaperServing
 from tests.fakes.paper_storage import PaperStorage
+from tests.fakes.paper_watchers import PaperWatchers
 
 LOCKED = problem(
     503, "vault.locked", "保险库已锁定。", "The vault is locked.", way_out="请先解锁。 Unlock it."
@@ -39,6 +40,7 @@ class FakeBox(PaperOverview, PaperPeople):
         self.storage = PaperStorage(hostile=NASTY if self.hostile else "")
         self.storage.jobs = self.jobs
         self.vault_keys = PaperKeys(hostile=NASTY if self.hostile else "")
+        self.watchers = PaperWatchers(hostile=NASTY if self.hostile else "")
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> "FakeBox":
@@ -74,6 +76,7 @@ class FakeBox(PaperOverview, PaperPeople):
             *self.serving.routes(),
             *self.storage.routes(),
             *self.vault_keys.routes(),
+            *self.watchers.routes(),
         ]
 
     @web.middleware

@@ -1,8 +1,9 @@
 """The record of the box of paper: thirty entries, a live tail, proofs and an export."""
 
 import asyncio
+from base64 import b64encode
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -12,11 +13,13 @@ from appliance.contract.audit import (
     CheckpointView,
     Entry,
     EntryPage,
-    Exported,
     Proof,
+    Receipt,
 )
-from tests.fakes.paper import API, NOON, Route, event, open_stream, say
+from secure_compute.merkle import MemoryNodes, inclusion_proof, leaf_hash, root_of
+from tests.fakes.paper import API, NOON, Route, event, open_stream, problem, refuse, say
 
+RECEIPT = "rcp_0193abcdef01000000000000000000"
 TAGS = (
     "box:audit:start",
     "vault:root:unlock",
@@ -37,15 +40,27 @@ def entry_of(
         subject="wardbox-reference",
         request_id=f"req_{index:04x}",
         details=details or {"prompt_tokens": 229, "completion_tokens": 253},
-        hash=f"{index:064x}",
+        hash=leaf_hash(str(index).encode()).hex(),
     )
+
+
+def checkpoint_of(size: int) -> str:
+    """An unsigned note over a tree of so many leaves: the console looks at size and root."""
+    root = root_of([leaf_hash(str(index).encode()) for index in range(size)])
+    return f"wardbox/box-1\n{size}\n{b64encode(root).decode()}\n\n— wardbox/box-1 AAAA\n"
+
+
+def path_of(index: int, size: int) -> tuple[str, ...]:
+    nodes = MemoryNodes([leaf_hash(str(one).encode()) for one in range(size)])
+    return tuple(part.hex() for part in inclusion_proof(nodes, index, size))
 
 
 @dataclass
 class PaperRecord:
-    """Entries, and who listens to the tail."""
+    """Entries, and who listens to the tail; `lie` is a path that proofs give instead of the true one."""
 
     integrity: str = "ok"
+    lie: tuple[str, ...] = ()
     entries: list[Entry] = field(
         default_factory=lambda: [entry_of(n, TAGS[n % 5]) for n in range(30)]
     )
@@ -57,16 +72,26 @@ class PaperRecord:
             ("GET", f"{API}/audit/checkpoint", self._checkpoint),
             ("GET", f"{API}/audit/proof/{{index}}", self._proof),
             ("POST", f"{API}/audit/verify", self._verify),
-            ("POST", f"{API}/audit/export", self._export),
             ("GET", f"{API}/audit/live", self._live),
+            ("GET", f"{API}/audit/receipts/{{id}}", self._receipt),
         ]
 
     async def _entries(self, request: web.Request) -> web.Response:
         tag, actor = request.query.get("tag", "*").removesuffix("*"), request.query.get("actor")
+        asked = request.query
+        since, until = (
+            datetime.fromisoformat(asked[name]) if name in asked else None
+            for name in ("since", "until")
+        )
         found = [
             one
             for one in reversed(self.entries)
-            if one.tag.startswith(tag) and actor in {None, one.actor}
+            if one.tag.startswith(tag)
+            and actor in {None, one.actor}
+            and asked.get("model") in {None, one.details.get("model", one.subject)}
+            and asked.get("patient") in {None, one.details.get("patient")}
+            and (since is None or one.time >= since)
+            and (until is None or one.time < until)
         ]
         return say(
             EntryPage(
@@ -77,7 +102,7 @@ class PaperRecord:
     async def _checkpoint(self, _: web.Request) -> web.Response:
         return say(
             CheckpointView(
-                checkpoint="wardbox/box-1\n30\nq6urq6s=\n\n— wardbox/box-1 AAAA\n",
+                checkpoint=checkpoint_of(len(self.entries)),
                 size=len(self.entries),
                 root="ab" * 32,
             )
@@ -89,9 +114,9 @@ class PaperRecord:
             Proof(
                 index=index,
                 size=len(self.entries),
-                leaf_hash=f"{index:064x}",
-                hashes=("cd" * 32, "ef" * 32),
-                checkpoint="wardbox/box-1\n30\nq6urq6s=\n",
+                leaf_hash=leaf_hash(str(index).encode()).hex(),
+                hashes=self.lie or path_of(index, len(self.entries)),
+                checkpoint=checkpoint_of(len(self.entries)),
             )
         )
 
@@ -102,9 +127,27 @@ class PaperRecord:
             AuditVerified(ok=ok, entries=len(self.entries), root="ab" * 32, sentence=sentence)
         )
 
-    async def _export(self, request: web.Request) -> web.Response:
-        out = (await request.json())["out"] or "/var/lib/wardbox/vault/files/exports/audit-1"
-        return say(Exported(directory=out, entries=len(self.entries), root="ab" * 32))
+    async def _receipt(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] != RECEIPT:
+            return refuse(problem(404, "audit.entry-unknown", "没有这张回执。", "No such receipt."))
+        size = len(self.entries)
+        return say(
+            Receipt(
+                receipt=RECEIPT,
+                model="wardbox-reference",
+                model_digest="sha256:" + "5a" * 32,
+                adapter_digest=None,
+                policy="1",
+                posture="9c" * 32,
+                patient="pt_4f1c",
+                body="kept",
+                index=4,
+                hash=leaf_hash(b"4").hex(),
+                proof=self.lie or path_of(4, size),
+                checkpoint=checkpoint_of(size),
+                time=NOON,
+            )
+        )
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         answer = await open_stream(request)

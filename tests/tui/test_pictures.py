@@ -68,6 +68,7 @@ async def _audit(pilot: Pilot[Any]) -> None:
     await pilot.press("f4")
     await until(pilot, lambda: pilot.app.screen.query(EntryTable))
     await until(pilot, lambda: "#29" in text(pilot.app, "#words"))
+    await until(pilot, lambda: "转发" in text(pilot.app, "#light"))
 
 
 async def _serving(pilot: Pilot[Any]) -> None:
@@ -136,6 +137,7 @@ async def _destroying(pilot: Pilot[Any]) -> None:
         pytest.param(_overview, (120, 40), False, id="overview"),
         pytest.param(_note, (120, 40), False, id="note"),
         pytest.param(_jobs, (80, 24), False, id="jobs"),
+        pytest.param(_audit, (80, 24), False, id="audit-narrow"),
         pytest.param(_audit, (120, 40), False, id="audit"),
         pytest.param(_serving, (80, 24), False, id="serving-narrow"),
         pytest.param(_serving, (120, 40), False, id="serving"),

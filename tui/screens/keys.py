@@ -1,8 +1,6 @@
 """Keys and use: who may ask how much, what was used, a new key's secret shown once."""
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -21,6 +19,7 @@ from tui.keyrows import key_rows, limits_told, use_rows, use_title
 from tui.line import Line
 from tui.messages import Failed
 from tui.messages_serving import KeyChanged, KeyMade, KeysHeard, UsageHeard, UsageWritten
+from tui.newfile import FileRefused, write_new
 from tui.screens.boxscreen import BoxScreen
 from tui.widgets.rowtable import RowTable
 
@@ -191,7 +190,7 @@ class KeysScreen(BoxScreen):
 
         async def write() -> int | FileRefused:
             try:
-                return await write_rows(path, self.box.access.export_usage())
+                return await write_new(path, self.box.access.export_usage())
             except FileRefused as error:
                 return error
 
@@ -215,34 +214,3 @@ class KeysScreen(BoxScreen):
 
     def _say(self, words: str) -> None:
         self.query_one("#said", Static).update(Content(words))
-
-
-class FileRefused(Exception):
-    """This machine does not take the file; the sentence says why."""
-
-
-async def write_rows(path: Path, pieces: AsyncIterator[bytes]) -> int:
-    """Write into a new file, readable by its owner alone; half a file is taken away.
-
-    Returns:
-        Its size in bytes.
-
-    Raises:
-        FileRefused: there is one already, or the folder cannot be written.
-    """
-    try:
-        held = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise FileRefused(f"{path}: {error.strerror}") from error
-    size, whole = 0, False
-    try:
-        with os.fdopen(held, "wb") as file:
-            async for piece in pieces:
-                size += await asyncio.to_thread(file.write, piece)
-        whole = True
-    except OSError as error:
-        raise FileRefused(f"{path}: {error.strerror}") from error
-    finally:
-        if not whole:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-    return size

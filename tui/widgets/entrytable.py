@@ -1,6 +1,7 @@
 """The tail of the audit log: oldest above, newest below, following unless one looks back."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from rich.text import Text
 from textual.widgets import DataTable
@@ -36,6 +37,12 @@ class EntryTable(DataTable[Text]):
     def newest(self) -> int:
         """The largest index seen, or -1."""
         return max(self._entries, default=-1)
+
+    @property
+    def latest(self) -> datetime | None:
+        """The time of the entry with the largest index: what the box's clock said then."""
+        newest = self._entries.get(self.newest)
+        return None if newest is None else newest.time
 
     @property
     def chosen(self) -> Entry | None:
