@@ -58,7 +58,8 @@ def export(
         AuditExportStopped: whoever watches wants it no more.
         AuditEntryUnknown: the log is empty.
     """
-    made = _Export(materials, selection, watch or Watch(), materials.reader.head())
+    head = (materials.head or materials.reader.head)()
+    made = _Export(materials, selection, watch or Watch(), head)
     try:
         with ExportFolder(out) as folder:
             report = made.write(folder, out)

@@ -11,6 +11,7 @@ from appliance.audit.query import Query
 from appliance.audit.reading import AuditReader
 from appliance.audit.rendering.files import FORMATS
 from appliance.audit.rendering.meaning import Source
+from appliance.audit.store import Head
 
 FORMAT: Final = "wardbox-audit-export/2"
 
@@ -48,6 +49,7 @@ class Materials:
         clock: the time that the manifest names.
         cosigned: every cosigned checkpoint of at most so many entries: size and whole note.
         keys: gives the verifier keys of those who cosigned, one line each.
+        head: the state of the log to export, by default its newest; cosigned just now, say.
         body: the line of bodies.ndjson for an entry, None where it is of no answer.
     """
 
@@ -58,6 +60,7 @@ class Materials:
     cosigned: Callable[[int], Iterable[tuple[int, bytes]]] = lambda _: ()
     keys: Callable[[], tuple[str, ...]] = tuple
     body: Callable[[Entry], bytes | None] = lambda _: None
+    head: Callable[[], Head] | None = None
 
 
 class Watch:

@@ -51,6 +51,7 @@ def make_exports(
         cosigned=witnesses.cosigned,
         keys=keys,
         body=lambda entry: body_line(bodies, entry),
+        head=witnesses.cosign,
     )
     return ExportDesk(materials, log, layout.exports)
 

@@ -92,8 +92,10 @@ class Bodies:
 
 def text_of(part: Any) -> bytes | None:
     """The bytes of one text; None where it is none."""
-    if not isinstance(part, dict) or not {"text", "base64"} & set(part):
+    if not isinstance(part, dict):
         return None
-    if isinstance(part.get("text"), str):
-        return str(part["text"]).encode("utf-8", "surrogatepass")
-    return from_base64(part.get("base64"))
+    text, coded = part.get("text"), part.get("base64")
+    if isinstance(text, str) and coded is None:
+        return text.encode("utf-8", "surrogatepass")
+    data = from_base64(coded)
+    return data if data or coded == "" else None

@@ -90,6 +90,6 @@ def ed25519_verify(public: bytes, signature: bytes, message: bytes) -> bool:
             found = double(found)
         found = add(found, of_base[s >> at & 15])
         found = add(found, of_key[challenge >> at & 15])
-    return (found[0] - commitment[0] * found[2]) % P == 0 == (
-        found[1] - commitment[1] * found[2]
-    ) % P
+    return (
+        (found[0] - commitment[0] * found[2]) % P == 0 == (found[1] - commitment[1] * found[2]) % P
+    )

@@ -6,11 +6,15 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from secure_compute.verifier.ed25519 import ed25519_verify
+from secure_compute.verifier.ed25519 import KEY_SIZE, SIGNATURE_SIZE, ed25519_verify
+from secure_compute.verifier.p256 import POINT_SIZE, p256_verify
 from secure_compute.verifier.reading import HASH_SIZE, Head, Refused, from_base64
 
-KEY_ID_SIZE, TYPED_KEY_SIZE, STAMPED_SIZE = 4, 33, 8 + 64
+KEY_ID_SIZE, STAMP_SIZE, COUNTED_STAMP_SIZE = 4, 8, 16
 LOG_KIND, WITNESS_KIND = b"\x01", b"\x04"
+# A box's second key may live in its TPM, which knows P-256, and counts each time it signs.
+COUNTED_LABEL = "wardbox-tpm-cosignature/v1"
+COUNTED_KIND = b"\xff" + COUNTED_LABEL.encode()
 
 
 class Key(NamedTuple):
@@ -27,13 +31,17 @@ def parse_key(line: str, kind: bytes = LOG_KIND) -> Key:
     of_zh, of_en = ("盒子", "box") if kind == LOG_KIND else ("见证方", "witness")
     match = re.match(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)\Z", line.strip())
     typed = from_base64(match.group(3)) if match else b""
-    if match is None or len(typed) != TYPED_KEY_SIZE or typed[:1] != kind:
+    if kind == WITNESS_KIND and typed.startswith(COUNTED_KIND):
+        kind, size = COUNTED_KIND, POINT_SIZE
+    else:
+        size = KEY_SIZE
+    if match is None or len(typed) != len(kind) + size or not typed.startswith(kind):
         raise Refused(f"{of_zh}公钥不合格式", f"The {of_en} key is malformed")
     name = match.group(1)
     key_id = hashlib.sha256(name.encode("utf-8", "replace") + b"\n" + typed).digest()[:KEY_ID_SIZE]
     if key_id.hex() != match.group(2):
         raise Refused(f"{of_zh}公钥与其编号不符", f"The {of_en} key does not match its own id")
-    return Key(name, key_id, typed[1:], line.strip())
+    return Key(name, key_id, typed[len(kind) :], line.strip())
 
 
 class Note(NamedTuple):
@@ -100,15 +108,28 @@ def cosigned_at(data: bytes, witness: Key, what: tuple[str, str]) -> int | None:
     """
     note, when = parse_note(data), None
     for name, key_id, stamped in note.signatures if note else []:
-        if (name, key_id) != (witness.name, witness.key_id):
+        if note is None or (name, key_id) != (witness.name, witness.key_id):
             continue
-        time = int.from_bytes(stamped[:8], "big")
-        text = f"cosignature/v1\ntime {time}\n{note.text if note else ''}".encode()
-        good = len(stamped) == STAMPED_SIZE and ed25519_verify(witness.public, stamped[8:], text)
-        if not good:
+        if not is_cosigned(note.text, witness.public, stamped):
             raise Refused(
                 f"{what[0]}上见证方 {name} 的共同签名无效",
                 f"The cosignature of the witness {name} on the {what[1]} is not valid",
             )
+        time = int.from_bytes(stamped[:8], "big")
         when = time if when is None else max(when, time)
     return when
+
+
+def is_cosigned(text: str, public: bytes, stamped: bytes) -> bool:
+    """Whether a cosignature holds: of a witness (C2SP cosignature/v1), or of a TPM with its counter."""
+    stamp, signature = stamped[:-SIGNATURE_SIZE], stamped[-SIGNATURE_SIZE:]
+    if len(public) == KEY_SIZE:
+        head = f"cosignature/v1\ntime {int.from_bytes(stamp, 'big')}\n"
+        return len(stamp) == STAMP_SIZE and ed25519_verify(
+            public, signature, (head + text).encode()
+        )
+    time, counter = int.from_bytes(stamp[:8], "big"), int.from_bytes(stamp[8:], "big")
+    head = f"{COUNTED_LABEL}\ntime {time}\ncounter {counter}\n"
+    return len(stamp) == COUNTED_STAMP_SIZE and p256_verify(
+        public, signature, (head + text).encode()
+    )

@@ -9,6 +9,7 @@ from typing import Final
 
 _PARTS: Final = (
     "ed25519",
+    "p256",
     "reading",
     "notes",
     "memory",

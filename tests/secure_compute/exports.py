@@ -19,7 +19,7 @@ VKEY = NoteKey(ORIGIN, KEY.verify_key).vkey
 
 def leaf(seq: int, **more) -> bytes:
     return canonical_bytes(
-        {"actor": "用户", "seq": seq, "tag": "t", "time": 1000 + seq // 2} | more
+        {"actor": "用户", "seq": seq, "subject": None, "tag": "t", "time": 1000 + seq // 2} | more
     )
 
 

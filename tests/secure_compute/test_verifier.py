@@ -188,3 +188,29 @@ def test_rolled_back_and_rewritten_logs_are_found(auditor):
     assert auditor.judge()[0] == 2
     export(auditor.folder, [*log, leaf(300)])
     assert auditor.judge()[0] == 0
+
+
+NOT_CANONICAL = {
+    "space": b'{"details":{ },"seq":1,"subject":null,"tag":"t","time":1000}',
+    "order": b'{"tagg":1,"details":{},"seq":1,"subject":null,"tag":"t","time":1000}',
+    "escape": b'{"details":"\\u0061","seq":1,"subject":null,"tag":"t","time":1000}',
+    "twice": b'{"a":1,"a":1,"seq":1,"subject":null,"tag":"t","time":1000}',
+    "float": b'{"a":1.5,"seq":1,"subject":null,"tag":"t","time":1000}',
+    "nan": b'{"a":NaN,"seq":1,"subject":null,"tag":"t","time":1000}',
+}
+
+
+@pytest.mark.parametrize("case", NOT_CANONICAL)
+def test_what_the_box_itself_spelt_wrongly_is_found_by_parsing_every_entry(auditor, case):
+    export(auditor.folder, [leaf(0), NOT_CANONICAL[case], leaf(2)])
+    assert auditor.judge()[0] == 0
+    status, text = auditor.judge("--deep")
+    assert status == 1
+    assert "Entry 1 is not" in text
+
+
+def test_every_spelling_of_canonical_json_passes_the_deep_look(auditor):
+    odd = {"ﬀ": 1, "\U00010000": [1, True, None, '\u0000\x7f\\"/é'], "": {}, "z" * 300: -5}
+    export(auditor.folder, [leaf(n, subject="x" * (n * 90), details=odd) for n in range(5)])
+    assert auditor.judge("--deep")[0] == 0
+    assert auditor.judge()[0] == 0

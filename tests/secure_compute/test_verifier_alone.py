@@ -16,6 +16,7 @@ from secure_compute.signing import SigningKey
 from secure_compute.verifier.ed25519 import ed25519_verify
 from secure_compute.verifier.judge import main
 from secure_compute.verifier.single_file import verifier_source
+from secure_compute.witness.single_file import witness_source
 from tests.secure_compute.exports import ORIGIN, VKEY, export, leaves, seal
 
 MANIFESTS = [
@@ -160,6 +161,24 @@ def test_the_single_file_needs_nothing_but_an_old_python(tmp_path):
     assert b"secure_compute" not in source
     if not pythons():
         pytest.skip("this machine has no Python beside the one that tests")
+
+
+@pytest.mark.parametrize("source", [verifier_source(), witness_source()])
+def test_no_name_of_a_single_file_means_two_things(source):
+    names = [
+        name
+        for node in ast.parse(source).body
+        for name in (
+            [node.name]
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            else [
+                part.id
+                for part in ast.walk(node)
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            ]
+        )
+    ]
+    assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("python", pythons())
