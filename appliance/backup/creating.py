@@ -136,6 +136,8 @@ class Creation:
                 held.append((stack.enter_context(bodies), BODIES_DB))
             for one, path in held:
                 self._database(packer, one, path)
+                # Its log may begin anew while the others are still being copied.
+                one.release()
 
     def _database(self, packer: Packer, held: FrozenDatabase, path: str) -> None:
         before = held.stamps()

@@ -55,6 +55,10 @@ class FrozenDatabase:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let the database go on; doing it twice is fine."""
         # Before the raw files: closing those drops the connection's locks on them.
         if self._connection is not None:
             self._connection.close()
