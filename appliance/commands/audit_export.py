@@ -48,20 +48,18 @@ def add_parsers(what: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     out.add_argument(
         "--bodies", action="store_true", help="附带解密的正文(需要权限) decrypted bodies too"
     )
-    what.add_parser("verifier", help="输出 verify.py print the program that checks exports")
+    program = what.add_parser("verifier", help="输出 verify.py the program that checks exports")
+    program.add_argument("--out", type=Path, metavar="FILE", help="写入文件 into this file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked.
 
     Returns:
-        0 done, 1 refused, 2 a format that there is not, 3 no box answers.
+        0 done, 1 refused or not writable, 2 a format that there is not, 3 no box answers.
     """
     if args.what == "verifier":
-        from secure_compute.verifier.single_file import verifier_source  # noqa: PLC0415  # light
-
-        sys.stdout.buffer.write(verifier_source())
-        return 0
+        return _verifier(args.out)
     chosen = [] if args.formats == "none" else args.formats.split(",")
     if wrong := [one for one in chosen if one not in _FORMATS]:
         known = "、".join(_FORMATS)
@@ -69,6 +67,20 @@ def run(args: argparse.Namespace) -> int:
         print(f"There is no format {wrong[0]!r}; choose of {known}, or none.", file=sys.stderr)
         return 2
     return converse(args, lambda session: _export(session, args, chosen))
+
+
+def _verifier(out: Path | None) -> int:
+    from secure_compute.verifier.single_file import verifier_source  # noqa: PLC0415  # light
+
+    if out is None:
+        sys.stdout.buffer.write(verifier_source())
+        return 0
+    try:
+        out.write_bytes(verifier_source())
+    except OSError as error:
+        print(f"写不了 {out} It cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
 
 
 async def _export(session: "Session", args: argparse.Namespace, formats: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`wardbox vendor init|add-model|build|sign|inspect`: what a vendor runs on their own machine."""
+"""`wardbox vendor init|add-model|build|sign|inspect|verifier`: what a vendor runs at home."""
 
 import argparse
 import sys
@@ -37,6 +37,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     look.add_argument("bundle", type=Path, metavar="BUNDLE")
     look.add_argument("--root", type=Path, help="用信任根校验 judge it against a trust root")
     look.add_argument("--json", action="store_true", help="JSON")
+    verifier = actions.add_parser(
+        "verifier", help="输出审计员用的 verify.py print the auditors' verify.py, to be published"
+    )
+    verifier.add_argument("--out", type=Path, metavar="FILE", help="写入文件 into this file")
     for one in (add, build):
         one.add_argument(
             "--dir", type=Path, default=Path(), dest="directory", help="供应商目录 vendor's folder"
@@ -65,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         "build": _build,
         "sign": _sign,
         "inspect": _inspect,
+        "verifier": _verifier,
     }
     try:
         return actions[args.action](args)
@@ -133,6 +138,20 @@ def _sign(args: argparse.Namespace) -> int:
 
     count = add_signature(args.file, open_key(args.key, _passphrases(args)))
     _say(f"已签名 signed  {args.file}: {count} 个签名 signatures")
+    return 0
+
+
+def _verifier(args: argparse.Namespace) -> int:
+    from secure_compute.verifier.single_file import verifier_source  # noqa: PLC0415
+
+    if args.out is None:
+        sys.stdout.buffer.write(verifier_source())
+        return 0
+    try:
+        args.out.write_bytes(verifier_source())
+    except OSError as error:
+        _say(f"✗ 写不了 {args.out} It cannot be written: {error.strerror}", sys.stderr)
+        return 1
     return 0
 
 
