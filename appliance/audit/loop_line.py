@@ -20,6 +20,8 @@ from appliance.errors import AuditUnavailable
 from secure_compute.errors import NotCanonical
 
 MAX_BATCH: Final = 1024
+MAX_BYTES: Final = 4 << 20
+"""Bytes of bodies that go along in one batch: the loop stands still while it is sent."""
 
 
 class LoopLine:
@@ -94,7 +96,8 @@ class LoopLine:
         self._scheduled = False
         if self._flight or not self._queue or self._frames is None:
             return
-        self._flight, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
+        count = _together(self._queue)
+        self._flight, self._queue = self._queue[:count], self._queue[count:]
         self._sent = self.loop.time()
         try:
             self._frames.send(("commit", rows_of([event for event, _, _ in self._flight]), False))
@@ -147,3 +150,14 @@ class LoopLine:
         self._suffer(len(lost), reason)
         refusal: Outcome = AuditUnavailable(reason=reason)
         deliver(lost, [refusal] * len(lost))
+
+
+def _together(queue: list[Waiting]) -> int:
+    """How many of those that wait go into one batch; one at least."""
+    total = 0
+    for at, (event, _, _) in enumerate(queue[:MAX_BATCH]):
+        if event.body is not None:
+            total += sum(event.body.sizes)
+            if total > MAX_BYTES and at:
+                return at
+    return min(len(queue), MAX_BATCH)

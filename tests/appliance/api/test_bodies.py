@@ -3,8 +3,6 @@
 import hashlib
 import json
 
-import pytest
-
 from appliance.audit.receipts import resolve
 from appliance.audit.verify import verify
 from tests.appliance.api.questions import CHAT, GOOD, post, raw_request
@@ -112,12 +110,10 @@ async def told_of(box, *headers):
     return await raw_request(box.port, b"\r\n".join((*lines, b"", body)))
 
 
-@pytest.mark.parametrize(
-    "patient", [" ", "x" * 129, "a\u200bb", "P\x7f1", "\u202eP1", "P1\u0085", "\x1b[2J"]
-)
-async def test_a_patient_that_cannot_be_is_refused_and_never_asked_about(box, patient):
-    answer = await told_of(box, b"X-WardBox-Patient: " + patient.encode())
-    assert answer.split(b" ")[1] in {b"400", b"422"}
+async def test_a_patient_that_cannot_be_is_refused_and_never_asked_about(box):
+    for patient in (" ", "x" * 129, "a\u200bb", "P\x7f1", "\u202eP1", "P1\u0085", "\x1b[2J"):
+        answer = await told_of(box, b"X-WardBox-Patient: " + patient.encode())
+        assert answer.split(b" ")[1] in {b"400", b"422"}, repr(patient)
     assert box.entries("model:completion:answer") == []
     assert box.services.disclosure.subjects.count("patient") == 0
 
@@ -141,11 +137,11 @@ async def test_reading_takes_a_scope_of_its_own(box):
     assert len(box.entries("audit:body:read")) == 1
 
 
-@pytest.mark.parametrize("which", ["rcp_x", "-1", "1e3", "../1", "9" * 40, "rcp_" + "0" * 30])
-async def test_what_names_no_entry_is_refused(box, which):
-    answer, told = await body_of(box, which.replace("/", "%2F"))
-    assert answer.status in {404, 422}
-    assert told["code"]
+async def test_what_names_no_entry_is_refused(box):
+    for which in ("rcp_x", "-1", "1e3", "../1", "9" * 40, "rcp_" + "0" * 30):
+        answer, told = await body_of(box, which.replace("/", "%2F"))
+        assert answer.status in {404, 422}, which
+        assert told["code"]
 
 
 async def test_forgetting_is_one_act_on_every_way(box):

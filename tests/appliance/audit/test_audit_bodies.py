@@ -1,5 +1,6 @@
 """Bodies and their entries: together or told, through the writing process, a full disk and a crash."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -128,6 +129,27 @@ def test_the_writing_process_seals_and_overwrites_only_its_own_key(box, place, b
     for event in entries(log, "model:completion:answer"):
         assert event.details["body"] == "kept"
         assert bodies.find(event.details).texts["answer"] == b"told"
+
+
+async def test_long_bodies_do_not_all_go_along_at_once(box, place, bodies):
+    log = await asyncio.to_thread(
+        AuditLog.open_apart, box.path, LOG_KEY, box.identity, bodies=place
+    )
+    box.opened.append(log)
+    batches = []
+    log.told = lambda events, _seconds, _waiting: batches.append(events)
+    log.attach()
+    long, kept = os.urandom(1 << 20), seal()
+    waiting = [log.record(answered(receipt(), long, b"told", kept)) for _ in range(6)]
+    waiting.append(log.record(answered(receipt(), long * 5, b"told", seal(limit=1 << 24))))
+    await asyncio.gather(*waiting)
+    assert sum(batches) == 7
+    assert max(batches) <= 4
+    for event in entries(log, "model:completion:answer"):
+        found = bodies.find(event.details)
+        assert found.cut == ()
+        assert found.texts["prompt"].startswith(long)
+    await asyncio.to_thread(log.close)
 
 
 _WRITER = """

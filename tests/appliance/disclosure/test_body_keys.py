@@ -49,39 +49,30 @@ def test_whose_bodies_are_kept_is_a_setting(room, whose, patient, state):
     assert room.subjects.count(PATIENT) == (state == KEPT)
 
 
-@pytest.mark.parametrize(
-    "patient",
-    [
-        "",
-        " P1",
-        "P1 ",
-        "P1\n",
-        "a\x00b",
-        "\x1b[2J",
-        "x" * 129,
-        "右\u202e眼",
-        "\ud800",
-        "\u200b",
-        " ",
-    ],
-)
-def test_what_cannot_be_a_patient_is_refused(room, patient):
-    with pytest.raises(PatientInvalid):
-        room.keys.seal(room.receipt(1), patient)
+IMPOSSIBLE = (
+    "", " P1", "P1 ", "P1\n", "a\x00b", "\x1b[2J", "x" * 129, "右\u202e眼", "\ud800", "\u200b", " ",
+)  # fmt: skip
+POSSIBLE = ("P0042", "张三", "340102197001011234", "'; DROP TABLE--", "x" * 128)
+
+
+def test_what_cannot_be_a_patient_is_refused(room):
+    for patient in IMPOSSIBLE:
+        with pytest.raises(PatientInvalid):
+            room.keys.seal(room.receipt(1), patient)
     assert room.subjects.count(PATIENT) == 0
 
 
-@pytest.mark.parametrize(
-    "patient", ["P0042", "张三", "340102197001011234", "'; DROP TABLE--", "x" * 128]
-)
-def test_what_a_hospital_calls_a_patient_is_taken_as_it_is(room, patient):
-    seal = room.keys.seal(room.receipt(1), patient)
-    assert seal.state == KEPT
-    assert seal.patient != patient
-    room.answer(2, patient)
+def test_what_a_hospital_calls_a_patient_is_taken_as_it_is_and_stands_nowhere(room):
+    for number, patient in enumerate(POSSIBLE):
+        seal = room.keys.seal(room.receipt(1), patient)
+        assert seal.state == KEPT
+        assert seal.patient != patient
+        room.answer(number, patient)
+    assert room.subjects.count(PATIENT) == len(POSSIBLE)
     for path in room.layout.root.rglob("*"):
-        if path.is_file() and len(patient) > 4:
-            assert patient.encode() not in path.read_bytes()
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [one for one in POSSIBLE if len(one) > 4 and one.encode() in content]
 
 
 def test_while_the_disk_is_short_nothing_is_sealed_and_it_is_said(room):
