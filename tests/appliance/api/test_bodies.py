@@ -5,6 +5,8 @@ import json
 
 from appliance.audit.receipts import resolve
 from appliance.audit.verify import verify
+from secure_compute.merkle import verify_inclusion
+from secure_compute.note import verify_checkpoint
 from tests.appliance.api.questions import CHAT, GOOD, post, raw_request
 from tests.appliance.api.stand_ins import MODEL
 from tests.appliance.api.vaulted import vault_for
@@ -92,7 +94,11 @@ async def test_a_receipt_tells_what_became_of_its_body(box):
 
     before = await told()
     assert (before["body"], len(before["patient"])) == ("kept", 32)
-    assert {"model_digest", "adapter_digest", "policy", "posture", "proof", "hash"} <= before.keys()
+    assert {"model_digest", "adapter_digest", "policy", "posture"} <= before.keys()
+    head = verify_checkpoint(before["checkpoint"].encode(), box.log.note_key)
+    path = [bytes.fromhex(part) for part in before["proof"]]
+    leaf = bytes.fromhex(before["hash"])
+    verify_inclusion(leaf, before["index"], head.size, path, head.root)
     box.services.disclosure.destroy("patient", "P0042")
     assert (await told())["body"] == "forgotten"
 
