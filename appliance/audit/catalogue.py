@@ -25,6 +25,7 @@ _ANSWER: Final = (
     "stream",
 )
 _ARCHIVE: Final = ("digest", "first", "last")
+_USE: Final = ("digest", "job", "purpose")
 _ROLE: Final = ("scopes", "totp")
 _KEY: Final = ("digest", "key", "what")
 _SLOT: Final = ("kind", "slot", "what")
@@ -66,6 +67,7 @@ KINDS: Final = (
         "The wall clock jumped, in microseconds.",
         ("step_us",),
     ),
+    Kind("settings:box:change", "设置与上次不同。", "Settings were changed.", ("after", "before")),
     Kind("settings:box:load", "读入设置。", "The settings were read.", ("digest",)),
     Kind(
         "firmware:check:run",
@@ -73,9 +75,20 @@ KINDS: Final = (
         "The firmware checks ran.",
         ("digest", "failed", "posture"),
     ),
-    Kind("audit:log:export", "导出审计记录。", "Entries were exported.", ("bodies", "filter", "first", "last", "patient")),
+    Kind(
+        "audit:log:export",
+        "导出审计记录。",
+        "Entries were exported.",
+        ("bodies", "filter", "first", "last", "patient"),
+    ),
     Kind("audit:archive:make", "归档已写出并读回核对。", "An archive was made and read.", _ARCHIVE),
     Kind("audit:archive:prune", "归档后的记录移出库。", "Archived entries left.", _ARCHIVE),
+    Kind(
+        "audit:log:search",
+        "检索审计记录。",
+        "Somebody searches the record; by patient each time, else once an hour.",
+        ("conditions", "patient"),
+    ),
     Kind("audit:log:verify", "全量校验日志。", "The whole log was recomputed.", ("ok", "size")),
     Kind("access:session:open", "人员登录。", "A person signed in.", ("role",)),
     Kind("access:session:close", "会话结束。", "A session ended.", ("reason",)),
@@ -188,13 +201,17 @@ KINDS: Final = (
     Kind("job:run:cancel", "任务取消。", "A job was cancelled.", _JOB),
     Kind("job:run:resume", "任务继续。", "A job was resumed.", _JOB),
     Kind(
-        "tuning:run:finish", "训练完成。", "A training run finished.", ("base", "dataset", "result")
+        "tuning:run:finish",
+        "训练完成。",
+        "A training run finished.",
+        ("base", "dataset", "recipe", "result"),
     ),
     Kind("evaluation:run:finish", "评测完成。", "An evaluation finished.", ("model", "report")),
     Kind("update:bundle:verify", "更新包校验通过。", "An update was verified.", _BUNDLE),
     Kind("update:bundle:refuse", "更新包被拒绝。", "An update was refused.", _BUNDLE),
     Kind("update:bundle:apply", "更新包已应用。", "An update was applied.", _BUNDLE),
     Kind("file:content:admit", "收下文件。", "A file was taken in.", ("digest",)),
+    Kind("file:content:use", "任务开始使用文件。", "A job begins to read a file.", _USE),
     Kind("file:content:delete", "删除文件。", "A file was deleted.", ("digest",)),
     Kind("batch:run:create", "提交批处理。", "A batch was made.", _BATCH),
     Kind("batch:run:cancel", "取消批处理。", "A batch was cancelled.", _BATCH),

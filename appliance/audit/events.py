@@ -267,9 +267,12 @@ def job_run(
     return Event(f"job:run:{action}", actor, job_id, None, {"code": code, "kind": kind})
 
 
-def tuning_finish(actor: str, *, job_id: str, base: str, dataset: str, result: str) -> Event:
-    """A training run finished; digests of base model, data and result."""
-    details: dict[str, Detail] = {"base": base, "dataset": dataset, "result": result}
+def tuning_finish(
+    actor: str, *, job_id: str, base: str, dataset: str, recipe: str, result: str
+) -> Event:
+    """A training run finished; its recipe, and digests of base model, data and result."""
+    details: dict[str, Detail] = {"base": base, "dataset": dataset, "recipe": recipe}
+    details["result"] = result
     return Event("tuning:run:finish", actor, job_id, None, details)
 
 

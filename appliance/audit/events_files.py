@@ -12,6 +12,12 @@ def file_change(
     return Event(f"file:content:{action}", actor, file_id, None, {"digest": digest})
 
 
+def content_use(actor: str, *, file_id: str, digest: str, job_id: str, purpose: str) -> Event:
+    """A job begins to read somebody's data: the file, its digest, and what for."""
+    details: dict[str, Detail] = {"digest": digest, "job": job_id, "purpose": purpose}
+    return Event("file:content:use", actor, file_id, None, details)
+
+
 def batch_change(
     action: Literal["create", "cancel", "finish"],
     actor: str,

@@ -18,6 +18,7 @@ from appliance.audit.loop_line import LoopLine
 from appliance.audit.opening import OwnScribe
 from appliance.audit.reading import AuditReader
 from appliance.audit.scribe import Outcome, Scribe
+from appliance.audit.searches import Searches
 from appliance.audit.writer import Told, Writer
 from appliance.bodies.keeper import BodyKeeper, Place
 from secure_compute.note import NoteKey, sign_note
@@ -29,10 +30,12 @@ class AuditLog:
     Attributes:
         told: called after each commit with how many events became durable, the seconds that took,
             and how many wait for the next one.
+        searches: notes who searches the log.
     """
 
     def __init__(self, scribe: Scribe, window_s: float, version: str) -> None:
         self.told: Told | None = None
+        self.searches = Searches(self.append, time.monotonic)
         self._scribe = scribe
         self._line: LoopLine | None = None
         self._writer = Writer(scribe, window_s, self._tell, self._connect)

@@ -13,8 +13,10 @@ from appliance.access.migrations import MIGRATIONS as ACCESS
 from appliance.access.rules import AccessRules
 from appliance.access.service import AccessService
 from appliance.audit.events import settings_load
+from appliance.audit.events_settings import settings_change
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
+from appliance.audit.query import Query
 from appliance.backup.migrations import MIGRATIONS as BACKUP
 from appliance.batches.migrations import MIGRATIONS as BATCHES
 from appliance.bodies.keeper import Place
@@ -90,8 +92,12 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     layout = site.layout
     log = await asyncio.to_thread(_open_log, site)
     undo.push_async_callback(asyncio.to_thread, log.close)
-    loaded = settings_load(digest=digest_of(site.settings))
-    await asyncio.wrap_future(log.append(loaded))
+    digest = digest_of(site.settings)
+    last = await asyncio.to_thread(log.reader.search, Query(tag="settings:box:load", limit=1))
+    before = str(last[0].event.details["digest"]) if last else digest
+    if before != digest:
+        await asyncio.wrap_future(log.append(settings_change(before=before, after=digest)))
+    await asyncio.wrap_future(log.append(settings_load(digest=digest)))
     key = site.opened.key("box.db")
     db = await asyncio.to_thread(Db, layout.box_db, key, MIGRATIONS, site.clock)
     undo.push_async_callback(asyncio.to_thread, db.close)

@@ -11,10 +11,11 @@ from typing import Any, Final, Protocol
 
 from appliance.audit import events
 from appliance.audit.event import Event
+from appliance.audit.events_files import content_use
 from appliance.cluster.errors import NotMember
 from appliance.jobs.errors import WorkerDied
 from appliance.jobs.job import Job, JobKind, Json
-from appliance.tuning.spec import ADAPTER, read_spec
+from appliance.tuning.spec import ADAPTER, REFERENCE, read_spec
 from models.card import ModelCard
 from models.errors import ModelsError, ModelUnknown
 from models.registry.manifest import Manifest
@@ -171,8 +172,12 @@ class Workshop:
         kept = directory / _CHATS
         file_id = job.spec.get("dataset")
         if file_id is not None and self._files is not None and not kept.exists():
-            coming = kept.with_suffix(".part")
-            shutil.copyfile(self._files.path(self._files.get(job.actor, str(file_id))), coming)
+            coming, file = kept.with_suffix(".part"), self._files.get(job.actor, str(file_id))
+            use = content_use(
+                job.actor, file_id=file.id, digest=file.digest, job_id=job.id, purpose=TRAINING
+            )
+            self._audit.append(use).result(_AUDIT_TIMEOUT_S)
+            shutil.copyfile(self._files.path(file), coming)
             coming.rename(kept)
         ray = dict(self._require_gang().env()) if _boxes(job) > 1 else {}
         return {**job.spec, "directory": str(directory), **({"ray": ray} if ray else {})}
@@ -214,7 +219,12 @@ class Workshop:
         made = await registry.register(str(job.spec["name"]), base, source, job.actor)
         dataset = str(result["dataset"]["digest"])
         event = events.tuning_finish(
-            job.actor, job_id=job.id, base=made.base_digest, dataset=dataset, result=made.digest
+            job.actor,
+            job_id=job.id,
+            base=made.base_digest,
+            dataset=dataset,
+            recipe=ADAPTER,
+            result=made.digest,
         )
         await asyncio.wrap_future(self._audit.append(event))
         kept = {key: value for key, value in result.items() if key != "gguf"}
@@ -226,7 +236,12 @@ class Workshop:
         manifest = self._catalogue.admit(source, card, job.actor)
         dataset = str(result["dataset"]["digest"])
         event = events.tuning_finish(
-            job.actor, job_id=job.id, base="none", dataset=dataset, result=manifest.digest
+            job.actor,
+            job_id=job.id,
+            base="none",
+            dataset=dataset,
+            recipe=str(job.spec.get("recipe", REFERENCE)),
+            result=manifest.digest,
         )
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
         kept = {key: value for key, value in result.items() if key not in {"gguf", "card"}}

@@ -49,10 +49,11 @@ def _query(wish: EntryQuery) -> reading.Query:
 
 
 @router.get("/entries")
-def entries(wish: Annotated[EntryQuery, Query()], box: Box, _: AuditReaderGrant) -> EntryPage:
+def entries(wish: Annotated[EntryQuery, Query()], box: Box, who: AuditReaderGrant) -> EntryPage:
     """Entries, newest first."""
     reader, query = box.log.reader, _query(wish)
     found = tuple(entry_view(e, leaf_hash(e.leaf)) for e in reader.search(query))
+    box.log.searches.note(who.actor, query)
     full = len(found) == wish.limit and found[-1].index > 0
     following = found[-1].index if full else None
     archived = None if full else held_elsewhere(reader, query)

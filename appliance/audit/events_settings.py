@@ -1,0 +1,10 @@
+"""The events of settings: they are read at every start, and told when they are others than before."""
+
+from appliance.audit.event import Detail, Event
+from appliance.audit.events import BOX
+
+
+def settings_change(*, before: str, after: str) -> Event:
+    """The box started with other settings than the time before; the digests of both."""
+    details: dict[str, Detail] = {"after": after, "before": before}
+    return Event("settings:box:change", BOX, None, None, details)
