@@ -8,13 +8,14 @@ from typing import Final
 
 from sqlite_utils import Database
 
-from appliance.bodies.sealing import SealedBody
+from appliance.bodies.sealing import DAY_MS, SealedBody
 from appliance.db.connection import Connection, DatabaseFailure, as_sentence, open_connection, told
 from appliance.db.migration import Migration, migrate
 
 _INSERT: Final = (
     "INSERT OR REPLACE INTO bodies (receipt, patient, wrapped, sealed) VALUES (?, ?, ?, ?)"
 )
+_MS_BYTES: Final = 6
 _AT_ONCE: Final = 200
 """Rows that one transaction deletes: whoever writes beside it waits no longer than for these."""
 
@@ -107,6 +108,22 @@ class BodyStore:
                     "SELECT count(*) FROM bodies WHERE patient = ?", (patient,)
                 ).fetchone()
         return int(row[0])
+
+    def days_before(self, day: int) -> list[int]:
+        """The days before a day, counted from 1970, of which there are bodies."""
+        end, found = day * DAY_MS, list[int]()
+        start = 0
+        while start < end:
+            with told(self._path):
+                row = self._connection.execute(
+                    "SELECT min(receipt) FROM bodies WHERE receipt >= ? AND receipt < ?",
+                    (start.to_bytes(_MS_BYTES, "big"), end.to_bytes(_MS_BYTES, "big")),
+                ).fetchone()
+            if row[0] is None:
+                break
+            found.append(int.from_bytes(row[0][:_MS_BYTES], "big") // DAY_MS)
+            start = (found[-1] + 1) * DAY_MS
+        return found
 
     def drop(self, receipts: Sequence[bytes]) -> None:
         """Delete bodies by receipt."""

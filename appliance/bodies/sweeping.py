@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -33,15 +34,22 @@ class Sweeper:
         """
         if not self._path.exists():
             return 0
-        store = BodyStore.create(self._path, self._key(), self._moment)
-        try:
+        with closing(self._opened()) as store:
             total = 0
             while count := some(store):
                 total += count
                 time.sleep(_BREATH_S)
             return total
-        finally:
-            store.close()
+
+    def days_before(self, day: int) -> list[int]:
+        """The days before a day, counted from 1970, of which there are bodies. Raises DbError."""
+        if not self._path.exists():
+            return []
+        with closing(self._opened()) as store:
+            return store.days_before(day)
+
+    def _opened(self) -> BodyStore:
+        return BodyStore.create(self._path, self._key(), self._moment)
 
     def _moment(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

@@ -23,6 +23,8 @@ _EXPIRE: Final = "box:bodies:expire"
 _LOOK_S: Final = 30.0
 _HOUR_S: Final = 3600.0
 _DAY_S: Final = DAY_MS // 1000
+_AT_ONCE: Final = 14
+"""Days that end in one night at most."""
 _BEHIND: Final = 400
 """Days before the oldest one kept that are looked at again: nothing runs on a box that is off."""
 
@@ -78,16 +80,24 @@ class Upkeep:
             self._keys.seal(f"rcp_{moment:012x}", None)
 
     def expire(self) -> int:
-        """Destroy the keys of days that are over, and delete their bodies; how many bodies."""
-        last = int(self._clock()) // _DAY_S - self._keys.rules.days
+        """Destroy the keys of days that are over, and delete their bodies; how many bodies.
+
+        A few at a time, the oldest first: a clock that is years ahead for a night must not take all.
+        """
+        first = int(self._clock()) // _DAY_S - self._keys.rules.days + 1
+        # A clock that stood in 1970 for a while made days of its own.
+        over = {*range(max(0, first - _BEHIND), first), *self._sweeper.days_before(first)}
         days = 0
-        for day in range(last - _BEHIND, last + 1):
+        for day in sorted(over):
+            if days == _AT_ONCE:
+                first = day
+                break
             with suppress(SubjectUnknown, SubjectErased):
                 self._subjects.erase(PERIOD, str(day))
                 days += 1
         if days:
             self._keys.forget()
-        border = ((last + 1) * DAY_MS).to_bytes(6, "big")
+        border = (first * DAY_MS).to_bytes(6, "big")
         bodies = self._sweeper.sweep(lambda store: store.drop_some_before(border))
         if days or bodies:
             self._record(bodies_expire(days=days, bodies=bodies))

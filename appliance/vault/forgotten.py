@@ -70,14 +70,14 @@ class ForgottenList:
     def all(self) -> tuple[Gone, ...]:
         """Everything on the list; half a line is none."""
         try:
-            return _read(self._path.read_bytes())
+            return listed(self._path.read_bytes())
         except FileNotFoundError:
             return ()
 
     def merge(self, others: bytes) -> int:
         """Take over what another such file lists, a backup's say; how many were new here."""
         known = {(one.family, one.tag) for one in self.all()}
-        fresh = [one for one in _read(others) if (one.family, one.tag) not in known]
+        fresh = [one for one in listed(others) if (one.family, one.tag) not in known]
         for one in fresh:
             self.add(one)
         return len(fresh)
@@ -85,10 +85,6 @@ class ForgottenList:
 
 def listed(content: bytes) -> tuple[Gone, ...]:
     """What such a file lists; half a line is none."""
-    return _read(content)
-
-
-def _read(content: bytes) -> tuple[Gone, ...]:
     found: dict[tuple[str, bytes], Gone] = {}
     for line in content.splitlines():
         with suppress(msgspec.MsgspecError, ValueError):

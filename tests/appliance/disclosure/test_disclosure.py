@@ -2,6 +2,7 @@
 
 import shutil
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
@@ -143,6 +144,34 @@ def test_a_box_that_was_off_for_months_ends_what_is_over(room):
     assert room.upkeep.expire() == 4
     assert room.subjects.count(PERIOD) == 0
     assert room.events("box:bodies:expire")[0].details["days"] == 4
+
+
+def test_days_of_a_clock_that_stood_elsewhere_end_too(room):
+    right = room.clock.now
+    room.clock.now = datetime(1970, 1, 1, 8, tzinfo=UTC)
+    room.answer(1)
+    room.clock.now = datetime(2024, 5, 1, tzinfo=UTC)
+    room.answer(2)
+    room.clock.now = right
+    kept = room.answer(3)
+    assert room.upkeep.expire() == 2
+    assert room.subjects.count(PERIOD) == 1
+    assert room.disclosure.read("a", None, kept).body.texts["answer"] == b"told"
+
+
+def test_a_clock_that_is_years_ahead_for_a_night_does_not_take_everything(room, monkeypatch):
+    monkeypatch.setattr("appliance.disclosure.upkeep._AT_ONCE", 2)
+    names = []
+    for number in range(5):
+        names.append(room.answer(number, "P1"))
+        room.clock.move(DAY_S)
+    room.clock.move(9000 * DAY_S)
+    assert room.upkeep.expire() == 2
+    room.clock.move(-9000 * DAY_S)
+    assert room.upkeep.expire() == 0
+    for name in names[2:]:
+        assert room.disclosure.read("a", None, name).body.texts["answer"] == b"told"
+    assert room.subjects.count(PERIOD) == 3
 
 
 def test_the_keys_of_today_and_tomorrow_are_at_hand(room):
