@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,17 @@ class Sending:
     rules: ForwardRules
     timeout_s: float = 20.0
     receiver: Receiver | None = None
+    ago: timedelta = timedelta(0)
     opened: list[ForwardService] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         identity = AuditIdentity(SigningKey.from_seed(bytes(32)), "wardbox/test")
         self.log = AuditLog.open(
-            self.folder / "audit.db", KEY, identity, clock=lambda: datetime.now(UTC), window_ms=0
+            self.folder / "audit.db",
+            KEY,
+            identity,
+            clock=lambda: datetime.now(UTC) - self.ago,
+            window_ms=0,
         )
         self.db = Db(self.folder / "box.db", KEY, MIGRATIONS)
 

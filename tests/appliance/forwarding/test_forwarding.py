@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -150,6 +151,27 @@ def test_memory_and_position_do_not_depend_on_the_backlog(sending, strict):
     wait_for(lambda: sending.position() >= end, service.status, 120)
     assert missing(receiver.seqs(), 0, end) == []
     assert receiver.seqs() == sorted(receiver.seqs())
+
+
+def test_an_hours_backlog_is_told_once_and_worked_off(sending, strict):
+    receiver = strict()
+    sending.to(receiver.port)
+    receiver.close()
+    sending.ago = timedelta(hours=1)
+    sending.write(2000)
+    service = sending.start()
+    wait_for(lambda: service.status().state == "failing", service.status)
+    standing = service.watch()
+    assert standing.late
+    assert 3500 < standing.lag_s < 3700
+    assert standing.behind >= 2000
+    again = strict(port=receiver.port)
+    sending.ago = timedelta(0)
+    end = sending.write(1)
+    wait_for(lambda: sending.position() >= end, service.status, 120)
+    standing = service.watch()
+    assert (standing.late, standing.state) == (False, "running")
+    assert missing(again.seqs(), 0, end) == []
 
 
 def test_a_log_that_is_shorter_than_what_was_sent_goes_on_from_its_end(sending, strict):
