@@ -5,8 +5,8 @@
     python3 open-backup.py BACKUP --recovery --out DIR                by the recovery key on paper
 
 BACKUP is the directory (or a copy of it) in which wardbox-backup.json lies. Everything of a snapshot
-is written below DIR, each chunk authenticated. DIR/databases.txt says how the databases are read with
-the sqlcipher program. docs/operate/backup-format.md describes the format.
+is written below DIR, each chunk authenticated. DIR/databases.txt holds the keys of the databases, which
+open-database.py makes plain. docs/operate/backup-format.md describes the format.
 """
 
 import argparse
@@ -254,14 +254,13 @@ def write(backup: Backup, snapshot: Any, out: Path) -> int:
 
 
 def write_databases(backup: Backup, snapshot: Any, out: Path) -> None:
-    """Write how the databases are opened: their keys, by the root key that the snapshot carries."""
+    """Write the keys of the databases, by the root key that the snapshot carries."""
     root = unseal(base64.b64decode(snapshot["root"]), backup.escrow, b"")
     lines = []
     for key in json.loads((out / "keys" / "keyring.json").read_bytes())["keys"]:
         if key["use"].endswith(".db") and key.get("state", "current") == "current":
             raw = unwrapped(key, root).hex()
-            lines.append(f"sqlcipher vault/{key['use']}")
-            lines.append(f"  PRAGMA key=\"x'{raw}'\"; PRAGMA cipher_hmac_algorithm=HMAC_SHA256;")
+            lines.append(f"vault/{key['use']} {raw}")
     (out / "databases.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

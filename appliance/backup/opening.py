@@ -1,6 +1,6 @@
 """Opening the backup of a box on a target, making it where there is none, keeping its keys in step."""
 
-from appliance.backup.beside import READER, reader_program
+from appliance.backup.beside import programs
 from appliance.backup.errors import BackupAbsent, BackupRolledBack
 from appliance.backup.keyfile import HEAD, UNLOCK, Holder, read_head, write_keys
 from appliance.backup.repository import Memory, Repository
@@ -33,9 +33,8 @@ def open_or_make(
         if head.get("recipients") != list(holder.recipients):
             write_keys(target, repository.keys, holder)
     _keep(target, UNLOCK, unlock)
-    program = reader_program()
-    if program is not None:
-        _keep(target, READER, program)
+    for name, program in programs().items():
+        _keep(target, name, program)
     return repository
 
 

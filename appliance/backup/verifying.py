@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from appliance.backup.beside import READER, reader_program
+from appliance.backup.beside import programs
 from appliance.backup.errors import BackupAbsent, BackupDamaged
 from appliance.backup.index import Index
 from appliance.backup.keyfile import UNLOCK
@@ -21,7 +21,7 @@ class Hurt:
 
     Args:
         name: of the object.
-        why: "missing", "altered", "cut", or for the recovery slot and the program beside the backup
+        why: "missing", "altered", "cut", or for the recovery slot and programs beside the backup
             "other than the box's": then a slot or the software was changed since the last backup,
             or somebody else wrote it.
         snapshots: numbers of the snapshots that need it, oldest first.
@@ -86,7 +86,7 @@ class Verification:
             TargetGone: the target stopped answering.
         """
         lost = self._recovery_file()
-        self._program()
+        self._programs()
         index = self._indexes()
         self._packs(index)
         needs = {one.number: self._needs(one, index) for one in self._repository.list.snapshots}
@@ -103,17 +103,15 @@ class Verification:
         whole = tuple(n for n, names in sorted(needs.items()) if not names & self._wrong.keys())
         return Verdict(self._objects, self._size, hurts, whole)
 
-    def _program(self) -> None:
-        """Whoever trusts the program beside the backup gives it his recovery key."""
-        program = reader_program()
-        if program is None:
-            return
-        self._objects += 1
-        try:
-            if self._repository.target.read(READER) != program:
-                self._wrong[READER] = "other than the box's"
-        except BackupAbsent:
-            self._wrong[READER] = "missing"
+    def _programs(self) -> None:
+        """Whoever trusts a program beside the backup gives it his recovery key."""
+        for name, program in programs().items():
+            self._objects += 1
+            try:
+                if self._repository.target.read(name) != program:
+                    self._wrong[name] = "other than the box's"
+            except BackupAbsent:
+                self._wrong[name] = "missing"
 
     def _recovery_file(self) -> tuple[str, ...]:
         if self._unlock is None:
