@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ class Sending:
     rules: ForwardRules
     timeout_s: float = 20.0
     receiver: Receiver | None = None
-    ago: timedelta = timedelta(0)
+    ahead_s: float = 0.0
     opened: list[ForwardService] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class Sending:
             self.folder / "audit.db",
             KEY,
             identity,
-            clock=lambda: datetime.now(UTC) - self.ago,
+            clock=lambda: datetime.now(UTC),
             window_ms=0,
         )
         self.db = Db(self.folder / "box.db", KEY, MIGRATIONS)
@@ -63,11 +63,14 @@ class Sending:
         receiver = self.receiver
         assert receiver is not None
         made = ForwardService(
-            self.log, ForwardStore(self.db), lambda: receiver, self.rules, time.time
+            self.log, ForwardStore(self.db), lambda: receiver, self.rules, self.now
         )
         made.start()
         self.opened.append(made)
         return made
+
+    def now(self) -> float:
+        return time.time() + self.ahead_s
 
     def write(self, count: int) -> int:
         """Events on record; entries after them."""
