@@ -183,6 +183,7 @@ def test_a_full_target_loses_nothing_and_goes_on(
             if present.exists() and (Path(target.place) / "wardbox-backup.json").exists():
                 assert {one.name for one in judged(box, target).hurts} <= {
                     "open-backup.py",
+                    "open-database.py",
                     "unlock.json",
                 }
     assert refused >= 3
