@@ -121,13 +121,6 @@ def alive_of(services: HotServices, caller: Caller, grant: Grant) -> Callable[[]
     return alive
 
 
-async def seal_for(services: HotServices, caller: Caller, receipt: str) -> Seal:
-    """What the body of a request is sealed with. Raises PatientInvalid."""
-    seals, patient = services.seals, caller.patient()
-    seal = seals.ready(receipt, patient)
-    return seal if seal is not None else await asyncio.to_thread(seals.seal, receipt, patient)
-
-
 class Question:
     """One question: judged, put into its engine's form, and with the model that answers it.
 
@@ -165,6 +158,7 @@ class Question:
         self.asked = translation.asked
         self.speech = dialect.speech
         self.patient: str | None = None
+        """Whom it is about, as the hospital calls them."""
         self.keeps = isinstance(translation, ResponsesTranslation) and bool(translation.wish.store)
         """Whether the response asked to be kept."""
 
@@ -175,6 +169,30 @@ class Question:
             await asyncio.to_thread(
                 keep, responses, self._grant, self.translation, whole, self.patient
             )
+
+
+def seal_now(
+    services: HotServices, caller: Caller, question: Question, receipt: str
+) -> Seal | None:
+    """What the body of a request is sealed with; None when `seal_for` has to look.
+
+    The patient is the one of the header, else the one that the body's metadata names.
+
+    Raises:
+        PatientInvalid: the header is no text, or stands there twice.
+    """
+    named = caller.patient()
+    if named is not None:
+        question.patient = named
+    return services.seals.ready(receipt, question.patient)
+
+
+async def seal_for(services: HotServices, caller: Caller, question: Question, receipt: str) -> Seal:
+    """The same, after looking it up if need be. Raises PatientInvalid."""
+    seal = seal_now(services, caller, question, receipt)
+    if seal is None:
+        seal = await asyncio.to_thread(services.seals.seal, receipt, question.patient)
+    return seal
 
 
 def judge(dialect: Dialect, body: bytes) -> Any:
@@ -246,7 +264,12 @@ def _question(
     _require(upstream, dialect.ability)
     for ability in translation.asked.needs:
         _require(upstream, ability)
-    return Question(services, grant, dialect, upstream, translation)
+    question = Question(services, grant, dialect, upstream, translation)
+    metadata = getattr(wish, "metadata", None)
+    if isinstance(metadata, dict):
+        # Lines of a batch have no headers.
+        question.patient = metadata.get("patient")
+    return question
 
 
 def _require(upstream: Upstream, ability: str) -> None:

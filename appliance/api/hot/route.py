@@ -120,8 +120,7 @@ class HotRoutes:
             question.upstream.enter()
         try:
             turn = turn_of(services, grant, job, question)
-            turn.seal = await seal_for(services, caller, turn.receipt)
-            question.patient = caller.patient()
+            turn.seal = await seal_for(services, caller, question, turn.receipt)
             answer = answer_stream if turn.stream else answer_whole
             await answer(turn, access, question, turn.ask(question.asked.body), caller)
         finally:

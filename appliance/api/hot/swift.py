@@ -19,7 +19,7 @@ from appliance.api.hot.answer import (
     meter,
     read_whole,
 )
-from appliance.api.hot.asking import SCOPE, HotServices, put_now, who
+from appliance.api.hot.asking import SCOPE, HotServices, put_now, seal_now, who
 from appliance.api.hot.caller import NearCaller
 from appliance.api.hot.job import Job, turn_of
 from appliance.audit.event import Leaf
@@ -117,7 +117,7 @@ class Swift:
         pool = upstream.pool
         if asked.stream or question.keeps or not isinstance(pool, UpstreamPool) or not pool.ready:
             return False
-        seal = services.seals.ready(receipt_of(job.ident), caller.patient())
+        seal = seal_now(services, caller, question, receipt_of(job.ident))
         if seal is None:
             return False
         try:

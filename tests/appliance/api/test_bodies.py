@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from appliance.api.gateway import InnerGateway
 from appliance.audit.receipts import resolve
 from appliance.audit.verify import verify
 from secure_compute.merkle import verify_inclusion
@@ -211,3 +212,28 @@ async def test_a_kept_response_about_a_patient_is_forgotten_with_them(box):
     assert (status, told["error"]["code"]) == (404, "response.unknown")
     status, later = await respond("P0042")
     assert (status, await kept(later["id"])) == (200, 404)
+
+
+async def test_the_metadata_of_a_body_names_a_patient_where_no_header_does(box):
+    subjects = box.services.disclosure.subjects
+    names = {one: subjects.name("patient", one) for one in ("P1", "P2")}
+
+    async def named(header=None, **metadata):
+        status, text, _ = await ask(box, header, metadata=metadata)
+        return status, box.entries("model:completion:answer")[0].details["patient"], text
+
+    assert (await named(patient="P1"))[:2] == (200, names["P1"])
+    assert (await named("P2", patient="P1"))[:2] == (200, names["P2"])
+    assert (await named(other="P1"))[:2] == (200, None)
+    for wrong in ("", " P1", "\u202eP1", "x" * 129):
+        status, _, text = await named(patient=wrong)
+        assert (status, "body.patient-invalid" in text.decode()) == (422, True)
+    # A line of a batch comes from inside the box and has no header at all.
+    gateway = InnerGateway(box.front.routes)
+    line = json.dumps({**GOOD, "metadata": {"patient": "P1"}}).encode()
+    told = await gateway.ask(box.services.access.local_grant(), CHAT, line)
+    assert told.status == 200
+    entry = box.entries("model:completion:answer")[0]
+    assert entry.details["patient"] == names["P1"]
+    kept = box.services.disclosure.find(entry.details)
+    assert b"P1" not in kept.texts["prompt"]
