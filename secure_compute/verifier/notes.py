@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from secure_compute.verifier.ed25519 import KEY_SIZE, SIGNATURE_SIZE, ed25519_verify
-from secure_compute.verifier.p256 import POINT_SIZE, p256_verify
+from secure_compute.verifier.p256 import P256_KEY_SIZE, p256_verify
 from secure_compute.verifier.reading import HASH_SIZE, Head, Refused, from_base64
 
 KEY_ID_SIZE, STAMP_SIZE, COUNTED_STAMP_SIZE = 4, 8, 16
@@ -32,7 +32,7 @@ def parse_key(line: str, kind: bytes = LOG_KIND) -> Key:
     match = re.match(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)\Z", line.strip())
     typed = from_base64(match.group(3)) if match else b""
     if kind == WITNESS_KIND and typed.startswith(COUNTED_KIND):
-        kind, size = COUNTED_KIND, POINT_SIZE
+        kind, size = COUNTED_KIND, P256_KEY_SIZE
     else:
         size = KEY_SIZE
     if match is None or len(typed) != len(kind) + size or not typed.startswith(kind):

@@ -17,7 +17,6 @@ from secure_compute.counted import Count, CountedKey
 from secure_compute.note import Note, NoteKey
 from secure_compute.signing import SigningKey
 from secure_compute.verifier.notes import WITNESS_KIND, is_cosigned, parse_key, parse_note
-from secure_compute.verifier.p256 import FIELD, GROUP_ORDER, p256_verify
 from tests.secure_compute.exports import ORIGIN, VKEY, export, leaf, leaves, seal
 
 WITNESS = ("w.example", SigningKey.from_seed(b"w" * 32))
@@ -35,43 +34,6 @@ def point(private) -> bytes:
 def signed(private, message: bytes) -> bytes:
     r, s = decode_dss_signature(private.sign(message, ECDSA(SHA256())))
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-
-def test_p256_agrees_with_the_library():
-    for number in (1, 2, 3, 12345, GROUP_ORDER - 1):
-        private, message = signer(number), b"x" * number.bit_length()
-        good = signed(private, message)
-        assert p256_verify(point(private), good, message)
-        assert not p256_verify(point(private), good, message + b"y")
-        assert not p256_verify(point(signer(7)), good, message)
-        for at in range(0, 64, 7):
-            bad = good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :]
-            assert not p256_verify(point(private), bad, message)
-
-
-def test_p256_refuses_what_is_malformed():
-    private = signer(5)
-    public, good = point(private), signed(private, b"m")
-    order, zero = GROUP_ORDER.to_bytes(32, "big"), bytes(32)
-    for bad in (b"", good[:-1], good + b"x", zero + good[32:], good[:32] + zero, order + good[32:]):
-        assert not p256_verify(public, bad, b"m")
-    assert not p256_verify(public, good[:32] + order, b"m")
-    over = FIELD.to_bytes(32, "big")
-    for key in (
-        b"",
-        public[:-1],
-        b"\x02" + public[1:],
-        public[:-1] + b"\x00",
-        b"\x04" + over + over,
-    ):
-        assert not p256_verify(key, good, b"m")
-    # With this r the sum of both multiples is the point at infinity: u1 G + u2 Q = 0 for Q = -G.
-    minus = point(signer(GROUP_ORDER - 1))
-    import hashlib
-
-    digest = int.from_bytes(hashlib.sha256(b"m").digest(), "big") % GROUP_ORDER
-    assert not p256_verify(minus, digest.to_bytes(32, "big") + (1).to_bytes(32, "big"), b"m")
-    assert not p256_verify(point(signer(1)), digest.to_bytes(32, "big") * 2, b"m")
 
 
 def test_keys_that_are_none():
