@@ -12,6 +12,7 @@ from appliance.api.hot.route import HotRoutes
 from appliance.api.integrity import Integrity
 from appliance.api.watch import Watch
 from appliance.audit.events import BOX, vault_root
+from appliance.audit.events_slots import vault_refuse
 from appliance.errors import ApplianceError, VaultLocked, WrongSecret
 from appliance.services.open_box import Services
 from appliance.settings.layout import StateLayout
@@ -61,6 +62,7 @@ class Front:
         self.routes = HotRoutes(lambda: self.services, limit, clock, self.watch.observed)
         self._attending: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
+        self._refused = 0
         self._moving = asyncio.Lock()
 
     def host_names(self) -> list[str]:
@@ -115,8 +117,10 @@ class Front:
             try:
                 opened = await asyncio.to_thread(self.vault.unlock, secret)
             except (WrongSecret, SecureComputeError):
+                # The record lies in the vault: what is refused at its door is told once it opens.
+                self._refused += 1
                 if self.services is not None:
-                    await self.services.log.record(vault_root("refuse", actor))
+                    await self._tell_refused(self.services, actor)
                 raise
             if self.services is None:
                 await self._open(opened)
@@ -154,8 +158,14 @@ class Front:
         await services.start()
         services.batches.open(InnerGateway(self.routes))
         self.services = services
+        await self._tell_refused(services, BOX)
         await self.watch.opened(services)
         self._attending = asyncio.create_task(self._attend(services), name="attend")
+
+    async def _tell_refused(self, services: Services, actor: str) -> None:
+        count, self._refused = self._refused, 0
+        if count:
+            await services.log.record(vault_refuse(actor, count=count))
 
     async def _attend(self, services: Services) -> None:
         """What the box looks at by itself once it is open: its machine, then its log, hourly."""

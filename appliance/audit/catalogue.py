@@ -145,7 +145,7 @@ KINDS: Final = (
     Kind("vault:slot:done", "开启方式已更改。", "A slot was changed or tried.", _SLOT),
     Kind("vault:slot:refuse", "开启方式未更改。", "A change of a slot was refused.", _SLOT),
     Kind("vault:volume:grow", "加密卷已扩容。", "The volume was enlarged.", ("after", "before")),
-    Kind("vault:root:refuse", "口令或密钥错误。", "A secret was refused.", ("slot",)),
+    Kind("vault:root:refuse", "口令或密钥错误(次数)。", "Secrets were refused.", ("count",)),
     Kind(
         "model:completion:accept",
         "请求已放行,交给引擎。",

@@ -95,10 +95,8 @@ def user_create(actor: str, request_id: str | None, *, name: str, role: str) -> 
     return Event("access:user:create", actor, name, request_id, {"role": role})
 
 
-def vault_root(
-    action: Literal["unlock", "lock", "refuse"], actor: str, *, slot: str | None = None
-) -> Event:
-    """The vault was unlocked by a slot, locked, or refused a secret."""
+def vault_root(action: Literal["unlock", "lock"], actor: str, *, slot: str | None = None) -> Event:
+    """The vault was unlocked by a slot, or locked."""
     return Event(f"vault:root:{action}", actor, None, None, {"slot": slot})
 
 

@@ -5,6 +5,11 @@ from typing import Literal
 from appliance.audit.event import Detail, Event
 
 
+def vault_refuse(actor: str, *, count: int) -> Event:
+    """Secrets were refused; those that came while the vault was locked are told when it opens."""
+    return Event("vault:root:refuse", actor, None, None, {"count": count})
+
+
 def slot_change(
     action: Literal["ask", "done", "refuse"], actor: str, *, what: str, kind: str, slot: str
 ) -> Event:

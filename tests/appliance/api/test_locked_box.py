@@ -68,3 +68,18 @@ async def test_nobody_opens_it_by_asking_often(box):
 
     assert set(await asyncio.gather(*(attempt(n) for n in range(20)))) <= {401, 429}
     assert box.front.services is None
+
+
+async def test_secrets_refused_at_a_locked_door_are_on_the_record_once_it_opens(box, monkeypatch):
+    services = box.front.services
+    with monkeypatch.context() as locked:
+        locked.setattr(box.front, "services", None)
+        for secret in ("wrong", "wrong again"):
+            sent = box.http.post(f"{box.url}/api/v1/vault/unlock", json={"secret": secret})
+            async with sent as answer:
+                assert answer.status == 401
+    assert not box.entries("vault:root:refuse")
+    # What `_open` does once the services are there.
+    await box.front._tell_refused(services, "box")
+    await box.front._tell_refused(services, "box")
+    assert [told.details for told in box.entries("vault:root:refuse")] == [{"count": 2}]
