@@ -49,7 +49,9 @@ def witness_key(vkey: str, own: NoteKey) -> NoteKey:
     return key
 
 
-def judge(name: str, data: bytes, own: NoteKey, witnesses: Iterable[Witness]) -> Brought:
+def judge(
+    name: str, data: bytes, own: NoteKey, witnesses: Iterable[Witness], now: float
+) -> Brought:
     """Judge a cosigned checkpoint; whether it is of this log's past is for the log to say.
 
     Args:
@@ -57,6 +59,7 @@ def judge(name: str, data: bytes, own: NoteKey, witnesses: Iterable[Witness]) ->
         data: the note.
         own: the log's public key.
         witnesses: those who are registered.
+        now: Unix seconds.
 
     Raises:
         CosignatureRefused: not a note of this log, a signature that fails, or no known witness.
@@ -80,7 +83,7 @@ def judge(name: str, data: bytes, own: NoteKey, witnesses: Iterable[Witness]) ->
             reason_zh="没有本机密钥的签名:它来自同名的另一台设备,或是伪造的",
             reason_en="this box did not sign it: it is of another box of the same name, or forged",
         ) from None
-    by = tuple(_by(name, note, witnesses))
+    by = tuple(_by(name, note, witnesses, int(now)))
     if not by:
         raise CosignatureRefused(
             name=name,
@@ -92,7 +95,9 @@ def judge(name: str, data: bytes, own: NoteKey, witnesses: Iterable[Witness]) ->
     return Brought(Seen(checkpoint.size, checkpoint.root, signed), by)
 
 
-def _by(name: str, note: Note, witnesses: Iterable[Witness]) -> Iterable[tuple[str, Cosigned]]:
+def _by(
+    name: str, note: Note, witnesses: Iterable[Witness], now: int
+) -> Iterable[tuple[str, Cosigned]]:
     size = Checkpoint.parse(note.text).size
     for witness in witnesses:
         key = NoteKey.parse(witness.vkey)
@@ -108,7 +113,7 @@ def _by(name: str, note: Note, witnesses: Iterable[Witness]) -> Iterable[tuple[s
                     reason_zh=f"{witness.name} 的签名是伪造的或已损坏",
                     reason_en=f"the signature of {witness.name} is forged or damaged",
                 ) from None
-            yield witness.name, Cosigned(size, witness.vkey, line.line, time, outside=True)
+            yield witness.name, Cosigned(size, witness.vkey, line.line, time, now, outside=True)
 
 
 def _is(line: NoteSignature, key: NoteKey) -> bool:

@@ -25,10 +25,11 @@ def _first(db: "Database") -> None:
         "CREATE TABLE cosigned (size INTEGER PRIMARY KEY, note TEXT NOT NULL, root BLOB NOT NULL)"
         " STRICT"
     )
-    # `outside` is 1 for a witness, 0 for a key of the box itself.
+    # `outside` is 1 for a witness, 0 for a key of the box itself. `time` is what the cosigner states,
+    # `taken` what the box's own clock said when it came.
     db.execute(
         "CREATE TABLE cosignatures (size INTEGER NOT NULL, vkey TEXT NOT NULL, line TEXT NOT NULL,"
-        " time INTEGER NOT NULL, outside INTEGER NOT NULL, PRIMARY KEY (size, vkey)) STRICT"
+        " time INTEGER NOT NULL, taken INTEGER NOT NULL, outside INTEGER NOT NULL, PRIMARY KEY (size, vkey)) STRICT"
     )
     db.execute("CREATE INDEX cosignatures_vkey ON cosignatures (vkey, size)")
 

@@ -106,7 +106,7 @@ class WitnessService:
                 self._tell(found.trouble, head.size)
                 return head
             root = Frontier(head.size, head.peaks).root()
-            made = Cosigned(head.size, vkey, line, time, outside=False)
+            made = Cosigned(head.size, vkey, line, time, time, outside=False)
             self._store.keep(Seen(head.size, root, head.note), made)
             self._trouble = None
             return head
@@ -218,7 +218,9 @@ class WitnessService:
     def _taken(self, name: str, data: bytes, actor: str) -> Taken:
         size = None
         try:
-            found = judge(name, data, self._log.reader.note_key, self._store.witnesses())
+            found = judge(
+                name, data, self._log.reader.note_key, self._store.witnesses(), self._clock()
+            )
             size = found.seen.size
             self._hold_against(self._log.reader.head(), found.seen, name)
         except TroubleFound as caught:
@@ -254,7 +256,7 @@ class WitnessService:
 
     def _standing(self, witness: Witness) -> WitnessStanding:
         last = self._store.latest(witness.vkey)
-        since = witness.added if last is None else last.time
+        since = witness.added if last is None else last.since
         age = max(0.0, self._clock() - since)
         return WitnessStanding(
             witness.name,

@@ -58,6 +58,7 @@ class Cosigned:
         vkey: who cosigned.
         line: the signature line, newline included.
         time: when, as the cosigner states it; Unix seconds.
+        taken: when it came, by the box's own clock; Unix seconds.
         outside: whether it is a witness's, not the box's own.
     """
 
@@ -65,7 +66,13 @@ class Cosigned:
     vkey: str
     line: str
     time: int
+    taken: int
     outside: bool
+
+    @property
+    def since(self) -> int:
+        """When it was made at the latest: a witness whose clock runs ahead is none the fresher."""
+        return min(self.time, self.taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +152,9 @@ class WitnessStore:
                 [seen.size, seen.note, seen.root],
             )
             made = tx.execute(
-                "INSERT OR IGNORE INTO cosignatures (size, vkey, line, time, outside)"
-                " VALUES (?, ?, ?, ?, ?)",
-                [one.size, one.vkey, one.line, one.time, int(one.outside)],
+                "INSERT OR IGNORE INTO cosignatures (size, vkey, line, time, taken, outside)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [one.size, one.vkey, one.line, one.time, one.taken, int(one.outside)],
             )
             return bool(made.rowcount)
 
@@ -156,7 +163,7 @@ class WitnessStore:
         with self._db.read() as db:
             rows = list(
                 db.query(
-                    "SELECT size, vkey, line, time, outside FROM cosignatures WHERE vkey = ?"
+                    "SELECT size, vkey, line, time, taken, outside FROM cosignatures WHERE vkey = ?"
                     " ORDER BY size DESC LIMIT 1",
                     [vkey],
                 )
@@ -203,7 +210,7 @@ class WitnessStore:
             return tuple(
                 _cosigned(row)
                 for row in db.query(
-                    "SELECT size, vkey, line, time, outside FROM cosignatures WHERE size = ?"
+                    "SELECT size, vkey, line, time, taken, outside FROM cosignatures WHERE size = ?"
                     " ORDER BY outside, vkey",
                     [size],
                 )
@@ -233,4 +240,4 @@ class WitnessStore:
 
 
 def _cosigned(row: dict[str, Any]) -> Cosigned:
-    return Cosigned(row["size"], row["vkey"], row["line"], row["time"], bool(row["outside"]))
+    return Cosigned(**{**row, "outside": bool(row["outside"])})

@@ -114,3 +114,14 @@ def test_a_witness_that_is_silent_for_too_long_is_stale(place, other, stick):
     assert (one.size, one.stale, one.age_s) == (taken.size, False, 0.0)
     place.clock.move(STALE_S + 1)
     assert place.service.status().witnesses[0].stale
+
+
+def test_a_witness_whose_clock_runs_ahead_is_none_the_fresher(place, other, stick):
+    other.meet(place)
+    other.time = place.now() + 100 * 365 * 86_400
+    place.offer(stick)
+    assert other.run("cosign", stick)[0] == 0
+    assert all(one.ok for one in place.take(stick))
+    assert not place.service.status().witnesses[0].stale
+    place.clock.move(STALE_S + 1)
+    assert place.service.status().witnesses[0].stale
