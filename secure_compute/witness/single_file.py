@@ -7,7 +7,6 @@ from secure_compute.verifier.single_file import joined
 _PARTS: Final = (
     "verifier.ed25519",
     "verifier.p256",
-    "verifier.p256",
     "verifier.reading",
     "verifier.notes",
     "verifier.tree",

@@ -163,11 +163,11 @@ def test_the_single_file_needs_nothing_but_an_old_python(tmp_path):
         pytest.skip("this machine has no Python beside the one that tests")
 
 
-@pytest.mark.parametrize("source", [verifier_source(), witness_source()])
-def test_no_name_of_a_single_file_means_two_things(source):
+@pytest.mark.parametrize("made", [verifier_source, witness_source])
+def test_no_name_of_a_single_file_means_two_things(made):
     names = [
         name
-        for node in ast.parse(source).body
+        for node in ast.parse(made()).body
         for name in (
             [node.name]
             if isinstance(node, ast.FunctionDef | ast.ClassDef)
