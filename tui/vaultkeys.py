@@ -29,7 +29,7 @@ APPROVAL: Final = {
     "failed": Sign("✖", "未成", "failed", theme.BAD),
 }
 _STATE: Final = {
-    "current": Sign("✔", "使用中", "in use", theme.GOOD),
+    "current": Sign("✔", "在用", "in use", theme.GOOD),
     "next": Sign("◔", "待换", "next", theme.WARN),
     "old": Sign("■", "旧", "old", theme.QUIET),
 }
@@ -71,8 +71,8 @@ def root_told(seen: KeyList) -> Content:
     return Content.assemble(
         "根密钥 root ",
         (inert(seen.root, 32), "bold"),
-        f" · 其下 under it {seen.wraps} · 套件 suite {SUITES.get(seen.suite, inert(seen.suite, 20))}\n",
-        (f"密码模块 module {inert(seen.module, 60)}\n", theme.QUIET),
+        f" · 其下 under it {seen.wraps}\n",
+        f"套件 suite {SUITES.get(seen.suite, inert(seen.suite, 20))} · 模块 module {inert(seen.module, 40)}\n",
         "内存 memory ",
         _held(memory.locked, "已锁定 locked", "部分可被换出 may be swapped"),
         "  ",

@@ -29,7 +29,7 @@ def watch_line(seen: WatchNow, now: datetime, *, wide: bool) -> Content:
     """One line: second key, witnesses with their age, forwarding with what waits."""
     parts: list[str | Content | tuple[str, str]] = ["见证 witness "]
     if seen.witnesses.second.kind is not None:
-        parts += [_second(seen.witnesses.second, now), "  "]
+        parts += [_second(seen.witnesses.second, now, wide=wide), "  "]
     for one in islice(seen.witnesses.witnesses, _SHOWN):
         parts += [_witness(one), "  "]
     more = len(seen.witnesses.witnesses) - _SHOWN
@@ -43,8 +43,8 @@ def watch_line(seen: WatchNow, now: datetime, *, wide: bool) -> Content:
     return Content.assemble(*parts)
 
 
-def _second(second: SecondKeyView, now: datetime) -> Content:
-    name = "二钥 2nd"
+def _second(second: SecondKeyView, now: datetime, *, wide: bool) -> Content:
+    name = "第二密钥 second key" if wide else "二钥 2nd"
     if second.trouble is not None:
         return Content.assemble((f"✖ {name} {inert(second.trouble, 20)}", theme.BAD))
     if second.time is None:
@@ -81,7 +81,7 @@ def watch_page(seen: WatchNow, now: datetime) -> Content:
     parts: list[str | Content | tuple[str, str]] = [
         ("见证 Witnesses", "bold"),
         (f"  日志 log {size:,} 条 entries\n", theme.QUIET),
-        _second(second, now),
+        _second(second, now, wide=True),
         f"  {HELD.get(second.kind or '', '–')} · {_far(second.size, size)}{_counter(second)}\n",
     ]
     if second.sentence is not None:

@@ -8,7 +8,7 @@ from appliance.client.problem import BoxUnreachable, ProblemError
 from appliance.client.session import Session
 from appliance.settings.layout import StateLayout
 from appliance.vault.doctor import Finding
-from secure_compute.suites import SUITES
+from secure_compute.suites import CHINESE, SUITES
 
 if TYPE_CHECKING:
     from appliance.contract.vault_keys import KeyList
@@ -67,7 +67,8 @@ def findings(seen: "KeyList") -> Iterator[Finding]:
 
 def _suite(seen: "KeyList") -> Iterator[Finding]:
     suite = SUITES[seen.suite]
-    zh, en = f"{suite.zh};{seen.module}。", f"{suite.en}; {seen.module}."
+    by = f";{seen.module}" if suite is CHINESE else ""
+    zh, en = f"{suite.zh}{by}。", f"{suite.en}{by.replace(';', '; ')}."
     others = sorted({key.use for key in seen.keys if key.algorithm != suite.aead})
     yield Finding("suite", "ok", zh, en[0].upper() + en[1:])
     if others:

@@ -141,8 +141,12 @@ class AuditScreen(TailScreen):
         message.stop()
         entry = self.chosen
         if entry is not None and entry.index == message.proof.index:
-            self.query_one("#proof", Static).update(describe_proof(message.proof, entry))
-            self.query_one("#entry").scroll_end(animate=False)
+            proof = self.query_one("#proof", Static)
+            proof.update(describe_proof(message.proof, entry))
+            # The verdict stands first; the rest is scrolled to.
+            self.call_after_refresh(
+                self.query_one("#entry").scroll_to_widget, proof, top=True, animate=False
+            )
 
     def action_receipt(self) -> None:
         """Follow a receipt: of the chosen entry, or one that was typed."""

@@ -36,7 +36,6 @@ def describe_proof(proof: Proof, entry: Entry) -> Content:
     same = proof.leaf_hash == entry.hash and proof.index == entry.index
     hashes = "\n".join(f"  {inert(one, 64)}" for one in proof.hashes)
     return Content.assemble(
-        "\n",
         _judged(proof.leaf_hash, proof.index, proof.hashes, proof.checkpoint)
         if same
         else ("✖ 证明与本条不符 NOT of this entry", theme.BAD),
@@ -104,5 +103,5 @@ def tell_exported(state: ExportState, file: str) -> str:
         return f"✖ 没有导出 not exported: {told}\n→ {inert(state.way_out or '–', 300)}"
     return (
         f"✔ 已导出 exported {state.entries or 0:,} 条 entries → {inert(file or state.directory, 1024)}\n"
-        "  在任一电脑核验 verify on any computer: python3 verify.py"
+        "  在任一电脑核验 verify on any computer: python3 verify.py ."
     )

@@ -75,7 +75,9 @@ class OverviewScreen(BoxScreen):
         for identity, draw in panels.DRAW.items():
             self.query_one(f"#{identity}", Static).update(draw(seen))
         self.query_one("#traffic-words", Static).update(panels.traffic(seen))
-        self.query_one("#requests", Sparkline).data = list(seen.traffic.requests_by_minute)
+        minutes = list(seen.traffic.requests_by_minute)
+        # Minutes that are all alike are drawn as full ones, also where nothing was asked.
+        self.query_one("#requests", Sparkline).data = minutes if any(minutes) else []
 
     def action_posture(self) -> None:
         """Ask for every check of the last report."""

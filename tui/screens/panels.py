@@ -94,7 +94,11 @@ def posture(seen: Overview) -> Content:
 
 def posture_page(report: PostureReport) -> Content:
     """Every check in full, those that did not pass first, with what to do."""
-    parts: list[str | Content | tuple[str, str]] = []
+    summary = report.summary
+    parts: list[str | Content | tuple[str, str]] = [
+        (f"等级 level {summary.level}/4 · ", "bold"),
+        f"{inert(summary.sentence.zh, 60)} {inert(summary.sentence.en, 60)}\n",
+    ]
     ordered = sorted(report.checks, key=lambda one: (_GRAVE.get(one.verdict, 0), one.id))
     for one in ordered[:_MOST_CHECKS]:
         sign = theme.VERDICT[one.verdict]
@@ -106,8 +110,9 @@ def posture_page(report: PostureReport) -> Content:
         ]
         if not well:
             parts.append(f"  → {inert(one.remedy.zh, 300)} {inert(one.remedy.en, 400)}\n")
-    nothing = "尚未检查。 Not checked yet."
-    return Content.assemble(*parts).rstrip() if parts else Content(nothing)
+    if not report.checks:
+        return Content("尚未检查。 Not checked yet.")
+    return Content.assemble(*parts).rstrip()
 
 
 def engine(seen: Overview) -> Content:

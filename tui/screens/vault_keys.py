@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 EVERY_S: Final = 10.0
 KEY_COLUMNS: Final = (
     ("密钥 key", 18),
-    ("状态 state", 15),
+    ("状态 state", 13),
     ("算法", 12),
     ("年龄", 6),
     ("何时更换 when", 15),
@@ -130,10 +130,13 @@ class VaultKeysScreen(BoxScreen):
     def on_approvals_heard(self, message: ApprovalsHeard) -> None:
         """Draw the requests."""
         message.stop()
-        self._approvals = message.found.approvals
+        found = message.found
+        self._approvals = found.approvals
         table = self.query_one("#approvals", RowTable)
-        state = "须两人 two people" if message.found.on else "一人即可 one person is enough"
+        state = "须两人 two people" if found.on else "一人即可 one person is enough"
         table.border_title = f"双人申请 Two-person requests · {state}"
+        # Where one person is enough and nobody asked for two, the keys have the room.
+        table.display = found.on or bool(found.approvals)
         table.show(approval_rows(self._approvals, self._now))
         self._tell()
 
