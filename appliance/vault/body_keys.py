@@ -143,17 +143,24 @@ class BodyKeys:
             return NOTHING if name is None else Seal(patient=name)
         try:
             with self._subjects.key(PERIOD, str(day)) as of_day:
-                if patient is None:
-                    with key_of(of_day, None) as key:
-                        return Seal(key.reveal(), None, KEPT, rules.limit)
-                with self._subjects.key(PATIENT, patient) as own, key_of(of_day, own) as key:
-                    return Seal(key.reveal(), name, KEPT, rules.limit)
+                return self._under(of_day, patient, name)
         except SubjectErased:
-            # Nothing is kept any more of a patient who was forgotten, nor of a day that is over.
-            return Seal(patient=name, state="forgotten" if name else "none")
+            # The clock has gone back to a day that is over.
+            return Seal(patient=name)
         except (ApplianceError, SecureComputeError, OSError):
             # A key that cannot be made holds no answer up; its entry says that no body is kept.
             return Seal(patient=name, state=_FAILED)
+
+    def _under(self, day: Secret, patient: str | None, name: str | None) -> Seal:
+        if patient is None:
+            with key_of(day, None) as key:
+                return Seal(key.reveal(), None, KEPT, self.rules.limit)
+        try:
+            with self._subjects.key(PATIENT, patient) as own, key_of(day, own) as key:
+                return Seal(key.reveal(), name, KEPT, self.rules.limit)
+        except SubjectErased:
+            # Of a patient who was forgotten nothing is kept any more.
+            return Seal(patient=name, state="forgotten")
 
     def _remember(self, day: int, patient: str | None, seal: Seal) -> None:
         if len(self._known) >= _ROOM:

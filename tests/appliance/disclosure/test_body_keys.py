@@ -113,6 +113,7 @@ def test_of_a_day_that_is_over_nothing_opens(room):
     room.keys.forget()
     assert room.keys.opening(name, seal.patient) == NotKept("expired")
     assert room.keys.seal(room.receipt(2), None) == NOTHING
+    assert room.keys.seal(room.receipt(2), "P1").state == "none"
     room.disclosure.destroy(PATIENT, "P1")
     assert room.keys.opening(name, seal.patient) == Forgotten(seal.patient, int(room.time()))
 
