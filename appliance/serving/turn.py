@@ -228,9 +228,11 @@ class Turn:
             patient=self.seal.patient,
             body=self.seal.state,
         )
-        texts = (self.prompt, b"".join(self.said) if self.said_bytes else None, None)
-        sizes = (len(self.prompt), self.said_bytes, 0)
-        body = body_of(self.seal, self.receipt, self.salt, texts, sizes)
+        body = None
+        if self.seal.key:
+            texts = (self.prompt, b"".join(self.said) if self.said_bytes else None, None)
+            sizes = (len(self.prompt), self.said_bytes, 0)
+            body = body_of(self.seal, self.receipt, self.salt, texts, sizes)
         return events.completion_answer(self.grant.actor, self.request_id, completion, body)
 
     def fail(self, code: str) -> None:

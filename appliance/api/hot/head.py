@@ -21,21 +21,35 @@ _TARGET: Final = b"/-_.abcdefghijklmnopqrstuvwxyz0123456789"
 _UNUSUAL: Final = frozenset(
     (b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"te", b"trailer")
 )
-_READ: Final = frozenset(
-    (b"host", b"content-length", b"connection", b"authorization", b"x-api-key", PATIENT)
-)
+# What the gateway reads, each a bit.
+_HOST: Final = 1
+_LENGTH: Final = 2
+_CONNECTION: Final = 4
+_AUTHORIZATION: Final = 8
+_API_KEY: Final = 16
+_PATIENT: Final = 32
+_NEEDED: Final = _HOST | _LENGTH
+_READ: Final = {
+    b"host": _HOST,
+    b"content-length": _LENGTH,
+    b"connection": _CONNECTION,
+    b"authorization": _AUTHORIZATION,
+    b"x-api-key": _API_KEY,
+    PATIENT: _PATIENT,
+}
 # Another with every request, or not ours to remember; by each way in which clients write the name.
 _CHANGING: Final = {
-    b"content-length": b"content-length",
-    b"Content-Length": b"content-length",
-    b"authorization": b"authorization",
-    b"Authorization": b"authorization",
-    b"x-api-key": b"x-api-key",
-    b"X-Api-Key": b"x-api-key",
-    b"X-API-Key": b"x-api-key",
-    PATIENT: PATIENT,
-    b"X-WardBox-Patient": PATIENT,
+    b"content-length": _LENGTH,
+    b"Content-Length": _LENGTH,
+    b"authorization": _AUTHORIZATION,
+    b"Authorization": _AUTHORIZATION,
+    b"x-api-key": _API_KEY,
+    b"X-Api-Key": _API_KEY,
+    b"X-API-Key": _API_KEY,
+    PATIENT: _PATIENT,
+    b"X-WardBox-Patient": _PATIENT,
 }
+_ALIVE: Final = frozenset((b"keep-alive", b"close"))
 _LONGEST_NUMBER: Final = 10
 
 
@@ -57,25 +71,30 @@ class Head:
         "api_key", "authorization", "host", "keep_alive", "length", "path", "patient", "start",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913, PLR0917  # one is made for every request, by place
-        self,
-        path: str,
-        start: int,
-        length: int,
-        host: bytes,
-        authorization: bytes | None,
-        api_key: bytes | None,
-        keep_alive: bool,  # noqa: FBT001
-        patient: bytes | None,
-    ) -> None:
+    def __init__(self, path: str, start: int) -> None:
         self.path = path
         self.start = start
-        self.length = length
-        self.host = host
-        self.authorization = authorization
-        self.api_key = api_key
-        self.keep_alive = keep_alive
-        self.patient = patient
+        self.length = 0
+        self.host = b""
+        self.authorization: bytes | None = None
+        self.api_key: bytes | None = None
+        self.keep_alive = True
+        self.patient: bytes | None = None
+
+    def take(self, kind: int, value: bytes) -> None:
+        """Take what a line says that was judged."""
+        if kind == _LENGTH:
+            self.length = int(value)
+        elif kind == _AUTHORIZATION:
+            self.authorization = value
+        elif kind == _HOST:
+            self.host = value
+        elif kind == _CONNECTION:
+            self.keep_alive = value != b"close"
+        elif kind == _API_KEY:
+            self.api_key = value
+        else:
+            self.patient = value
 
 
 class Seen:
@@ -90,7 +109,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._paths: dict[bytes, str] = {}
-        self._lines: dict[bytes, tuple[bytes, bytes]] = {}
+        self._lines: dict[bytes, tuple[int, bytes]] = {}
 
     def path(self, line: bytes) -> str | None:
         """The path that a request line asks for; None when the line is unusual."""
@@ -105,13 +124,14 @@ class Seen:
             self._paths[line] = path
         return path
 
-    def pick(self, lines: list[bytes]) -> dict[bytes, bytes] | None:
-        """The fields the gateway reads, by name in lower case; None when a line is unusual.
+    def pick(self, lines: list[bytes], head: Head) -> bool:
+        """Have a head take what its lines say; False when one is unusual.
 
         Args:
             lines: the request line, which is left out here, and the header lines.
+            head: what was read so far.
         """
-        fields: dict[bytes, bytes] = {}
+        taken = 0
         known = self._lines
         for at in range(1, len(lines)):
             line = lines[at]
@@ -119,34 +139,51 @@ class Seen:
             if one is None:
                 one = self._judge(line)
                 if one is None:
-                    return None
-            name, value = one
-            if name:
-                if name in fields:
-                    return None
-                fields[name] = value
-        return fields
+                    return False
+            kind = one[0]
+            if kind:
+                if taken & kind:
+                    return False
+                taken |= kind
+                head.take(kind, one[1])
+        return taken & _NEEDED == _NEEDED
 
-    def _judge(self, line: bytes) -> tuple[bytes, bytes] | None:
-        """Name and value of a line that the gateway reads, no name for any other that is usual."""
+    def _judge(self, line: bytes) -> tuple[int, bytes] | None:
+        """Kind and value of a line that the gateway reads, kind 0 of any other that is usual."""
         name, colon, value = line.partition(b":")
-        changing = _CHANGING.get(name)
-        if changing is not None and value.isascii() and value.decode("ascii").isprintable():
-            # What comes with every request, as every client writes it: judged without a search.
-            return changing, value.strip(b" ")
-        name = name.lower()
-        if not colon or line.translate(None, _VISIBLE):
+        kind = _CHANGING.get(name, 0)
+        if kind and _is_plain(kind, value):
+            return kind, value.strip(b" ")
+        name, value = name.lower(), value.strip(b" \t")
+        kind = _READ.get(name, 0)
+        if not colon or line.translate(None, _VISIBLE) or not _is_usual(kind, name, value):
             return None
-        if name not in _READ:
-            if not name or name in _UNUSUAL or name.translate(None, _TOKEN):
-                return None
-            name, value = b"", b""
-        one = (name, value.strip(b" \t"))
+        one = (kind, value.lower() if kind == _CONNECTION else value if kind else b"")
         if name not in _CHANGING and len(line) <= self.LONGEST:
-            if len(self._lines) >= self.ROOM:
-                self._lines.clear()
-            self._lines[line] = one
+            self._remember(line, one)
         return one
+
+    def _remember(self, line: bytes, one: tuple[int, bytes]) -> None:
+        if len(self._lines) >= self.ROOM:
+            self._lines.clear()
+        self._lines[line] = one
+
+
+def _is_plain(kind: int, value: bytes) -> bool:
+    """Whether a value is as every client writes it, which is seen without a search."""
+    if kind == _LENGTH:
+        number = value.strip(b" ")
+        return number.isdigit() and len(number) <= _LONGEST_NUMBER
+    return value.isascii() and value.decode("ascii").isprintable()
+
+
+def _is_usual(kind: int, name: bytes, value: bytes) -> bool:
+    """Whether a line with this name may say this."""
+    if kind == _LENGTH:
+        return _is_plain(kind, value)
+    if kind == _CONNECTION:
+        return value.lower() in _ALIVE
+    return bool(kind) or not (not name or name in _UNUSUAL or name.translate(None, _TOKEN))
 
 
 _SEEN: Final = Seen()
@@ -163,26 +200,5 @@ def read_plain_head(data: bytes, seen: Seen = _SEEN) -> Head | None:
     path = seen.path(lines[0])
     if path is None:
         return None
-    fields = seen.pick(lines)
-    return None if fields is None else _judge(path, end + len(_END), fields)
-
-
-def _judge(path: str, start: int, fields: dict[bytes, bytes]) -> Head | None:
-    length, host = fields.get(b"content-length", b""), fields.get(b"host")
-    connection = fields.get(b"connection")
-    if host is None or not length.isdigit() or len(length) > _LONGEST_NUMBER:
-        return None
-    if connection is not None:
-        connection = connection.lower()
-        if connection not in {b"keep-alive", b"close"}:
-            return None
-    return Head(
-        path,
-        start,
-        int(length),
-        host,
-        fields.get(b"authorization"),
-        fields.get(b"x-api-key"),
-        connection != b"close",
-        fields.get(PATIENT),
-    )
+    head = Head(path, end + len(_END))
+    return head if seen.pick(lines, head) else None

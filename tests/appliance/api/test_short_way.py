@@ -4,12 +4,9 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from appliance.api.hot import body as hot_body
 from appliance.api.hot import line as hot_line
-from appliance.api.hot.head import Seen, read_plain_head
 from tests.appliance.api.box import LiveBox
 from tests.appliance.api.stand_ins import MODEL
 
@@ -198,62 +195,3 @@ async def test_every_answer_carries_a_date_and_its_own_ids(box):
             assert fields["x-wardbox-receipt"][4:] == fields["x-request-id"][4:]
             ids.add(fields["x-request-id"])
     assert len(ids) == 3
-
-
-PLAIN = b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
-
-
-def test_a_plain_head_is_read():
-    head = read_plain_head(PLAIN)
-    assert head is not None
-    assert (head.path, head.host, head.length) == ("/v1/chat/completions", b"a", 2)
-    assert PLAIN[head.start :] == b"{}"
-    assert head.keep_alive
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b"POST", b"GET"),
-        (b"HTTP/1.1", b"HTTP/1.0"),
-        (b"HTTP/1.1", b"HTTP/2.0"),
-        (b"completions HTTP", b"completions?x=1 HTTP"),
-        (b"completions HTTP", b"complet%69ons HTTP"),
-        (b"Host: a\r\n", b""),
-        (b"Host: a", b"Host a"),
-        (b"Host: a", b": a"),
-        (b"Host: a", b"Ho st: a"),
-        (b"Host: a", b"Host: a\x7f"),
-        (b"Host: a\r\n", b"Host: a\n"),
-        (b"Host: a\r\n", b"Host: a\r\r\n"),
-        (b"Length: 2", b"Length: 2, 2"),
-        (b"Length: 2", b"Length: 0x2"),
-        (b"Length: 2", b"Length: \xb2"),
-        (b"Length: 2", b"Length: 99999999999"),
-        (b"\r\n\r\n", b"\r\nTE: trailers\r\n\r\n"),
-        (b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"),
-        (b"\r\n\r\n", b"\r\nUpgrade: websocket\r\n\r\n"),
-        (b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"),
-        (b"\r\n\r\n", b"\r\nConnection: upgrade\r\n\r\n"),
-        (b"\r\n\r\n", b"\r\n" + b"x" * 20_000 + b"\r\n\r\n"),
-    ],
-)
-def test_an_unusual_head_is_left_to_the_full_parser(old, new):
-    assert read_plain_head(PLAIN.replace(old, new, 1)) is None
-
-
-@given(st.lists(st.binary(max_size=40), max_size=12))
-def test_lines_are_judged_the_same_the_second_time(lines):
-    seen = Seen()
-    block = [line.replace(b"\r\n", b"") for line in lines]
-    assert seen.pick(block) == seen.pick(block) == Seen().pick(block)
-
-
-def test_what_is_remembered_is_bounded_and_holds_no_key():
-    seen = Seen()
-    for number in range(5000):
-        seen.pick([b"X-Trace: %d" % number, b"Authorization: Bearer secret", b"Host: a"])
-        seen.path(b"POST /v1/%d HTTP/1.1" % number)
-    assert len(seen._lines) <= Seen.ROOM
-    assert len(seen._paths) <= Seen.ROOM
-    assert not any(b"secret" in line for line in seen._lines)
