@@ -2,7 +2,7 @@
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secure_compute.merkle import MemoryNodes, consistency_proof, leaf_hash, root_of
@@ -15,6 +15,7 @@ LEAVES = [leaf_hash(b"%d" % number) for number in range(40)]
 NODES = MemoryNodes(LEAVES)
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=300))
 def test_signatures_are_those_of_the_library(seed, message):
     key = Ed25519PrivateKey.from_private_bytes(seed)

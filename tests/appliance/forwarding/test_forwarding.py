@@ -106,6 +106,7 @@ def test_what_a_killed_receiver_had_not_read_is_sent_again(sending, strict):
     assert missing(again.seqs(), 0, end) == []
 
 
+@pytest.mark.slow
 def test_a_receiver_that_stalls_holds_nobody_up(sending, strict, monkeypatch):
     monkeypatch.setattr(forwarder, "_IDLE_S", 60.0)
     sending.timeout_s = 1.0
@@ -142,6 +143,7 @@ def test_a_box_that_ends_in_the_middle_goes_on_where_it_was_confirmed(sending, s
     assert min(seqs[len(seqs) - (end - confirmed) :]) >= 0
 
 
+@pytest.mark.slow
 def test_memory_and_position_do_not_depend_on_the_backlog(sending, strict):
     receiver = strict()
     sending.to(receiver.port)
@@ -152,6 +154,7 @@ def test_memory_and_position_do_not_depend_on_the_backlog(sending, strict):
     assert receiver.seqs() == sorted(receiver.seqs())
 
 
+@pytest.mark.slow
 def test_an_hours_backlog_is_told_once_and_worked_off(sending, strict):
     receiver = strict()
     sending.to(receiver.port)

@@ -12,6 +12,7 @@ from secure_compute.witness.single_file import witness_source
 from tests.appliance.witnesses.conftest import Place
 
 
+@pytest.mark.slow
 def test_the_single_file_needs_nothing_and_does_the_whole_round(place, alone, stick, tmp_path):
     key = tmp_path / "w.json"
     made = alone("--key", key, "init", "--name", "host-b/witness")

@@ -177,6 +177,7 @@ def test_an_old_disk_is_noticed_by_a_witness(place, other, stick, tmp_path):
     assert trouble.code == "rewritten"
 
 
+@pytest.mark.slow
 def test_a_fork_is_never_cosigned(place, other, stick, tmp_path):
     other.meet(place)
     place.work()
