@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from appliance.access import grants
 from appliance.audit import event as audit_event
 from appliance.audit import receipts
+from appliance.audit.known import Known, told
 from appliance.contract import access, audit, catalogue, job, system, telemetry
 from appliance.contract.base import Text
 from appliance.jobs import job as jobs
@@ -182,6 +183,7 @@ def entry_view(entry: audit_event.Entry, leaf_hash: bytes) -> audit.Entry:
         request_id=event.request_id,
         details=dict(event.details),
         hash=leaf_hash.hex(),
+        listed=isinstance(told(event), Known),
     )
 
 

@@ -67,7 +67,7 @@ KINDS: Final = (
         "The wall clock jumped, in microseconds.",
         ("step_us",),
     ),
-    Kind("settings:box:change", "设置与上次不同。", "Settings were changed.", ("after", "before")),
+    Kind("settings:box:change", "设置与上次不同。", "Settings changed.", ("digest", "last_digest")),
     Kind("settings:box:load", "读入设置。", "The settings were read.", ("digest",)),
     Kind(
         "firmware:check:run",

@@ -4,7 +4,7 @@ from appliance.audit.event import Detail, Event
 from appliance.audit.events import BOX
 
 
-def settings_change(*, before: str, after: str) -> Event:
+def settings_change(*, digest: str, last_digest: str) -> Event:
     """The box started with other settings than the time before; the digests of both."""
-    details: dict[str, Detail] = {"after": after, "before": before}
+    details: dict[str, Detail] = {"digest": digest, "last_digest": last_digest}
     return Event("settings:box:change", BOX, None, None, details)

@@ -30,7 +30,10 @@ class EntryQuery(Asked):
 
 
 class Entry(Wire):
-    """One record: `index` is its leaf, `hash` the leaf hash in hex, `time` UTC."""
+    """One record: `index` is its leaf, `hash` the leaf hash in hex, `time` UTC.
+
+    `listed` is false where the catalogue of this version has no such tag, or not with these details.
+    """
 
     index: int
     time: datetime
@@ -40,6 +43,7 @@ class Entry(Wire):
     request_id: str | None
     details: dict[str, Any]
     hash: str
+    listed: bool = True
 
 
 class EntryPage(Wire):

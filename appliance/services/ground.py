@@ -96,7 +96,7 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     last = await asyncio.to_thread(log.reader.search, Query(tag="settings:box:load", limit=1))
     before = str(last[0].event.details["digest"]) if last else digest
     if before != digest:
-        await asyncio.wrap_future(log.append(settings_change(before=before, after=digest)))
+        await asyncio.wrap_future(log.append(settings_change(digest=digest, last_digest=before)))
     await asyncio.wrap_future(log.append(settings_load(digest=digest)))
     key = site.opened.key("box.db")
     db = await asyncio.to_thread(Db, layout.box_db, key, MIGRATIONS, site.clock)
