@@ -12,8 +12,11 @@ import hashlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from installer.installation import site_of
@@ -21,6 +24,7 @@ from tests.vm.agent import AgentSilentError, GuestFailedError
 from tests.vm.image import base_image
 from tests.vm.ledger import Ledger, UnexpectedError
 from tests.vm.medium import NotBuiltError, build_medium
+from tests.vm.monitor import MonitorRefusedError
 from tests.vm.needs import install_packages, lacks
 from tests.vm.places import HOUSE, Places, default_cache
 from tests.vm.play import NAMES, Play
@@ -73,9 +77,10 @@ def main() -> int:
     ledger = Ledger(places)
     os.nice(args.nice)
     try:
-        install_packages(cache / "packages.log")
+        with _built(cache):
+            install_packages(cache / "packages.log")
         _all(places, ledger, args)
-    except (UnexpectedError, GuestFailedError) as error:
+    except (UnexpectedError, GuestFailedError, MonitorRefusedError) as error:
         return _tell(ledger, run, error, 1)
     except (AgentSilentError, NotBuiltError) as error:
         # A machine that is too slow proves nothing, neither good nor bad.
@@ -89,12 +94,15 @@ def main() -> int:
 
 def _all(places: Places, ledger: Ledger, args: argparse.Namespace) -> None:
     ledger.say(f"run {places.run}")
-    image = base_image(places)
+    with _built(places.cache):
+        image = base_image(places)
     ledger.say(f"image {image.name}")
     medium = places.run / "medium.img"
     if "medium" not in ledger.done():
         ledger.say("medium ...")
-        medium = build_medium(places, site_of(args, HOUSE), image, compiled=not args.interpreted)
+        with _built(places.cache):
+            site = site_of(args, HOUSE)
+            medium = build_medium(places, site, image, compiled=not args.interpreted)
         ledger.keep("medium", medium.name)
     ledger.say(f"medium {medium.stat().st_size >> 20} MiB")
     play = Play(places, ledger, image, medium)
@@ -103,6 +111,16 @@ def _all(places: Places, ledger: Ledger, args: argparse.Namespace) -> None:
     play.act(try_kvm=args.kvm == "auto", until=args.until)
     if args.until == NAMES[-1]:
         ledger.say("五个场景全部通过 all five scenes were seen")
+
+
+@contextmanager
+def _built(cache: Path) -> Iterator[None]:
+    """What is only wanted for the test, and cannot be had here, says nothing about the box."""
+    try:
+        yield
+    except subprocess.CalledProcessError as error:
+        words = " ".join(map(str, error.cmd))[:200]
+        raise NotBuiltError(f"status {error.returncode}: {words}; logs: {cache}") from error
 
 
 def watched_digest() -> str:

@@ -12,12 +12,13 @@ import pytest
 
 from installer.closing import secrets_page
 from installer.newborn import Newborn
-from tests.vm.__main__ import WATCHED, watched_digest
+from tests.vm.__main__ import WATCHED, _built, watched_digest
 from tests.vm.agent import Agent, AgentSilentError, GuestFailedError
 from tests.vm.box import secrets_on
 from tests.vm.keeping import DISKS, bring_back, forget, is_kept, keep
 from tests.vm.ledger import Ledger, UnexpectedError
 from tests.vm.machine import Boot, argv, make_disk
+from tests.vm.medium import NotBuiltError
 from tests.vm.monitor import Monitor, MonitorRefusedError
 from tests.vm.needs import missing_packages
 from tests.vm.places import HOUSE, Places
@@ -183,6 +184,11 @@ def test_the_secrets_are_found_on_the_closing_page():
     found = secrets_on(page)
     assert (found["administrator"], found["password"]) == ("admin", "pass-word")
     assert (found["vault"], found["recovery"]) == ("the-phrase", "AAAAA-BBBBB")
+
+
+def test_what_cannot_be_built_here_says_nothing_about_the_box(tmp_path):
+    with pytest.raises(NotBuiltError, match="status 3"), _built(tmp_path):
+        subprocess.run(("sh", "-c", "exit 3"), check=True)
 
 
 def test_what_the_scenes_are_about_is_there():
