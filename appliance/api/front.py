@@ -123,7 +123,11 @@ class Front:
                     await self._tell_refused(self.services, actor)
                 raise
             if self.services is None:
-                await self._open(opened)
+                try:
+                    await self._open(opened)
+                except BaseException:
+                    self.forgotten()
+                    raise
                 await self.opened().log.record(vault_root("unlock", actor, slot=self.vault.entered))
             return await asyncio.to_thread(self.vault.status)
 
