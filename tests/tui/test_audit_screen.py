@@ -30,6 +30,10 @@ async def _open(pilot: Pilot[Any], app: ConsoleApp, box: FakeBox) -> EntryTable:
     return app.screen.query_one(EntryTable)
 
 
+def _pages(box: FakeBox) -> int:
+    return sum(path.endswith("/audit/entries") for _, path, _ in box.asked)
+
+
 async def test_new_entries_appear_below_and_are_followed(box: FakeBox) -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -87,22 +91,37 @@ async def test_filters_by_tag_and_actor(box: FakeBox) -> None:
         await until(pilot, lambda: table.row_count == 0)
 
 
-async def test_filters_by_model_patient_and_time_ask_the_box(box: FakeBox) -> None:
+async def test_filters_by_model_patient_and_time(box: FakeBox) -> None:
     box.entries.append(entry_of(30, patient="pt_4f1c"))
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:
         table = await _open(pilot, app, box)
-        app.screen.query_one("#patient", Input).value = "pt_4f1c"
+        patient = app.screen.query_one("#patient", Input)
+        before = _pages(box)
+        patient.value = "pt_4f"
+        patient.value = "pt_4f1c"
+        await until(pilot, lambda: "on the record" in text(app, "#light"))
+        # Nobody is looked for before Enter: each look for a patient is an entry of its own.
+        assert _pages(box) == before
+        patient.focus()
+        await pilot.press("enter")
         await until(pilot, lambda: table.row_count == 1)
-        # Only the box knows whose a new entry is: the page is fetched again.
+        assert _pages(box) == before + 1
         box.record(entry_of(31, patient="pt_4f1c"))
         box.record(entry_of(32, patient="pt_other"))
         await until(pilot, lambda: table.newest == 31)
-        assert table.row_count == 2
-        app.screen.query_one("#patient", Input).value = ""
+        assert (table.row_count, _pages(box)) == (2, before + 1)
+        patient.value = ""
         await until(pilot, lambda: table.newest == 32)
+        app.screen.query_one("#model", Input).value = "another"
+        await until(pilot, lambda: table.row_count == 0)
+        box.record(entry_of(33, model="another"))
+        box.record(entry_of(34))
+        await until(pilot, lambda: table.newest == 33)
+        app.screen.query_one("#model", Input).value = ""
+        await until(pilot, lambda: table.newest == 34)
         app.screen.query_one("#since", Input).value = "12:00"
-        await until(pilot, lambda: table.row_count == 33)
+        await until(pilot, lambda: table.row_count == 35)
         app.screen.query_one("#until", Input).value = "2026-01-05T12:00:10"
         await until(pilot, lambda: table.row_count == 10)
         app.screen.query_one("#since", Input).value = "yesterday"

@@ -34,7 +34,7 @@ from tui.screens.entries import (
     tell_moving,
     tell_verified,
 )
-from tui.screens.tail import AGAIN_S, TailScreen
+from tui.screens.tail import TailScreen
 from tui.watching import WatchNow, watch_line, watch_page
 
 EVERY_S: Final = 10.0
@@ -71,7 +71,6 @@ class AuditScreen(TailScreen):
         """Say what the light means before anything was verified; look again every while."""
         self._draw_light()
         self.set_interval(EVERY_S, self._look)
-        self.set_interval(AGAIN_S, self.catch_up)
 
     @override
     def on_screen_resume(self) -> None:

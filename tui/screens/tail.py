@@ -26,6 +26,9 @@ BATCH_S: Final = 0.2
 AGAIN_S: Final = 2.0
 PAGE: Final = "200"
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+SOUGHT: Final = (
+    "按 Enter 查找患者,查找本身会记入日志。 Enter looks for the patient; that is on the record."
+)
 TIMES: Final = "2h, 3d, 08:00, 2026-01-05"
 NONE: Final = (
     "没有条目:日志为空,或筛选下没有。 No entries: the log is empty, or the filters leave none."
@@ -44,7 +47,6 @@ class TailScreen(BoxScreen):
 
     def __init__(self, line: Line) -> None:
         super().__init__(line)
-        self._behind = False
         self._tail_seen = -1
         self._shown: int | None = -1  # nothing was heard yet
         self.now: datetime | None = None
@@ -84,12 +86,6 @@ class TailScreen(BoxScreen):
     def on_screen_suspend(self) -> None:
         """Stop listening while nobody looks."""
         self.workers.cancel_group(self, "tail")
-
-    def catch_up(self) -> None:
-        """Fetch the page again where only the box can tell which new entries are wanted."""
-        if self._behind and self.is_current and not self.asking("entries"):
-            self._behind = False
-            self._page()
 
     def _page(self) -> None:
         query = {"limit": PAGE, **dict(self._wanted().query())}
@@ -134,26 +130,30 @@ class TailScreen(BoxScreen):
         missed = entries[0].index > self._tail_seen + 1
         self._tail_seen = max(self._tail_seen, entries[-1].index)
         wanted, table = self._wanted(), self.query_one(EntryTable)
-        if wanted.asks_box:
-            self._behind = self._behind or table.following
-            return
         if table.following:
             table.add(one for one in entries if wanted.passes(one))
         if missed and table.following and not self.asking("entries"):
             self._page()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing."""
+        """Filter while typing; who looks for a patient is on the record, so that waits for Enter."""
         event.stop()
-        if self.line.person is not None and event.input.parent is self.query_one(AuditFilter):
-            unclear = self._wanted().unclear
-            told = f"▲ 看不懂的时间 no time: {inert(unclear, 60)} · {TIMES}"
-            self.note(told if unclear else "")
+        if self.line.person is None or event.input.parent is not self.query_one(AuditFilter):
+            return
+        wanted = self._wanted()
+        told = f"▲ 看不懂的时间 no time: {inert(wanted.unclear, 60)} · {TIMES}"
+        if wanted.patient:
+            self.note(told if wanted.unclear else SOUGHT)
+        else:
+            self.note(told if wanted.unclear else "")
             self._page()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the table."""
+        """Enter looks for a patient, and goes to the table."""
         event.stop()
+        if self._wanted().patient:
+            self.note("")
+            self._page()
         self.action_table()
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:

@@ -37,11 +37,6 @@ class Wanted:
     until: datetime | None = None
     unclear: str = ""
 
-    @property
-    def asks_box(self) -> bool:
-        """Whether only the box can tell what passes: names are pseudonyms in the record."""
-        return bool(self.patient or self.model)
-
     def query(self) -> Iterator[tuple[str, str]]:
         """The conditions as the API takes them."""
         if self.tag:
@@ -55,9 +50,13 @@ class Wanted:
 
     def passes(self, entry: Entry) -> bool:
         """Whether an entry of the live tail is wanted, as far as the console can tell."""
+        details = entry.details
+        models = ("", entry.subject, details.get("model"), details.get("model_digest"))
         return (
             entry.tag.startswith(self.tag)
             and self.actor in {"", entry.actor}
+            and self.model in models
+            and self.patient in ("", details.get("patient"))
             and (self.since is None or entry.time >= self.since)
             and (self.until is None or entry.time < self.until)
         )
