@@ -20,8 +20,8 @@ NAMES = (
     "storage",
     "box",
 )
-LONG = ("soak",)
-"""Run only when named: an hour, unless told otherwise."""
+LONG = ("soak", "audit_kills", "audit_search")
+"""Run only when named: an hour, unless told otherwise; minutes of kills; a log of ten million entries."""
 
 
 def main(words: list[str]) -> int:

@@ -76,11 +76,13 @@ def rate(work: Callable[[], int]) -> tuple[float, float]:
     return count / (time.perf_counter() - wall), cpu / count * 1e6
 
 
-def plain_fsync(place: Path, count: int) -> int:
+def plain_fsync(place: Path, count: int, waits: list[float]) -> int:
     with (place / "plain").open("wb", buffering=0) as stream:
         for _ in range(count):
+            start = time.perf_counter()
             stream.write(LEAF)
             fsync(stream.fileno())
+            waits.append(time.perf_counter() - start)
     return count
 
 
@@ -143,11 +145,13 @@ def hash_limit(count: int) -> int:
 def measure_writing(place: Path, window_ms: float, table: Table) -> None:
     """Durable events: of the disk alone, of a naive writer, and of the log."""
     identity = AuditIdentity(SigningKey.generate(), "wardbox/bench")
-    fsyncs, _ = rate(lambda: plain_fsync(place, 300))
+    disk: list[float] = []
+    fsyncs, _ = rate(lambda: plain_fsync(place, 1000, disk))
+    slow = sorted(disk)[int(len(disk) * 0.99)] * 1000
     single, _ = rate(lambda: plain_sqlite(place, 1, 300))
     batched, _ = rate(lambda: plain_sqlite(place, 64, 100))
     alone, _ = rate(lambda: naive(place, identity, 400))
-    print(f"plain fsync                     {fsyncs:10,.0f} /s")
+    print(f"plain fsync                     {fsyncs:10,.0f} /s  p99 {slow:.1f} ms")
     print(f"plain sqlite, 1 row a commit    {single:10,.0f} rows/s")
     print(f"plain sqlite, 64 rows a commit  {batched:10,.0f} rows/s")
     print(f"naive log, 1 event a commit     {alone:10,.0f} events/s")
