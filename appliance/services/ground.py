@@ -92,12 +92,7 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     layout = site.layout
     log = await asyncio.to_thread(_open_log, site)
     undo.push_async_callback(asyncio.to_thread, log.close)
-    digest = digest_of(site.settings)
-    last = await asyncio.to_thread(log.reader.search, Query(tag="settings:box:load", limit=1))
-    before = str(last[0].event.details["digest"]) if last else digest
-    if before != digest:
-        await asyncio.wrap_future(log.append(settings_change(digest=digest, last_digest=before)))
-    await asyncio.wrap_future(log.append(settings_load(digest=digest)))
+    await record_settings(log, digest_of(site.settings))
     key = site.opened.key("box.db")
     db = await asyncio.to_thread(Db, layout.box_db, key, MIGRATIONS, site.clock)
     undo.push_async_callback(asyncio.to_thread, db.close)
@@ -111,6 +106,15 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     # Sockets and keys of engines that died with the last run.
     await asyncio.to_thread(shutil.rmtree, layout.run / "engines", ignore_errors=True)
     return Ground(db, log, subjects, access, hardware, watch)
+
+
+async def record_settings(log: AuditLog, digest: str) -> None:
+    """Record the settings that the box starts with, and whether they are others than last time."""
+    last = await asyncio.to_thread(log.reader.search, Query(tag="settings:box:load", limit=1))
+    before = str(last[0].event.details["digest"]) if last else digest
+    if before != digest:
+        await log.record(settings_change(digest=digest, last_digest=before))
+    await log.record(settings_load(digest=digest))
 
 
 def _open_log(site: Site) -> AuditLog:

@@ -11,12 +11,13 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from appliance.audit.event import Event
 from appliance.audit.query import Query
-from appliance.audit.store import AuditWriter
+from appliance.audit.store import AuditWriter, create
 from appliance.audit.verify import verify
 from appliance.db.connection import as_sentence
 from appliance.db.errors import DbReadOnly
 from appliance.errors import AuditUnavailable
-from tests.appliance.audit.conftest import note
+from appliance.services.ground import record_settings
+from tests.appliance.audit.conftest import KEY, note
 
 ROOT = Path(__file__).parents[3]
 
@@ -146,6 +147,30 @@ def test_events_of_a_later_version_are_kept_read_searched_and_verified(log):
     entry = log.reader.entry(leaf.index)
     assert entry.event == later
     assert log.reader.search(Query(tag="quantum:*", patient="p")) == [entry]
+    assert verify(log.reader).ok
+
+
+async def test_settings_that_are_others_than_at_the_last_start_are_told(log):
+    for digest in ("a", "a", "b"):
+        await record_settings(log, digest)
+    found = [entry.event for entry in reversed(log.reader.search(Query(tag="settings:*")))]
+    assert [event.tag.rpartition(":")[2] for event in found] == ["load", "load", "change", "load"]
+    assert found[2].details == {"digest": "b", "last_digest": "a"}
+
+
+def test_a_log_of_the_version_before_opens_and_goes_on(box):
+    log = box.open()
+    kept = [log.append(note(number)).result(10) for number in range(600)]
+    log.close()
+    connection = create(box.path, KEY, box.clock)
+    for table in ("extent", "bundles", "postings", "tags", "archives"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("CREATE TABLE summaries (tile INTEGER PRIMARY KEY, words TEXT NOT NULL)")
+    connection.execute("DELETE FROM schema_migrations WHERE id = 'audit.002-closed'")
+    connection.close()
+    log = box.open()
+    assert log.append(note(9)).result(10).index == kept[-1].index + 3
+    assert log.reader.search(Query(request_id="req_77"))[0].index == kept[77].index
     assert verify(log.reader).ok
 
 
