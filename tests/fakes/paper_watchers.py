@@ -51,11 +51,12 @@ def forward_of(**more: Any) -> ForwardView:
 
 @dataclass
 class PaperWatchers:
-    """`step` is how much of an export is done at each look."""
+    """`step` is how much of an export is done at each look; `refused` the status that hides witnesses."""
 
     hostile: str = ""
     step: int = 10
     total: int = 30
+    refused: int = 0
     forward: ForwardView = field(default_factory=forward_of)
     exports: dict[str, ExportState] = field(default_factory=dict)
 
@@ -87,6 +88,8 @@ class PaperWatchers:
         ]
 
     async def _witnesses(self, _: web.Request) -> web.Response:
+        if self.refused:
+            return refuse(problem(self.refused, "db.failed", "数据库出错。", "It failed."))
         return say(
             WitnessList(second=self.second, witnesses=tuple(self.witnesses), size=self.total)
         )

@@ -119,6 +119,23 @@ async def test_hostile_witnesses_stay_inert() -> None:
     await box.close()
 
 
+@pytest.mark.parametrize("status", [403, 500])
+async def test_witnesses_that_cannot_be_seen_are_told_unless_they_may_not_be(
+    box: FakeBox, status: int
+) -> None:
+    box.watchers.refused = status
+    app = console_on(box)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await enter(pilot)
+        await pilot.press("f4")
+        await until(pilot, lambda: "完整 intact" in text(app, "#light"))
+        await until(pilot, lambda: any(p.endswith("/witnesses") for _, p, _ in box.asked))
+        if status == 500:
+            await until(pilot, lambda: "见证与转发未知" in text(app, "#light"))
+        await until(pilot, lambda: not app.screen.asking("watch"))  # type: ignore[attr-defined]
+        assert ("见证" in text(app, "#light")) == (status == 500)
+
+
 def test_the_line_stays_short_and_says_what_is_wrong(box: FakeBox) -> None:
     many = [witness_of(f"witness-{number}", 60) for number in range(9)]
     found = box.watchers

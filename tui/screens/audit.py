@@ -1,6 +1,7 @@
 """The audit log: its tail and light, proofs, receipts, verification and export."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -61,6 +62,7 @@ class AuditScreen(TailScreen):
         self._asked = False
         self._export = ""
         self._watch: WatchNow | None = None
+        self._blind = ""
 
     @override
     def compose_body(self) -> Iterator[Widget]:
@@ -124,6 +126,9 @@ class AuditScreen(TailScreen):
         if self._watch is not None and self.now is not None:
             line = watch_line(self._watch, self.now, wide=self.has_class("-wide"))
             watched = Content.assemble("\n", line)
+        elif self._blind:
+            told = f"\n? 见证与转发未知 witnesses and forwarding unknown: {self._blind}"
+            watched = Content.assemble((told, theme.WARN))
         note = f"\n{self._note}" if self._note else ""
         words = ("完整性 integrity ", self._light.content(), f"  {self._told}", watched, note)
         self.query_one("#light", Static).update(Content.assemble(*words))
@@ -220,7 +225,7 @@ class AuditScreen(TailScreen):
     def on_watch_heard(self, message: WatchHeard) -> None:
         """Draw the line of those outside."""
         message.stop()
-        self._watch = message.seen
+        self._watch, self._blind = message.seen, ""
         self._draw_light()
 
     def on_failed(self, message: Failed) -> None:
@@ -231,7 +236,12 @@ class AuditScreen(TailScreen):
         if message.topic == "verify":
             self._told, self._asked = "", False
         if message.topic == "watch":
-            return  # who may not see them sees the rest
+            # Who may not see them sees the rest.
+            problem = message.fault.problem
+            hidden = problem is not None and problem.status == HTTPStatus.FORBIDDEN
+            self._watch, self._blind = None, "" if hidden else message.fault.sentence
+            self._draw_light()
+            return
         if message.topic in {"receipt", "stop"}:
             self.cry(message.fault.told)
             return
