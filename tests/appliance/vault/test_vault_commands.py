@@ -12,7 +12,7 @@ from appliance.client.session import Session
 from appliance.commands import audit, vault
 from appliance.commands.table import COMMANDS
 from appliance.contract.access import VaultView
-from appliance.contract.audit import AuditVerified, Entry, EntryPage, Exported
+from appliance.contract.audit import AuditVerified, Entry, EntryPage, ExportState
 
 
 class Box:
@@ -42,9 +42,16 @@ class Box:
     async def audit_verify(self):
         return AuditVerified(ok=self.ok, entries=3, root="ab", sentence="判断。 Judged.")
 
-    async def audit_export(self, wish):
+    async def audit_export_begin(self, wish):
         self.asked.append(wish)
-        return Exported(directory=wish.out, entries=3, root="ab")
+        return await self.audit_export_state("audit-1")
+
+    async def audit_export_state(self, export_id):
+        return ExportState(
+            id=export_id, state="done", directory=self.asked[0].out, actor="local:console",
+            asked=datetime(2026, 1, 1, tzinfo=UTC), since=None, until=None, done=3, total=3,
+            entries=3, root="ab", sentence=None, way_out=None,
+        )  # fmt: skip
 
     async def audit_entries(self, **query):
         self.asked.append(query)
