@@ -3,8 +3,13 @@
 import hashlib
 import json
 import re
+import ssl
 
+import aiohttp
 import pytest
+
+from tests.box.conftest import ROOT
+from tests.box.test_whole_box import make_key
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("box")]
 
@@ -12,8 +17,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("box")]
 @pytest.fixture
 def facts(tmp_path):
     """A patient of these tests alone: whom they forget stays forgotten."""
-    from tests.box.conftest import ROOT
-
     told = json.loads((ROOT / "docs/examples/cataract.json").read_text(encoding="utf-8"))
     told["patient"].pop("id_number")
     told["patient"]["admission_no"] = "ZY-FORGET-1"
@@ -89,3 +92,28 @@ def test_nothing_of_it_lies_in_the_clear_and_a_kill_loses_none_of_it(box, facts)
     assert "周忘言" in box.run("audit", "body", note["receipt"], "--part", "answer").stdout
     unknown = box.run("audit", "forget", "--patient", "nobody", "--yes", check=False)
     assert "vault.subject-unknown" in unknown.stderr
+
+
+async def test_what_applications_ask_over_tls_is_kept_whole_and_in_streams(box):
+    key = make_key(box)
+    url = f"https://localhost:{box.port}/v1/chat/completions"
+    named = {"Authorization": f"Bearer {key}", "X-WardBox-Patient": "ZY-TLS-3"}
+    trusted = ssl.create_default_context(cafile=box.state / "trust/ca.pem")
+    wish = {"messages": [{"role": "user", "content": "右眼视物模糊"}], "max_tokens": 12}
+    receipts = []
+    async with aiohttp.ClientSession() as session:
+        for stream in (False, True):
+            told = {**wish, "stream": stream}
+            async with session.post(url, json=told, headers=named, ssl=trusted) as answer:
+                assert answer.status == 200, await answer.text()
+                await answer.read()
+                receipts.append(answer.headers["X-WardBox-Receipt"])
+    for receipt in receipts:
+        body = json.loads(box.run("audit", "body", receipt, "--json").stdout)
+        assert "右眼视物模糊" in body["prompt"]["text"]
+        assert body["answer"]["text"]
+        assert not body["answer"]["cut"]
+    box.run("audit", "forget", "--patient", "ZY-TLS-3", "--yes")
+    for receipt in receipts:
+        assert "body.forgotten" in box.run("audit", "body", receipt, check=False).stderr
+    assert box.run("audit", "verify").returncode == 0
