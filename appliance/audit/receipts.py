@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from appliance.audit.identifiers import is_identifier
 from appliance.audit.reading import AuditReader, Query
+from appliance.audit.retention import held_elsewhere
 from appliance.errors import AuditEntryUnknown
 from secure_compute.merkle import leaf_hash
+
+_LATEST_US: Final = 86_400_000_000
+"""An answer is recorded within a day of its request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ def resolve(reader: AuditReader, receipt_id: str) -> Receipt:
     found = reader.search(Query(receipt=receipt_id)) if is_identifier(receipt_id) else []
     if not found:
         shown = receipt_id[:40] if receipt_id.isprintable() else "?"
-        raise AuditEntryUnknown(what=f"收据 {shown} receipt {shown}")
+        held = _archived(reader, receipt_id) if is_identifier(receipt_id) else ""
+        raise AuditEntryUnknown(what=f"收据 {shown} receipt {shown}{held}")
     entry = found[-1]
     details: dict[str, Any] = dict(entry.event.details)
     head = reader.head()
@@ -77,3 +82,10 @@ def resolve(reader: AuditReader, receipt_id: str) -> Receipt:
         proof=tuple(reader.inclusion(entry.index, head.size)),
         checkpoint=head.note,
     )
+
+
+def _archived(reader: AuditReader, receipt_id: str) -> str:
+    """Which archives hold the time that a receipt begins with, as the end of a sentence."""
+    moment = int(receipt_id[4:16], 16) * 1000
+    held = held_elsewhere(reader, Query(since=moment, until=moment + _LATEST_US))
+    return f"({held})" if held is not None else ""

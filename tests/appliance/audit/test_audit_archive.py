@@ -17,10 +17,12 @@ from appliance.audit.export_order import Materials, Selection
 from appliance.audit.log import AuditLog
 from appliance.audit.postings import SEGMENT
 from appliance.audit.query import Query
+from appliance.audit.receipts import resolve
 from appliance.audit.rendering.meaning import Source
 from appliance.audit.retention import held_elsewhere
 from appliance.audit.store import create
 from appliance.audit.verify import verify
+from appliance.errors import AuditEntryUnknown
 from secure_compute.merkle import leaf_hash, verify_consistency, verify_inclusion
 from secure_compute.note import verify_checkpoint
 from secure_compute.verifier.judge import main
@@ -120,6 +122,9 @@ def test_a_search_says_which_archive_holds_what_it_may_mean(archivist, log, made
     assert found
     assert min(entry.index for entry in found) >= SEGMENT
     assert not reader.search(Query(request_id=before[7].event.request_id))
+    answered = next(entry for entry in before if "receipt" in entry.event.details)
+    with pytest.raises(AuditEntryUnknown, match="stick"):
+        resolve(reader, answered.event.details["receipt"])
 
 
 def test_an_archived_log_goes_on_and_frees_its_room(archivist, log, made, tmp_path):
