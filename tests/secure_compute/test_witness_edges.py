@@ -177,3 +177,42 @@ def test_a_counter_that_cannot_be_begun_is_taken_away_again(monkeypatch):
     assert undone == [5]
     chip.forget(SimpleNamespace(parent="this", index=6))
     assert undone == [5, 6]
+
+
+class TssError(Exception):
+    """What the TPM's library raises."""
+
+    def __init__(self, rc: int) -> None:
+        super().__init__(rc)
+        self.rc = rc
+
+
+def test_what_a_tpm_says_otherwise_is_passed_on(monkeypatch):
+    def refuse(*_, **__):
+        raise TssError(0x902)
+
+    chip = tpm_cosigner.TpmCosigner(tpm.Tpm("none"), lambda: Secret(bytes(32)))
+    tss = SimpleNamespace(
+        TSS2_Exception=TssError,
+        TPM2B_PRIVATE=SimpleNamespace(unmarshal=lambda _: [None]),
+        TPM2B_PUBLIC=SimpleNamespace(unmarshal=lambda _: [None]),
+        TPM2_SE=SimpleNamespace(HMAC=0, POLICY=1),
+    )
+    opened = SimpleNamespace(tss=tss, esapi=SimpleNamespace(tr_from_tpmpublic=refuse))
+    with pytest.raises(TssError), chip._opened_index(opened, 5):
+        pass
+    flushed = []
+    esapi = SimpleNamespace(
+        load=lambda *_, **__: "item", policy_pcr=refuse, flush_context=flushed.append
+    )
+    monkeypatch.setattr(tpm, "_selection", lambda numbers: numbers)
+    fake = SimpleNamespace(
+        tss=tss,
+        esapi=esapi,
+        root_key=lambda: contextlib.nullcontext((None, "this")),
+        session=lambda *_: contextlib.nullcontext(None),
+    )
+    sealed = tpm.SealedInTpm(b"", b"", "this", {7: "ab" * 32})
+    with pytest.raises(TssError):
+        tpm.OpenTpm.unseal(fake, sealed)
+    assert flushed == ["item"]
