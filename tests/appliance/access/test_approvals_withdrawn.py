@@ -118,7 +118,8 @@ def test_disabled_at_the_same_moment_it_is_done_or_it_is_not(box, audit):
         thread.join()
         tags = [(event.tag, event.subject) for event in audit.events]
         if outcome == ["done"]:
-            off = max(at for at, tag in enumerate(tags) if tag[0] == "access:user:disable")
+            changes = [event.details.get("change") for event in audit.events]
+            off = max(at for at, change in enumerate(changes) if change == "disabled")
             assert tags.index(("access:approval:execute", deed)) < off
         else:
             assert ("access:approval:execute", deed) not in tags
