@@ -93,7 +93,7 @@ def test_only_such_a_key_is_read(private):
     log = NoteKey("name", SigningKey.generate().verify_key)
     damaged = CountedKey("name", key.public[:-1] + bytes([key.public[-1] ^ 1]))
     for bad in ("", "name", log.vkey, key.vkey.replace("name", "nome"), key.vkey[:-4], damaged.vkey,
-                "name+00000000+!!!!", CountedKey("name", b"").vkey):  # fmt: skip
+                "name+00000000+!!!!", "name+00000000+AAAAA", CountedKey("name", b"").vkey):  # fmt: skip
         with pytest.raises(NoteMalformed):
             CountedKey.parse(bad)
     assert TYPE[0] == 0xFF

@@ -2,6 +2,7 @@
 
 import pytest
 
+from secure_compute import tpm_cosigner
 from secure_compute.secret import Secret
 from secure_compute.slot_errors import TpmReplaced, TpmUnavailable
 from secure_compute.tpm import Tpm
@@ -87,6 +88,42 @@ def test_another_or_a_cleared_tpm_is_told(chip):
     again = cosigner.make()
     assert again.index == held.index
     with pytest.raises(TpmReplaced):
+        cosigner.counter(held)
+
+
+@pytest.mark.slow
+def test_a_key_that_cannot_be_made_leaves_no_counter_behind(chip, monkeypatch):
+    cosigner = TpmCosigner(Tpm(chip.tcti), Word())
+
+    def refuse(*_):
+        raise TpmUnavailable(reason_zh="否", reason="no")
+
+    monkeypatch.setattr(cosigner, "_create", refuse)
+    with pytest.raises(TpmUnavailable):
+        cosigner.make()
+    monkeypatch.undo()
+    first = cosigner.make()
+    assert first.index == tpm_cosigner._FIRST_INDEX
+    monkeypatch.setattr(tpm_cosigner, "_INDICES", 1)
+    with pytest.raises(TpmUnavailable, match="no room"):
+        TpmCosigner(Tpm(chip.tcti), Word()).make()
+    other = HeldKey.parse({**first.to_fields(), "parent": "00"})
+    cosigner.forget(other)
+    assert cosigner.counter(first)
+
+
+@pytest.mark.slow
+def test_a_tpm_that_fails_is_not_taken_for_another(chip, monkeypatch):
+    import tpm2_pytss
+
+    cosigner = TpmCosigner(Tpm(chip.tcti), Word())
+    held = cosigner.make()
+
+    def fail(*_):
+        raise tpm2_pytss.TSS2_Exception(0x101)
+
+    monkeypatch.setattr(tpm2_pytss.ESAPI, "tr_from_tpmpublic", fail)
+    with pytest.raises(TpmUnavailable):
         cosigner.counter(held)
 
 

@@ -8,6 +8,8 @@ import os
 import pytest
 
 from secure_compute.witness import stick as sticks
+from secure_compute.witness.memory_file import alone as alone_with
+from secure_compute.witness.memory_file import load, save
 from secure_compute.witness.single_file import witness_source
 from tests.appliance.witnesses.conftest import Place
 
@@ -199,3 +201,80 @@ def test_the_file_of_the_witness_is_made_once_and_boxes_can_be_forgotten(place, 
     other.file.unlink()
     assert other.run("show")[0] == 2
     assert other.run("init", "--name", "no spaces allowed")[0] == 1
+
+
+def test_one_bad_box_on_a_stick_keeps_nobody_from_the_others(place, other, stick, monkeypatch):
+    other.meet(place)
+    place.work()
+    (good,) = place.offer(stick)
+    strangers = [good.parent.with_name(f"stranger-{n}") for n in range(2)]
+    for folder in strangers:
+        folder.mkdir()
+        content = good.read_text(encoding="utf-8").replace("wardbox/test", "wardbox/else")
+        (folder / good.name).write_text(content, encoding="utf-8")
+    status, told = other.run("cosign", stick)
+    assert status == 1
+    assert told.count("is not known") == 2
+    assert "cosigned" in told
+    assert list(good.parent.glob("cosigned-*"))
+    # A medium that fails in the middle is told like any other that cannot be read.
+    (stick / "wardbox-witness" / "wardbox_test").rename(stick / "kept")
+    for folder in strangers:
+        (folder / good.name).unlink()
+
+    def broken(folder):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("secure_compute.witness.program.offers_in", broken)
+    assert other.run("cosign", stick)[0] == 2
+
+
+def test_a_stick_with_too_many_of_one_name_is_a_sentence(place, other, stick, monkeypatch):
+    other.meet(place)
+    place.work()
+    (offer,) = place.offer(stick)
+    size, key_id = offer.name.split("-")[1], other.vkey().split("+")[1]
+    monkeypatch.setattr(sticks, "MOST_AGAIN", 2)
+    offer.with_name(f"cosigned-{size}-{key_id}.txt").write_text("something else")
+    status, told = other.run("cosign", stick)
+    assert (status, "too many" in told) == (1, True)
+    assert offer.with_name(f"cosigned-{size}-{key_id}.txt").read_text() == "something else"
+
+
+def test_an_older_cosigned_file_after_a_newer_one_changes_nothing(place, other, stick):
+    other.meet(place)
+    for _ in range(2):
+        place.work()
+        place.offer(stick)
+        assert other.run("cosign", stick)[0] == 0
+        place.take(stick)
+    folder = next((stick / "wardbox-witness").iterdir())
+    older, newer = sorted(folder.glob("cosigned-*.txt"))
+    # Names promise nothing: the older one is read last now.
+    newer.rename(newer.with_name(older.name.replace("cosigned-0", "cosigned-1") + ".x"))
+    older.with_name("cosigned-99999999999999999999-" + older.name.split("-")[2]).write_bytes(
+        older.read_bytes()
+    )
+    place.work()
+    place.offer(stick)
+    assert other.run("cosign", stick)[0] == 0
+
+
+def test_places_that_take_nothing_are_sentences(other, tmp_path, monkeypatch):
+    nowhere = tmp_path / "none" / "w.json"
+    for words in (("init", "--name", "x"), ("trust", "wardbox/test+00000000+AAAA")):
+        status = other.run("--key", nowhere, *words)[0]
+        assert status in {1, 2}
+    assert other.run("init", "--name", "host-b")[0] == 0
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    kept = other.file.read_bytes()
+    own = load(other.file)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(sticks.Unreadable, match="cannot be written"):
+        save(other.file, own)
+    assert other.file.read_bytes() == kept
+    with pytest.raises(sticks.Unreadable, match="cannot be written"), alone_with(nowhere):
+        pass
