@@ -51,6 +51,7 @@ async def test_an_export_tells_how_far_it_is_and_where_it_lies(box: FakeBox) -> 
         )
 
 
+@pytest.mark.slow
 async def test_an_export_is_cancelled(box: FakeBox) -> None:
     box.watchers.step = 0
     app = console_on(box)
@@ -106,6 +107,7 @@ async def test_witnesses_and_forwarding_are_shown_in_full(box: FakeBox) -> None:
         )
 
 
+@pytest.mark.slow
 async def test_hostile_witnesses_stay_inert() -> None:
     box = await FakeBox(hostile=True).start()
     app = console_on(box)
@@ -119,6 +121,7 @@ async def test_hostile_witnesses_stay_inert() -> None:
     await box.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [403, 500])
 async def test_witnesses_that_cannot_be_seen_are_told_unless_they_may_not_be(
     box: FakeBox, status: int

@@ -172,6 +172,7 @@ async def test_a_proof_is_shown(box: FakeBox) -> None:
         await until(pilot, lambda: "✔ 证明通向" in text(app, "#proof"))
 
 
+@pytest.mark.slow
 async def test_a_proof_that_leads_nowhere_is_told(box: FakeBox) -> None:
     box.lie = ("cd" * 32, "ef" * 32)
     app = console_on(box)

@@ -77,6 +77,7 @@ async def test_keys_are_shown_and_replaced(box: FakeBox) -> None:
         await until(pilot, lambda: app.current_mode == "storage")
 
 
+@pytest.mark.slow
 async def test_nothing_is_destroyed_before_the_name_is_typed(box: FakeBox, tmp_path: Path) -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:
