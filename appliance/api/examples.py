@@ -79,6 +79,11 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "UpdateWish": {"directory": "/media/stick/wardbox-update"},
     "UserWish": {"name": _PERSON, "password": _PASSWORD, "role": _ROLE, "temporary": True},
     "WindowWish": {"window": "22:00-06:00"},
+    "WitnessWish": {
+        "name": "host-b",
+        "key": "host-b/witness+c4f258ea+BF8/1ZYe/aEj1ZfZ3GcCmTcaOyCCbxLfiMx08GLtva49",
+    },
+    "BroughtNotes": {"notes": [{"name": "cosigned-1-c4f258ea.txt", "note": "wardbox/box-1..."}]},
 }
 """By the name of the contract's type; the checks hold that each of them is one."""
 
