@@ -6,8 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from secure_compute.verifier.reading import Refused, lines_of
-from secure_compute.verifier.tree import TILE_WIDTH, Tiles, hash_leaf, hash_leaves
+from secure_compute.verifier.reading import HASH_SIZE, Refused, lines_of
+from secure_compute.verifier.tree import TILE_WIDTH, Tiles, hash_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,13 +125,18 @@ def check_range(
         if end > last + 1:
             raise wrong_count(last + 1 - first, None)
         tile, at = divmod(index, TILE_WIDTH)
-        expected = tiles.prove(0, tile)[at : at + len(lines)]
-        if hash_leaves(lines) != b"".join(expected):
-            bad = next(n for n, line in enumerate(lines) if hash_leaf(line) != expected[n])
+        found, expected = hash_leaves(lines), tiles.prove(0, tile)[HASH_SIZE * at :]
+        if found != expected[: len(found)]:
+            bad = next(n for n in range(len(lines)) if place(found, n) != place(expected, n))
             raise altered(index + bad)
         yield index, lines
     if end != last + 1:
         raise wrong_count(last + 1 - first, end - first)
+
+
+def place(hashes: bytes, number: int) -> bytes:
+    """One of many joined hashes."""
+    return hashes[HASH_SIZE * number :][:HASH_SIZE]
 
 
 def altered(index: int) -> Refused:

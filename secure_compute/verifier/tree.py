@@ -35,14 +35,14 @@ def hash_node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def hash_row(row: list[bytes]) -> list[bytes]:
-    """The hashes of the pairs of a row; what is left over without a partner is left out."""
-    begun, pair, found = hashlib.sha256(b"\x01").copy, iter(row), []
-    for left, right in zip(pair, pair):  # noqa: B905  # Python 3.8 knows no strict
+def hash_row(row: bytes) -> bytes:
+    """The hashes of the pairs of a row of joined hashes; one without a partner is left out."""
+    begun, found = hashlib.sha256(b"\x01").copy, []
+    for at in range(0, len(row) - HASH_SIZE, 2 * HASH_SIZE):
         hasher = begun()
-        hasher.update(left + right)
+        hasher.update(row[at : at + 2 * HASH_SIZE])
         found.append(hasher.digest())
-    return found
+    return b"".join(found)
 
 
 def fold(peaks: list[bytes]) -> bytes:
@@ -76,7 +76,7 @@ class Tiles:
 
     def __init__(self, folder: Path, head: Head) -> None:
         self.folder, self.head = folder, head
-        self.rows: dict[tuple[int, int], list[list[bytes]]] = {}
+        self.rows: dict[tuple[int, int], list[bytes]] = {}
         self.proven: set[tuple[int, int]] = set()
 
     def name(self, row: int, tile: int) -> str:
@@ -92,8 +92,8 @@ class Tiles:
         """How many hashes a tile holds."""
         return min(TILE_WIDTH, (self.head.size >> (TILE_HEIGHT * row)) - TILE_WIDTH * tile)
 
-    def load(self, row: int, tile: int) -> list[list[bytes]]:
-        """A tile and the complete subtrees above its hashes, level by level."""
+    def load(self, row: int, tile: int) -> list[bytes]:
+        """A tile and the complete subtrees above its hashes, level by level, each joined."""
         known = self.rows.get((row, tile))
         if known is not None:
             return known
@@ -101,11 +101,9 @@ class Tiles:
         data = read_part(self.folder, name, TILE_WIDTH * HASH_SIZE)
         if len(data) != width * HASH_SIZE:
             raise Refused(f"{name} 被截断或加长", f"{name} was cut or made longer")
-        level = [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
-        levels = [level]
-        while len(level) > 1:
-            level = hash_row(level)
-            levels.append(level)
+        levels = [data]
+        while len(levels[-1]) > HASH_SIZE:
+            levels.append(hash_row(levels[-1]))
         if len(self.rows) >= KEPT_TILES:
             self.rows.pop(next(iter(self.rows)))
         self.rows[row, tile] = levels
@@ -115,7 +113,7 @@ class Tiles:
         """The root of the 2^level leaves from index * 2^level."""
         row, up = divmod(level, TILE_HEIGHT)
         tile, offset = divmod(index << up, TILE_WIDTH)
-        return self.load(row, tile)[up][offset >> up]
+        return self.load(row, tile)[up][HASH_SIZE * (offset >> up) :][:HASH_SIZE]
 
     def root(self, start: int, end: int) -> bytes:
         """The root over leaves [start, end), start being a multiple of its largest subtree."""
@@ -126,8 +124,8 @@ class Tiles:
             start += 1 << level
         return fold(peaks)
 
-    def prove(self, row: int, tile: int) -> list[bytes]:
-        """The hashes of a tile, once they have been shown to lead to the checkpoint's root.
+    def prove(self, row: int, tile: int) -> bytes:
+        """The joined hashes of a tile, once they have been shown to lead to the checkpoint's root.
 
         The right edge of every row folds to the root; a full tile's root stands in the tile above.
         """
@@ -141,9 +139,11 @@ class Tiles:
             self.proven.add((-1, -1))
         levels = self.load(row, tile)
         if (row, tile) not in self.proven:
-            if len(levels[0]) == TILE_WIDTH and self.head.size >> (TILE_HEIGHT * (row + 1)):
+            if len(levels[0]) == TILE_WIDTH * HASH_SIZE and self.head.size >> (
+                TILE_HEIGHT * (row + 1)
+            ):
                 above, at = divmod(tile, TILE_WIDTH)
-                if self.prove(row + 1, above)[at] != levels[-1][0]:
+                if self.prove(row + 1, above)[HASH_SIZE * at :][:HASH_SIZE] != levels[-1]:
                     name = self.name(row, tile)
                     raise Refused(
                         f"{name} 被改动,与检查点的根不符",

@@ -93,7 +93,7 @@ def test_names_of_tiles_and_how_many_are_kept(tmp_path):
     row = [hash_leaf(b"%d" % number) for number in range(256)]
     for number in range(count):
         (tmp_path / tiles.name(0, number)).write_bytes(b"".join(row))
-        assert tiles.load(0, number)[0] == row
+        assert tiles.load(0, number)[0] == b"".join(row)
     assert len(tiles.rows) == KEPT_TILES
     assert tiles.load(0, count - 1) is tiles.load(0, count - 1)
     assert fold([row[0], row[1]]) == hash_node(row[0], row[1])
