@@ -34,10 +34,12 @@ class Closer:
         self._rows = rows
         self._store = store
         self._packer = Packer()
-        self._closed = store.extent().closed
+        extent = store.extent()
+        self._closed = extent.closed
         lowest = store.lowest_row()
         self._swept = self._closed if lowest is None else min(lowest, self._closed)
-        self._freeing: int | None = -1
+        # Where entries have left for an archive, their room may not all be free yet.
+        self._freeing: int | None = -1 if extent.first else None
         self._begin()
 
     def _begin(self) -> None:

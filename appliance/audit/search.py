@@ -1,21 +1,18 @@
 """Searching the log newest first: the open part by its columns, the closed part by its postings."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial, reduce
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from appliance.audit.bundle import BUNDLE, Packer, line_of, lines_of, time_in
 from appliance.audit.closed_store import ClosedRows
+from appliance.audit.conditions import Condition, together
 from appliance.audit.errors import AuditTampered
 from appliance.audit.event import Entry
 from appliance.audit.open_store import Leaf, Sought
 from appliance.audit.postings import (
     SEGMENT,
-    Entries,
-    both,
     cover,
-    either,
     entries_in,
     entries_of,
     few,
@@ -31,9 +28,6 @@ _LAST: Final = "\U0010ffff"
 _EVERY: Final = ("", _LAST)
 _IN_EVERY_LEAF: Final = b"{"
 _ANY: Final = "*"
-
-Segment = tuple[int, Entries]
-"""Number of a segment, and those of its entries that are meant."""
 
 
 class Search:
@@ -71,16 +65,23 @@ class Search:
             high = min(high, max(0, query.before))
         return max(low, self._extent.first), high
 
-    def leaves(self, first: int, end: int) -> list[Leaf]:
-        """Index and leaf of the entries with first <= index < end, in order."""
+    def leaves(self, first: int, end: int) -> list[bytes]:
+        """The leaves of the entries with first <= index < end, in order; of archived ones none.
+
+        Raises:
+            AuditTampered: closed entries are missing or damaged.
+        """
         closed = self._extent.closed
-        found: list[Leaf] = []
+        found: list[bytes] = []
         if first < closed:
             found = self._bundles.span(max(first, self._extent.first), min(end, closed))
         if end > closed:
-            begin = max(first, closed)
-            found += enumerate(self._rows.leaves(begin, end), begin)
+            found += self._rows.leaves(max(first, closed), end)
         return found
+
+    def begin(self, first: int) -> int:
+        """The index that the leaves from `first` on begin with: what is archived is not there."""
+        return max(first, self._extent.first)
 
     def _first_at(self, time: int, size: int) -> int:
         """The first entry that is not older than a time."""
@@ -109,7 +110,7 @@ class Search:
         if not groups:
             yield from self._bundles.backwards(low, high)
             return
-        for number, entries in _together(groups, low // SEGMENT, (high - 1) // SEGMENT):
+        for number, entries in together(groups, low // SEGMENT, (high - 1) // SEGMENT):
             base = number * SEGMENT
             for offset in offsets_below(entries, min(SEGMENT, high - base)):
                 if base + offset < low:
@@ -125,9 +126,9 @@ class Search:
                 return
             end = found[-1][0]
 
-    def _groups(self, query: Query) -> "list[_Group] | None":
+    def _groups(self, query: Query) -> "list[Condition] | None":
         """Where to look up each condition; None where no closed entry can meet one."""
-        groups: list[_Group] = []
+        groups: list[Condition] = []
         for kind, value in (
             ("request", query.request_id),
             ("request", query.receipt),
@@ -135,15 +136,15 @@ class Search:
         ):
             if value is not None:
                 bucket, short = many(kind, value)
-                groups.append(_Group(self._closed, (bucket,), partial(entries_in, short)))
+                groups.append(Condition(self._closed, (bucket,), partial(entries_in, short)))
         for kind, value in (("actor", query.actor), ("model", query.model)):
             if value is not None:
-                groups.append(_Group(self._closed, (few(kind, value),), entries_of))
+                groups.append(Condition(self._closed, (few(kind, value),), entries_of))
         if query.tag is not None and query.tag != _ANY:
             tags = self._tags(query.tag)
             if not tags:
                 return None
-            groups.append(_Group(self._closed, [few("tag", tag) for tag in tags], entries_of))
+            groups.append(Condition(self._closed, [few("tag", tag) for tag in tags], entries_of))
         return groups
 
     def _tags(self, wanted: str) -> tuple[str, ...]:
@@ -172,11 +173,19 @@ class Bundles:
         number, offset = divmod(index, BUNDLE)
         return line_of(number, self._open(number), offset)
 
-    def span(self, first: int, end: int) -> list[Leaf]:
-        """Index and leaf from `first` up to `end`."""
-        found: list[Leaf] = []
-        for number, body in self._rows.bundles(first // BUNDLE, -(-end // BUNDLE)):
-            found += enumerate(lines_of(number, self._packer.open(number, body)), number * BUNDLE)
+    def span(self, first: int, end: int) -> list[bytes]:
+        """The leaves from `first` up to `end`. Raises AuditTampered."""
+        if first >= end:
+            return []
+        low, high = first // BUNDLE, -(-end // BUNDLE)
+        bodies = self._rows.bundles(low, high)
+        if len(bodies) != high - low:
+            raise AuditTampered(
+                reason=f"第 {first} 条之后缺少记录 entries are missing after {first}"
+            )
+        found: list[bytes] = []
+        for number, body in bodies:
+            found += lines_of(number, self._packer.open(number, body))
         skip = first % BUNDLE
         return found[skip : skip + end - first]
 
@@ -192,84 +201,6 @@ class Bundles:
         """Index and leaf from below `high` down to `low`."""
         for index in range(high - 1, low - 1, -1):
             yield index, self.leaf(index)
-
-
-@dataclass(slots=True)
-class _Group:
-    """The closed entries that meet one condition: any of its terms."""
-
-    rows: ClosedRows
-    terms: Sequence[int]
-    read: Callable[[bytes], Entries]
-
-    def backwards(self, low: int) -> "_Cursor":
-        return _Cursor([_Term(self, term, low) for term in self.terms])
-
-
-class _Term:
-    """The postings of one term, newest first, read a few at a time."""
-
-    def __init__(self, group: _Group, term: int, low: int) -> None:
-        self._group = group
-        self._term = term
-        self._low = low
-        self._chunk: list[tuple[int, bytes]] = []
-        self._at = 0
-        self._last: Segment | None = None
-
-    def seek(self, high: int) -> Segment | None:
-        """The newest segment not above `high` that names the term; `high` never grows."""
-        if self._last is not None and self._last[0] <= high:
-            return self._last
-        while True:
-            while self._at < len(self._chunk):
-                number, body = self._chunk[self._at]
-                self._at += 1
-                if number <= high and (entries := self._group.read(body)):
-                    self._last = number, entries
-                    return self._last
-            if self._chunk:
-                high = min(high, self._chunk[-1][0] - 1)
-            if high < self._low:
-                return None
-            self._chunk = self._group.rows.postings(self._term, self._low, high)
-            self._at = 0
-            if not self._chunk:
-                self._low = high + 1
-                return None
-
-
-class _Cursor:
-    """The entries of any of a few terms, segment by segment, newest first."""
-
-    def __init__(self, terms: Sequence[_Term]) -> None:
-        self._terms = terms
-
-    def seek(self, high: int) -> Segment | None:
-        """The newest segment not above `high` that names one of the terms, and its entries."""
-        found = [one for term in self._terms if (one := term.seek(high)) is not None]
-        if not found:
-            return None
-        number = max(at for at, _ in found)
-        return number, reduce(either, [entries for at, entries in found if at == number])
-
-
-def _together(groups: Sequence[_Group], low: int, high: int) -> Iterator[Segment]:
-    """The segments, newest first, in which entries meet every condition."""
-    cursors = [group.backwards(low) for group in groups]
-    while high >= low:
-        found: list[Segment] = []
-        for cursor in cursors:
-            one = cursor.seek(found[-1][0] if found else high)
-            if one is None:
-                return
-            found.append(one)
-        at = found[-1][0]
-        if found[0][0] == at:
-            yield at, reduce(both, [entries for _, entries in found])
-            at -= 1
-        # Else a later condition has nothing between; the others go on from where it has.
-        high = at
 
 
 def _sought(query: Query) -> Sought:
