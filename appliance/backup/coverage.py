@@ -39,6 +39,7 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "vault/files/shelf/tmp": _UNJUDGED,
         "vault/files/uploads": _UNJUDGED,
         "vault/log.reserve": "room that is kept free",
+        "vault/lost+found": "the file system's own, where the vault stands on LUKS2",
     }
 )
 """What no backup holds, and why."""

@@ -34,6 +34,7 @@ def test_what_is_left_out_is_not_in_the_survey(box: SmallBox) -> None:
 
 
 def test_a_file_that_nobody_thought_of_is_told(box: SmallBox) -> None:
+    (box.layout.vault / "lost+found").mkdir()
     assert unaccounted(box.layout) == ()
     (box.layout.vault / "cursors.db").write_bytes(b"x")
     (box.layout.vault / "cursors.db-wal").write_bytes(b"x")
