@@ -35,7 +35,9 @@ def made(function):
     actions = get_args(hints["action"]) if "action" in hints else [None]
     for action in actions:
         arguments = {
-            name: completion("rcp_x") if hint is events.Completion else SAMPLES.get(hint, {"a": 1} if get_origin(hint) is Mapping else "x")
+            name: completion("rcp_x")
+            if hint is events.Completion
+            else SAMPLES.get(hint, {"a": 1} if get_origin(hint) is Mapping else "x")
             for name, hint in hints.items()
         }
         if action is not None:

@@ -51,7 +51,9 @@ def test_damage_anywhere_is_refused(box, tmp_path, judge, quick_signatures, quer
 
 @pytest.mark.slow
 @pytest.mark.parametrize("query", [None, Query(actor="key:a")])
-def test_damage_of_every_byte_of_the_proof_is_refused(box, tmp_path, judge, quick_signatures, query):
+def test_damage_of_every_byte_of_the_proof_is_refused(
+    box, tmp_path, judge, quick_signatures, query
+):
     log = box.open()
     for number in range(3):
         log.append(note(number)).result(10)
