@@ -94,6 +94,8 @@ class Hammer:
         self._process.kill()
         self._process.wait()
         self._listener.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def crash_loop(path: Path, kills: int, seed: int) -> Account:
