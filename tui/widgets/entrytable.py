@@ -74,6 +74,11 @@ class EntryTable(DataTable[Text]):
                 self.add_row(*_cells(one), key=str(one.index))
         self._place(kept)
 
+    def on_resize(self) -> None:
+        """Keep the chosen entry in sight when a line above takes a row away."""
+        if self.row_count:
+            self.move_cursor(row=self.cursor_row, animate=False)
+
     def _redraw(self) -> None:
         order = sorted(self._entries)[-MOST:]
         self._entries = {index: self._entries[index] for index in order}
