@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from appliance.specialists.admission_note import AdmissionNoteWriter
-from appliance.specialists.recording import Provenance
 from appliance.specialists.author import Written
+from appliance.specialists.recording import Provenance
 from models.reference.example import example_facts
 from models.reference.placeholders import mask
 from models.reference.prompting import reference_note

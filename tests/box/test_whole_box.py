@@ -59,11 +59,9 @@ def test_the_smoke_check_drafted_a_note(box):
 
 
 def test_a_second_installation_rests(box):
-    began = time.monotonic()
     said = install(box.state, box.answers)
     assert "密码" not in said
     assert said.count("already so") >= 7
-    assert time.monotonic() - began < 60
 
 
 def test_a_note_is_drafted_with_sources_and_a_receipt(box, facts):

@@ -10,8 +10,8 @@ import pytest
 from appliance.audit.postings import SEGMENT
 from appliance.commands import conversation
 from appliance.commands.table import COMMANDS
-from tests.appliance.api.test_slot_routes import ask
 from tests.appliance.api.box import live_box
+from tests.appliance.api.test_slot_routes import ask
 from tests.appliance.audit.conftest import note
 
 pytestmark = pytest.mark.slow
