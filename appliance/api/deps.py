@@ -48,6 +48,11 @@ def grant_of(request: Request) -> Grant:
     return access.authenticate(authorization)
 
 
+def still_may(front: Front, who: Grant) -> bool:
+    """Whether a caller's grant still holds, for what lasts. Raises VaultLocked."""
+    return front.opened().access.alive(who)
+
+
 class Permit:
     """A dependency that lets a caller with `scope` pass and tells who it is."""
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from appliance.access.errors import AccessRefused
 from appliance.api.problems import body_of, problem_of
+from appliance.errors import ApplianceError
 
 HEARTBEAT_S: Final = 15.0
 # How often a silent stream asks whether its reader may still read.
@@ -40,7 +41,7 @@ def event_stream(
         source: what to tell.
         request_id: the request, for the problem.
         stopping: set when the box stops.
-        alive: tells whether the caller's grant still holds.
+        alive: tells whether the caller's grant still holds; raises VaultLocked once it cannot.
     """
     return StreamingResponse(
         _lines(source, request_id, stopping, alive),
@@ -76,10 +77,19 @@ async def _lines(
                 return
             yield _line(told.event, told.id, told.body.model_dump_json().encode())
     except Exception as error:  # noqa: BLE001  # the API's wall, behind the headers
-        yield _line("error", "", body_of(problem_of(error, request_id)))
+        yield _line("error", "", body_of(problem_of(_cause(error, alive), request_id)))
     finally:
         stop.cancel()
         await _leave(source, coming)
+
+
+def _cause(error: Exception, alive: Callable[[], bool]) -> Exception:
+    """Why a source failed: a lock takes everything away from under it, and that is what to tell."""
+    try:
+        alive()
+    except ApplianceError as why:
+        return why
+    return error
 
 
 async def _leave(source: AsyncIterator[Told], coming: "asyncio.Task[Told | None] | None") -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from appliance.api.deps import AuditReaderGrant, Box, RequestId, TheFront
+from appliance.api.deps import AuditReaderGrant, Box, RequestId, TheFront, still_may
 from appliance.api.events import Told, event_stream
 from appliance.api.views import entry_view, receipt_view
 from appliance.audit import reading
@@ -107,7 +108,7 @@ async def live(
     """Entries as they become durable, from now on (SSE)."""
     reader = box.log.reader
     source = _follow(reader, await asyncio.to_thread(reader.size))
-    return event_stream(source, request_id, front.stopping, lambda: box.access.alive(who))
+    return event_stream(source, request_id, front.stopping, partial(still_may, front, who))
 
 
 async def _follow(reader: AuditReader, after: int) -> AsyncIterator[Told]:

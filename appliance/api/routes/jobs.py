@@ -1,12 +1,21 @@
 """Routes of jobs: submit, follow, cancel, resume."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 
-from appliance.api.deps import Box, EvaluationStarter, JobReader, JobWriter, RequestId, TheFront
+from appliance.api.deps import (
+    Box,
+    EvaluationStarter,
+    JobReader,
+    JobWriter,
+    RequestId,
+    TheFront,
+    still_may,
+)
 from appliance.api.events import Told, event_stream
 from appliance.api.views import job_event, job_view
 from appliance.contract.job import EvaluationWish, Job, JobList, JobWish
@@ -64,7 +73,10 @@ async def follow(
     """The events of a job after `Last-Event-ID`, then live until it rests (SSE)."""
     box.jobs.get(job_id)
     return event_stream(
-        _told(box, job_id, last_event_id), request_id, front.stopping, lambda: box.access.alive(who)
+        _told(box, job_id, last_event_id),
+        request_id,
+        front.stopping,
+        partial(still_may, front, who),
     )
 
 

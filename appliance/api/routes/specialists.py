@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from appliance.api.deps import Box, NamedPatient, RequestId, SpecialistCaller, TheFront
+from appliance.api.deps import Box, NamedPatient, RequestId, SpecialistCaller, TheFront, still_may
 from appliance.api.events import Told, event_stream
 from appliance.api.report_views import draft_event, draft_view
 from appliance.contract.specialist import Draft, DraftWish
@@ -40,7 +40,7 @@ async def draft(
         _told(await anext(telling), telling),
         caller.request_id,
         front.stopping,
-        lambda: box.access.alive(who),
+        partial(still_may, front, who),
     )
 
 

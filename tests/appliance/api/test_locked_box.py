@@ -83,3 +83,12 @@ async def test_secrets_refused_at_a_locked_door_are_on_the_record_once_it_opens(
     await box.front._tell_refused(services, "box")
     await box.front._tell_refused(services, "box")
     assert [told.details for told in box.entries("vault:root:refuse")] == [{"count": 2}]
+
+
+async def test_a_tail_that_a_lock_ends_says_that_the_box_is_locked(box):
+    async with box.http.get(box.url + "/api/v1/audit/live", headers=box.bearer) as answer:
+        assert await answer.content.readline() == b": open\n"
+        await box.front.lock("test")
+        rest = await asyncio.wait_for(answer.content.read(), 60)
+    assert b"event: error" in rest
+    assert b"vault.locked" in rest
