@@ -7,6 +7,7 @@ the two sleeps, and on a virtual machine waking up takes longer than writing an 
 import asyncio
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,9 +24,14 @@ MAX_BATCH: Final = 1024
 MAX_BYTES: Final = 4 << 20
 """Bytes of bodies that go along in one batch: the loop stands still while it is sent."""
 
+_AHEAD: Final = 2
+"""Batches under way: the one that is written, and the next, so that nobody waits for the loop."""
+_WORTH: Final = 16
+"""Events from which a batch goes ahead: each one costs a commit, and fewer can wait for its turn."""
+
 
 class LoopLine:
-    """Events of one loop on their way, one batch under way while the next gathers.
+    """Events of one loop on their way: two batches at most, while others gather.
 
     Everything but `drain` happens on the loop.
 
@@ -48,8 +54,7 @@ class LoopLine:
         self._line: socket.socket | None = None
         self._frames: Frames | None = None
         self._queue: list[Waiting] = []
-        self._flight: list[Waiting] = []
-        self._sent = 0.0
+        self._flights: deque[tuple[list[Waiting], float]] = deque()
         self._scheduled = False
 
     def use(self, line: socket.socket) -> None:
@@ -70,7 +75,7 @@ class LoopLine:
             return False
         require_room(len(self._queue))
         self._queue.append((event, callback, None))
-        if not self._flight and not self._scheduled:
+        if not self._scheduled and self._may_send():
             # What the rest of this turn of the loop brings goes along.
             self._scheduled = True
             self.loop.call_soon(self._send)
@@ -78,8 +83,8 @@ class LoopLine:
 
     def drain(self) -> None:
         """Wait for what is under way, without the loop: it stands still, or is the caller's own."""
-        while self._frames is not None and (self._flight or self._queue):
-            if self._flight:
+        while self._frames is not None and (self._flights or self._queue):
+            if self._flights:
                 self._take(self._frames.receive)
             else:
                 self._send()
@@ -92,23 +97,27 @@ class LoopLine:
                 self.loop.remove_reader(line.fileno())
             line.close()
 
+    def _may_send(self) -> bool:
+        under_way, gathered = len(self._flights), len(self._queue)
+        return gathered >= (_WORTH if under_way else 1) and under_way < _AHEAD
+
     def _send(self) -> None:
         self._scheduled = False
-        if self._flight or not self._queue or self._frames is None:
+        if self._frames is None or not self._may_send():
             return
         count = _together(self._queue)
-        self._flight, self._queue = self._queue[:count], self._queue[count:]
-        self._sent = self.loop.time()
+        batch, self._queue = self._queue[:count], self._queue[count:]
+        self._flights.append((batch, self.loop.time()))
         try:
-            self._frames.send(("commit", rows_of([event for event, _, _ in self._flight]), False))
+            self._frames.send(("commit", rows_of([event for event, _, _ in batch]), False))
         except (TypeError, OverflowError):
-            self._send_singly()
+            self._flights.pop()
+            self._send_singly(batch)
         except FrameLost:
             self._break("写入进程已退出 the process that writes it has ended")
 
-    def _send_singly(self) -> None:
+    def _send_singly(self, batch: list[Waiting]) -> None:
         """Find the events that are none, tell them so, and send the others."""
-        batch, self._flight = self._flight, []
         good: list[Waiting] = []
         for one in batch:
             try:
@@ -121,32 +130,38 @@ class LoopLine:
         self._send()
 
     def _hear(self) -> None:
-        if self._frames is not None:
-            self._take(self._frames.poll)
-            self._send()
+        frames = self._frames
+        # Both answers may have come at once, and what was read of the second one is read.
+        while frames is not None and self._flights and self._take(frames.poll):
+            frames = self._frames
+        self._send()
 
-    def _take(self, receive: Callable[[], Any]) -> None:
+    def _take(self, receive: Callable[[], Any]) -> bool:
+        """Tell those of the oldest batch what became of them; whether an answer was there."""
         try:
             answer = receive()
         except FrameLost:
             self._break("写入进程已退出 the process that writes it has ended")
-            return
+            return False
         if answer is None:
-            return
+            return False
         if isinstance(answer, dict):
             self._break(refusal_from(answer).sentence)
-            return
-        batch, self._flight = self._flight, []
+            return False
+        batch, sent = self._flights.popleft()
         count = len(batch)
-        self._told(count, self.loop.time() - self._sent, len(self._queue))
+        self._told(count, self.loop.time() - sent, len(self._queue))
         outcomes = outcomes_of(count, answer)
         for at in range(count):
             batch[at][1](outcomes[at])
+        return True
 
     def _break(self, reason: str) -> None:
         """Refuse what is under way and what waits; the log begins again from the disk."""
         self.close()
-        lost, self._flight, self._queue = [*self._flight, *self._queue], [], []
+        lost = [one for batch, _ in self._flights for one in batch] + self._queue
+        self._flights.clear()
+        self._queue = []
         self._suffer(len(lost), reason)
         refusal: Outcome = AuditUnavailable(reason=reason)
         deliver(lost, [refusal] * len(lost))

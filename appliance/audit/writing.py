@@ -72,7 +72,7 @@ def _serve(scribe: OwnScribe, lines: dict[int, Frames]) -> None:
             ready = selector.select(wait)
             for key, _ in ready:
                 try:
-                    _hear(scribe, key.data)
+                    _hear(scribe, key.data, ahead=key.fd != _FIRST)
                 except FrameLost:
                     selector.unregister(key.fd)
                     if key.fd == _FIRST:
@@ -86,10 +86,14 @@ def _serve(scribe: OwnScribe, lines: dict[int, Frames]) -> None:
                 due = now + _SPACING_S
 
 
-def _hear(scribe: OwnScribe, frames: Frames) -> None:
+def _hear(scribe: OwnScribe, frames: Frames, *, ahead: bool) -> None:
     question = frames.poll()
     while question is not None:
-        frames.send(_answer(scribe, question))
+        answer = _answer(scribe, question)
+        frames.send(answer)
+        if ahead and isinstance(answer, dict):
+            # Whoever sent the next batch ahead takes it for refused as well.
+            raise FrameLost
         question = frames.poll()
 
 
