@@ -46,7 +46,7 @@ def furnish(box: LiveBox) -> None:
     box.serving.one = replace(one, abilities=one.abilities.union(ABILITIES))
     provenance = Provenance(b"s" * 32, lambda: "p" * 64, "1", lambda: datetime.now(UTC))
     writer = AdmissionNoteWriter(Author(), box.log, provenance)
-    object.__setattr__(box.services, "specialist", writer)
+    box.front.services = replace(box.front.opened(), specialist=writer)
 
 
 async def fire(box: LiveBox, role: str, seconds: int, headers: dict[str, str], folder: Path):

@@ -1,6 +1,7 @@
 """Pictures of the screens, compared sign by sign with those a person has looked at."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from tui.widgets.entrytable import EntryTable
 from tui.widgets.factform import FactRow
 from tui.widgets.rowtable import RowTable
 
+# Named on a picture, and taken when the dialog goes on: it must not lie there from another run.
+CERTIFICATE = Path("/dev/shm/wardbox-picture.cert")
 Steps = Callable[[Pilot[Any]], Awaitable[None]]
 
 
@@ -121,7 +124,7 @@ async def _destroying(pilot: Pilot[Any]) -> None:
     await pilot.press("e")
     await stands(pilot, EraseDialog)
     pilot.app.screen.query_one("#subject", Input).value = "P0042"
-    pilot.app.screen.query_one("#path", Input).value = "/dev/shm/wardbox-picture.cert"
+    pilot.app.screen.query_one("#path", Input).value = str(CERTIFICATE)
     await press(pilot, "#do")
     await stands(pilot, TypedDialog)
     await until(pilot, lambda: pilot.app.screen.query_one("#typed").has_focus)
@@ -159,5 +162,6 @@ def test_picture(snap_compare: Any, steps: Steps, size: tuple[int, int], locked:
         paper.serving.nearby = neighbours()
     paper.vault_keys.two = True
     paper.vault_keys.approvals = [approval_of(1)]
+    CERTIFICATE.unlink(missing_ok=True)
     with served(paper) as box:
         assert snap_compare(console_on(box), terminal_size=size, run_before=steps)

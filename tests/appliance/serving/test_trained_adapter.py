@@ -37,7 +37,9 @@ async def jobs(rooms, tmp_path):
     chats = tmp_path / "callers-chats"
     turns = [{"role": "user", "content": "患者"}, {"role": "assistant", "content": "右眼白内障。"}]
     chats.write_text("".join(json.dumps({"messages": turns}) + "\n" for _ in range(40)))
-    files = SimpleNamespace(get=lambda owner, file_id: (owner, file_id), path=lambda _: chats)
+    files = SimpleNamespace(
+        get=lambda _, file_id: SimpleNamespace(id=file_id, digest="d" * 64), path=lambda _: chats
+    )
     workshop = Workshop(catalogue, audit, 1, rooms.serving.adapters, files)
     db = open_db(tmp_path / "jobs.db", JOBS)
     service = JobService(db, audit, {TRAINING: workshop.kind()}, tmp_path / "jobs", HandClock())
