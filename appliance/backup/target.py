@@ -146,7 +146,9 @@ class DirectoryTarget:
                 yield path, path.relative_to(self._root).as_posix()
 
     def _require_same(self) -> None:
-        info = self._root.stat()
+        self._require_known(self._root.stat())
+
+    def _require_known(self, info: os.stat_result) -> None:
         found = info.st_dev, info.st_ino
         if found != (self._known or found):
             raise FileNotFoundError(errno.ENOENT, "另一个目录 another directory", self.place)
@@ -176,12 +178,24 @@ class DirectoryTarget:
             raise TargetGone(name=self.place, reason=gone.strerror or str(gone)) from error
 
     def _folder(self, folder: Path) -> None:
+        """Make the folders of a file below the directory that is known, and below no other.
+
+        By its handle, not by its path: a disk that goes between the look and this leaves the path
+        to an empty directory, which must stay empty.
+        """
         if folder.is_dir():
             return
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        for path in reversed(missing):
-            path.mkdir(mode=0o700, exist_ok=True)
-            _sync(path.parent)
+        root = _opened(self._root)
+        try:
+            self._require_known(os.fstat(root))
+            place = Path()
+            for part in folder.relative_to(self._root).parts:
+                above, place = place, place / part
+                with suppress(FileExistsError):
+                    os.mkdir(place, 0o700, dir_fd=root)
+                    _sync(above, root)
+        finally:
+            os.close(root)
 
 
 def _write_all(handle: int, content: Content) -> None:
@@ -192,9 +206,13 @@ def _write_all(handle: int, content: Content) -> None:
                 done += os.write(handle, left)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(folder: Path, root: int | None = None) -> None:
+    handle = _opened(folder, root)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _opened(folder: Path, root: int | None = None) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)
