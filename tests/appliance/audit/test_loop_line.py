@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import dataclass
 
 import pytest
 
@@ -50,44 +51,50 @@ class Peer:
         self.frames.send({"code": AuditUnavailable.code, "facts": facts, "sentence": "full"})
 
 
+@dataclass
+class Ends:
+    """Both ends of a line, and how many events it refused each time that it broke."""
+
+    line: LoopLine
+    peer: Peer
+    suffered: list[int]
+
+    def put(self, count, told):
+        for number in range(count):
+            assert self.line.put(note(number), told.append)
+
+
 @pytest.fixture
-async def line():
-    suffered = []
+async def ends():
+    suffered: list[int] = []
     line = LoopLine(
         asyncio.get_running_loop(), lambda count, why: suffered.append(count), lambda *_: None
     )
-    line.suffered = suffered
     ours, theirs = socket.socketpair()
     line.use(ours)
-    line.peer = Peer(theirs)
-    yield line
+    yield Ends(line, Peer(theirs), suffered)
     line.close()
     theirs.close()
 
 
-def put(line, count, told):
-    for number in range(count):
-        assert line.put(note(number), told.append)
-
-
-async def test_a_few_events_wait_for_the_batch_under_way(line):
-    told, peer = [], line.peer
-    put(line, 3, told)
+async def test_a_few_events_wait_for_the_batch_under_way(ends):
+    told, peer = [], ends.peer
+    ends.put(3, told)
     assert await peer.batch() == 3
-    put(line, 15, told)
+    ends.put(15, told)
     await peer.silent()
     peer.answer(3)
     assert await peer.batch() == 15
     assert [leaf.index for leaf in told] == [0, 1, 2]
 
 
-async def test_many_go_ahead_and_more_of_them_gather(line):
-    told, peer = [], line.peer
-    put(line, 1, told)
+async def test_many_go_ahead_and_more_of_them_gather(ends):
+    told, peer = [], ends.peer
+    ends.put(1, told)
     assert await peer.batch() == 1
-    put(line, 16, told)
+    ends.put(16, told)
     assert await peer.batch() == 16
-    put(line, 40, told)
+    ends.put(40, told)
     await peer.silent()
     # Both answers in one piece: both batches are told, and what gathered goes.
     peer.answer(1)
@@ -99,40 +106,40 @@ async def test_many_go_ahead_and_more_of_them_gather(line):
     assert all(isinstance(leaf, Leaf) for leaf in told)
 
 
-async def test_what_went_ahead_is_refused_with_what_was_refused(line):
-    told, peer = [], line.peer
-    put(line, 1, told)
+async def test_what_went_ahead_is_refused_with_what_was_refused(ends):
+    told, peer = [], ends.peer
+    ends.put(1, told)
     assert await peer.batch() == 1
-    put(line, 20, told)
+    ends.put(20, told)
     assert await peer.batch() == 20
-    put(line, 5, told)
+    ends.put(5, told)
     peer.refuse()
     await until(lambda: len(told) == 26)
     assert all(isinstance(one, AuditUnavailable) for one in told)
-    assert line.suffered == [26]
-    assert not line.put(note(1), told.append)
+    assert ends.suffered == [26]
+    assert not ends.line.put(note(1), told.append)
 
 
-async def test_an_event_that_is_none_goes_ahead_alone(line):
-    told, odd, peer = [], [], line.peer
-    put(line, 1, told)
+async def test_an_event_that_is_none_goes_ahead_alone(ends):
+    told, odd, peer = [], [], ends.peer
+    ends.put(1, told)
     assert await peer.batch() == 1
-    put(line, 10, told)
-    line.put(Event("a:b:c", "box", details={"x": object()}), odd.append)
-    put(line, 20, told)
+    ends.put(10, told)
+    ends.line.put(Event("a:b:c", "box", details={"x": object()}), odd.append)
+    ends.put(20, told)
     assert await peer.batch() == 30
     assert [type(one) for one in odd] == [NotCanonical]
 
 
-async def test_draining_waits_for_all_of_them(line):
-    told, peer = [], line.peer
-    put(line, 1, told)
+async def test_draining_waits_for_all_of_them(ends):
+    told, peer = [], ends.peer
+    ends.put(1, told)
     assert await peer.batch() == 1
-    put(line, 20, told)
+    ends.put(20, told)
     assert await peer.batch() == 20
-    put(line, 2, told)
+    ends.put(2, told)
     # The answers lie there already: `drain` does not let the loop go on.
     for count in (1, 20, 2):
         peer.answer(count)
-    line.drain()
+    ends.line.drain()
     assert [leaf.index for leaf in told] == list(range(23))
