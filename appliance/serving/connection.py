@@ -1,6 +1,7 @@
 """One connection to an engine: what goes out, and what comes in, read by httptools."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 import httptools
@@ -12,7 +13,7 @@ from appliance.serving.exchange import Exchange
 _HIGH_WATER: Final = 131_072
 
 
-class Owner:
+class Owner(ABC):
     """Whoever keeps connections.
 
     Args:
@@ -22,13 +23,13 @@ class Owner:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
 
+    @abstractmethod
     def release(self, connection: "Connection") -> None:
         """Take a connection back that is free for the next request."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forget(self, connection: "Connection") -> None:
         """Drop a dead connection."""
-        raise NotImplementedError
 
 
 class Connection(asyncio.Protocol):

@@ -1,6 +1,7 @@
 """The live tail of the audit log: filters, one entry in full, pausing and catching up."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -52,9 +53,9 @@ class TailScreen(BoxScreen):
         self.now: datetime | None = None
         """What the clock of the box said last."""
 
+    @abstractmethod
     def note(self, words: str) -> None:
         """Say something about what was asked for."""
-        raise NotImplementedError
 
     @property
     def chosen(self) -> Entry | None:
