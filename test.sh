@@ -46,19 +46,31 @@ types=$!
 floors=$!
 
 part "测试 pytest"
-failed=no
+failed=0
+tests() { "$bin/python" -m pytest -q -o cache_dir="$aside/cache" "$@" || failed=$?; }
 if [ "$quick" = yes ]; then
-    "$bin/python" -m pytest -q -n "$jobs" --dist loadgroup -m "not slow and not frozen and not gpu" || failed=yes
+    which="not slow and not frozen and not gpu"
+    tests -n "$jobs" --dist loadgroup -m "$which"
 else
-    "$bin/python" -m pytest -q -n "$jobs" --dist loadgroup -m "not gpu" --cov --cov-report= || failed=yes
+    which="not gpu"
+    tests -n "$jobs" --dist loadgroup -m "$which" --cov --cov-report=
     "$bin/coverage" report --skip-covered | tail -n 40
+fi
+# Up to three that failed run once more, alone: what passes then failed for the company it had on a machine
+# that was too busy. It stays in the output above, to be looked into; what fails again fails the run.
+losers="$aside/cache/v/cache/lastfailed"
+count() { "$bin/python" -c 'import json, sys; print(len(json.load(open(sys.argv[1]))))' "$1"; }
+if [ "$failed" = 1 ] && [ "$(count "$losers")" -le 3 ]; then # 1: tests failed, and all of them ran
+    part "失败者单独再试 once more, alone"
+    failed=0
+    tests --last-failed --last-failed-no-failures none -m "$which"
 fi
 
 part "类型 mypy --strict"
-wait "$types" || failed=yes
+wait "$types" || failed=1
 cat "$aside/types"
 
 part "楼层与箭头 import-linter"
-wait "$floors" || failed=yes
+wait "$floors" || failed=1
 cat "$aside/floors"
-[ "$failed" = no ]
+[ "$failed" = 0 ]
