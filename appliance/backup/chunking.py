@@ -7,8 +7,6 @@ import numpy as np
 from pyfastcdc import FastCDC
 
 AVERAGE: Final = 1 << 20
-LEAST: Final = AVERAGE // 4
-MOST: Final = AVERAGE * 4
 PAGES: Final = 1 << 18
 """Block of a database: its pages stay where they are, so a change touches one block, not two."""
 BLOB: Final = 1 << 22
@@ -27,13 +25,17 @@ def blocks(stream: BinaryIO, size: int) -> Iterator[memoryview]:
             yield buffer[:filled]
 
 
-def cuts(stream: BinaryIO) -> Iterator[memoryview]:
+def cuts(stream: BinaryIO, average: int = AVERAGE) -> Iterator[memoryview]:
     """Chunks whose ends depend on what stands around them (FastCDC 2020).
 
     An insertion changes the chunk it falls into and perhaps the next; all others stay the same.
     Memory: a buffer of 8 MiB for as long as somebody holds a chunk out of it.
+
+    Args:
+        stream: What to cut.
+        average: Bytes of a usual chunk, at most `AVERAGE`; a quarter of it at least, four times it at most.
     """
-    cutter = FastCDC(avg_size=AVERAGE, min_size=LEAST, max_size=MOST)
+    cutter = FastCDC(avg_size=average, min_size=average // 4, max_size=average * 4)
     rest = memoryview(b"")
     while True:
         # A buffer of its own for each turn: whoever holds a chunk holds it, and nothing is copied.

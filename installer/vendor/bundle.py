@@ -1,43 +1,39 @@
-"""Builds bundles: the warehouse under signed metadata; the same input gives the same bytes."""
+"""Builds bundles: the warehouse in chunks, under signed metadata; the same input gives the same bytes."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from securesystemslib.signer import CryptoSigner, Key  # type: ignore[attr-defined]
-from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import (  # type: ignore[attr-defined]
-    DelegatedRole,
-    Delegations,
-    Metadata,
-    MetaFile,
-    Snapshot,
-    TargetFile,
-    Targets,
-    Timestamp,
-)
+from tuf.api.metadata import TargetFile  # type: ignore[attr-defined]
 
-from appliance.updates.fetcher import METADATA, TARGETS
-from appliance.updates.packages import PATHS
-from appliance.updates.shape import MODELS, SIGNED_AT, compact
-from appliance.updates.trust import MAX_ROOT, sound_root
-from installer.vendor.ceremony import MODELS_KEY, ROOT_FILE, SINGLE_ROLES, later
+from appliance.updates.errors import MetadataRefused
+from appliance.updates.fetcher import TARGETS
+from appliance.updates.landing import settle
+from appliance.updates.landing import write_new as write_soon
+from appliance.updates.manifest import CHUNKS, Blob, Chunk, Package
+from appliance.updates.reading import read_package
+from installer.vendor.cutting import pieces
+from installer.vendor.earlier import Earlier
 from installer.vendor.errors import (
     VendorFolderTaken,
     VendorFolderUnusable,
     VendorNothingToShip,
+    VendorPackageRefused,
 )
-from installer.vendor.files import copy_new, read_bounded, write_new
+from installer.vendor.files import told, write_new
 from installer.vendor.keys import KeyFolder
-from installer.vendor.warehouse import Warehouse
+from installer.vendor.packing import pack
+from installer.vendor.roster import METADATA
+from installer.vendor.signing import Chain, version_of
+from installer.vendor.warehouse import Stocked, Warehouse
 
 DAYS: Final = 400
 """How long a bundle holds: between two sticks lie months."""
-_MAX: Final = 5 << 20
-_Role = TypeVar("_Role", Targets, Snapshot, Timestamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +41,12 @@ class Built:
     """A finished bundle.
 
     Attributes:
-        models: (id, version) of its models.
+        packages: What is in it, by kind and id.
         version: Number of its timestamp.
         size: Bytes of its files.
     """
 
-    models: tuple[tuple[str, str], ...]
+    packages: tuple[Package, ...]
     version: int
     size: int
 
@@ -64,11 +60,12 @@ class Builder:
     """
 
     def __init__(self, folder: Path, keys: KeyFolder) -> None:
-        self._folder = folder
-        self._metadata = folder / METADATA
-        self._keys = keys
+        self._warehouse = Warehouse(folder)
+        self._chain = Chain(folder, keys)
 
-    def build(self, out: Path, now: datetime, days: int = DAYS) -> Built:
+    def build(
+        self, out: Path, now: datetime, days: int = DAYS, earlier: Path | None = None
+    ) -> Built:
         """Write a signed bundle.
 
         A role whose content did not change keeps its version and its bytes, so building again at
@@ -78,94 +75,102 @@ class Builder:
             out: An empty or absent folder: the stick, or what is copied to it.
             now: The time of signing.
             days: How long it holds.
+            earlier: A bundle that every box has applied that this one is for: what was in it is left
+                out, and what changed since is shipped as deltas where that is smaller.
 
         Raises:
-            VendorError: Nothing to ship, `out` is not empty, or a key cannot be opened.
+            VendorError: Nothing to ship, `out` is not empty, a key cannot be opened, or others must
+                sign first; then `out` is empty again.
         """
-        stock = Warehouse(self._folder).stock()
+        stock = self._warehouse.stock()
         if not stock:
             raise VendorNothingToShip
         if out.exists() and any(out.iterdir()):
             raise VendorFolderTaken(folder=out)
-        root = sound_root(read_bounded(self._folder / ROOT_FILE, MAX_ROOT))
-        signers = {role: self._keys.open(role) for role in (*SINGLE_ROLES, MODELS_KEY)}
-        files = {name: path for one in stock for name, path in one.files.items()}
-        listed = {name: TargetFile.from_file(name, str(path)) for name, path in files.items()}
-        metadata = self._sign(listed, signers, now, days)
-        for name, path in files.items():
-            base, _, last = name.rpartition("/")
-            digest = listed[name].hashes["sha256"]
-            copy_new(path, out / TARGETS / base / f"{digest}.{last}")
-        for version in range(1, root.signed.version + 1):
-            name = f"{version}.root.json"
-            write_new(out / METADATA / name, read_bounded(self._metadata / name, MAX_ROOT))
-        # The timestamp comes last: until it is there, nothing is a bundle.
-        for name, raw in metadata.items():
-            write_new(out / METADATA / name, raw)
-        return Built(
-            tuple((one.card.id, one.card.version) for one in stock),
-            _read_version(metadata["timestamp.json"]),
-            sum(target.length for target in listed.values()),
-        )
+        with ExitStack() as stack, _emptied_on_failure(out), told(out):
+            old = None
+            if earlier is not None:
+                old = stack.enter_context(Earlier(earlier, self._warehouse))
+            packages = tuple(_Packing(one, out, old).package() for one in stock)
+            metadata = self._chain.sign(_listed(packages), now, days)
+            # The timestamp comes last: until it is there, nothing is a bundle.
+            for name, raw in {**self._chain.roots(), **metadata}.items():
+                write_new(out / METADATA / name, raw)
+        size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+        return Built(packages, version_of(metadata["timestamp.json"]), size)
 
-    def _sign(
-        self,
-        listed: dict[str, TargetFile],
-        signers: Mapping[str, CryptoSigner],
-        now: datetime,
-        days: int,
-    ) -> dict[str, bytes]:
-        expires = later(now, days)
-        models = self._renew(MODELS, Targets(expires=expires, targets=listed), signers[MODELS_KEY])
-        role = DelegatedRole(
-            MODELS, [signers[MODELS_KEY].public_key.keyid], 1, terminating=True, paths=[*PATHS]
-        )
-        public: Key = signers[MODELS_KEY].public_key
-        delegations = Delegations({public.keyid: public}, {MODELS: role})
-        top = Targets(expires=expires, targets={}, delegations=delegations)
-        targets = self._renew("targets", top, signers["targets"])
-        meta = {"targets.json": _about(targets), "models.json": _about(models)}
-        snapshot = self._renew(
-            "snapshot", Snapshot(expires=expires, meta=meta), signers["snapshot"]
-        )
-        stamp = Timestamp(
-            expires=expires,
-            snapshot_meta=_about(snapshot),
-            unrecognized_fields={SIGNED_AT: later(now, 0).strftime("%Y-%m-%dT%H:%M:%SZ")},
-        )
-        timestamp = self._renew("timestamp", stamp, signers["timestamp"])
-        return {
-            f"{_read_version(models)}.models.json": models,
-            f"{_read_version(targets)}.targets.json": targets,
-            f"{_read_version(snapshot)}.snapshot.json": snapshot,
-            "timestamp.json": timestamp,
-        }
 
-    def _renew(self, name: str, signed: _Role, signer: CryptoSigner) -> bytes:
-        """The role as it was when nothing changed, else its next version, signed and kept."""
-        path = self._metadata / f"{name}.json"
-        if path.is_file():
-            raw = read_bounded(path, _MAX)
-            try:
-                old: Metadata[_Role] = Metadata.from_bytes(raw)
-            except (RepositoryError, ValueError) as error:
+@contextmanager
+def _emptied_on_failure(out: Path) -> Iterator[None]:
+    """Leave a folder as empty as it was, so that the next try finds it so."""
+    try:
+        yield
+    except BaseException:
+        for name in (CHUNKS, TARGETS, METADATA):
+            shutil.rmtree(out / name, ignore_errors=True)
+        raise
+
+
+class _Packing:
+    """Writes the chunks of one package, and the manifest that tells how each is stored."""
+
+    def __init__(self, stocked: Stocked, out: Path, earlier: Earlier | None) -> None:
+        self._package = stocked.package
+        self._content = stocked.content
+        self._out = out
+        self._earlier = earlier
+        kind = self._package.kind
+        self._there = frozenset() if earlier is None else earlier.chunks(kind)
+        self._bases: Mapping[str, Chunk] = {} if earlier is None else earlier.bases(self._package)
+        self._written: set[Path] = set()
+
+    def package(self) -> Package:
+        """Write everything of it. Raises VendorFolderUnusable when the stock was changed since."""
+        supply: dict[str, Blob] = {}
+        for file in self._package.files:
+            path = self._content / file.name
+            found = []
+            for piece in pieces(path):
+                chunk = Chunk(sha256(piece.content).hexdigest(), len(piece.content))
+                found.append(chunk)
+                if chunk.sha256 in self._there or chunk.sha256 in supply:
+                    continue
+                packed = pack(piece, chunk, self._base(chunk))
+                supply[chunk.sha256] = packed.blob
+                self._write(packed.blob.place, packed.content)
+            if tuple(found) != file.chunks:
                 raise VendorFolderUnusable(
-                    path=path, reason_zh="内容损坏", reason_en="it is damaged"
-                ) from error
-            signed.version = old.signed.version
-            if old.signed == signed and set(old.signatures) == {signer.public_key.keyid}:
-                return raw
-            signed.version += 1
-        metadata: Metadata[_Role] = Metadata(signed)
-        metadata.sign(signer)
-        made = compact(metadata.to_dict())
-        write_new(path, made)
-        return made
+                    path=path, reason_zh="内容被改动", reason_en="it was changed since it was added"
+                )
+        made = replace(self._package, supply=supply, digest="")
+        raw = made.to_bytes()
+        try:
+            package = read_package(raw, made.target)
+        except MetadataRefused as error:
+            raise VendorPackageRefused(
+                reason_zh=error.facts["reason_zh"], reason_en=error.facts["reason_en"]
+            ) from error
+        self._write(package.place, raw)
+        settle(self._written)
+        return package
+
+    def _base(self, chunk: Chunk) -> tuple[str, bytes] | None:
+        base = self._bases.get(chunk.sha256)
+        if base is None or self._earlier is None:
+            return None
+        content = self._earlier.read(self._package, base)
+        return None if content is None else (base.sha256, content)
+
+    def _write(self, place: str, content: bytes | memoryview) -> None:
+        path = self._out / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_soon(path, content, 0o644)
+        self._written.add(path)
 
 
-def _about(raw: bytes) -> MetaFile:
-    return MetaFile.from_data(_read_version(raw), raw, ["sha256"])
-
-
-def _read_version(raw: bytes) -> int:
-    return int(json.loads(raw)["signed"]["version"])
+def _listed(packages: tuple[Package, ...]) -> dict[str, dict[str, TargetFile]]:
+    listed: dict[str, dict[str, TargetFile]] = {}
+    for package in packages:
+        target = TargetFile.from_data(package.target, package.to_bytes(), ["sha256"])
+        listed.setdefault(package.kind, {})[package.target] = target
+    return listed

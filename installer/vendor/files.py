@@ -5,8 +5,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from installer.vendor.errors import VendorDiskRefused
+
+_EXECUTABLE: Final = 0o111
 
 
 def write_new(path: Path, raw: bytes) -> None:
@@ -22,11 +25,13 @@ def write_new(path: Path, raw: bytes) -> None:
 
 
 def copy_new(source: Path, target: Path) -> None:
-    """Copy a file; on the disk when this returns."""
+    """Copy a file, and whether it may be run; on the disk when this returns."""
     with told(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with source.open("rb") as reading, target.open("xb") as writing:
             shutil.copyfileobj(reading, writing, 1 << 20)
+            runs = os.fstat(reading.fileno()).st_mode & _EXECUTABLE
+            os.fchmod(writing.fileno(), 0o755 if runs else 0o644)
             writing.flush()
             os.fsync(writing.fileno())
 
@@ -35,6 +40,12 @@ def read_bounded(path: Path, limit: int) -> bytes:
     """Read a file, one byte beyond the limit at most."""
     with told(path), path.open("rb") as stream:
         return stream.read(limit + 1)
+
+
+def discard(path: Path) -> None:
+    """Remove a file that may be gone already."""
+    with told(path):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,58 +1,81 @@
-"""The models a vendor ships: judged as a box would judge them, then kept in the vendor's folder."""
+"""What a vendor ships: judged as a box would judge it, then kept, older versions beside the newest."""
 
-import re
+import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.updates.packages import CARD, SEGMENT
-from installer.vendor.errors import VendorFolderTaken, VendorModelRefused
+from appliance.updates.errors import MetadataRefused
+from appliance.updates.manifest import (
+    CARD,
+    FILES,
+    MAX_MANIFEST,
+    MODELS,
+    PACKAGE,
+    RELEASE,
+    SOFTWARE,
+    Package,
+    Requires,
+)
+from appliance.updates.reading import read_package
+from installer.vendor.describing import ANYWHERE, Wanted, describe, judge
+from installer.vendor.errors import (
+    VendorFolderTaken,
+    VendorFolderUnusable,
+    VendorModelRefused,
+    VendorPackageRefused,
+)
 from installer.vendor.files import copy_new, read_bounded, told, write_new
 from models.card import MAX_CARD_BYTES, ModelCard
 from models.errors import ModelsError
 from models.formats.inspect import require_model
-from models.registry.intake import digest_of, source_files
+from models.registry.intake import source_files
 from models.registry.package import check_card
 
-MODELS: Final = "models"
-FILES: Final = "files"
-_NAME: Final = re.compile(rf"{SEGMENT}(?:/{SEGMENT})?")
+STOCK: Final = "stock"
+CONTENT: Final = "content"
+_CURRENT: Final = "current"
+_SKIPPED: Final = {"__pycache__", ".git", ".DS_Store"}
+"""What is part of no package: caches of this machine and the history of its source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stocked:
-    """A model in the vendor's folder.
+    """A package in the vendor's folder.
 
     Attributes:
-        card: Its card.
-        files: Target path -> file, the card among them.
+        package: Its manifest, as for a box that has every chunk.
+        content: The folder of its files, under the names of the manifest.
     """
 
-    card: ModelCard
-    files: dict[str, Path]
+    package: Package
+    content: Path
 
 
 class Warehouse:
-    """Models in `DIR/models/<id>/`.
+    """Packages in `DIR/stock/<kind>/<id>/<version>/`; a file `current` names the one that is shipped.
 
     Args:
         folder: The vendor's folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._models = folder / MODELS
+        self._stock = folder / STOCK
 
-    def add(self, model: Path, card_file: Path) -> ModelCard:
-        """Judge a model and its card, and copy them in; replaces an older one of the same id.
+    def add(self, model: Path, card_file: Path, requires: Requires | None = None) -> ModelCard:
+        """Judge a model and its card, and copy them in; from now on it is what is shipped of its id.
 
         Args:
             model: A GGUF or safetensors file, or a Hugging Face folder.
             card_file: Its card.
+            requires: Where it may go; None: anywhere.
 
         Raises:
             VendorModelRefused: No box would take it.
+            VendorPackageRefused: Its version or the name of a file may not stand in a bundle.
             VendorFolderTaken: The very same version is there with other bytes.
         """
         try:
@@ -65,54 +88,97 @@ class Warehouse:
             raise VendorModelRefused(
                 reason_zh=error.sentence_zh, reason_en=error.sentence_en
             ) from error
-        for name in files:
-            if not _NAME.fullmatch(name):
-                raise VendorModelRefused(
-                    reason_zh=f"文件名 {name!a} 只能含字母、数字和 . _ -,至多一层子目录。",
-                    reason_en=f"the file name {name!a} may hold letters, digits, . _ - and one folder.",
-                )
-        self._place(card, files)
+        wanted = Wanted(MODELS, card.id, card.version, card.name, requires or ANYWHERE)
+        held = {f"{FILES}/{name}": path for name, path in files.items()}
+        self._place(wanted, held, {CARD: card.to_bytes()})
         return card
 
-    def stock(self) -> tuple[Stocked, ...]:
-        """Return every model, by id."""
-        if not self._models.is_dir():
-            return ()
-        return tuple(_stocked(folder) for folder in sorted(self._models.glob("[a-z0-9]*")))
+    def add_files(self, wanted: Wanted, source: Path) -> None:
+        """Copy in a file or a folder of files; from now on it is what is shipped of its id.
 
-    def _place(self, card: ModelCard, files: dict[str, Path]) -> None:
-        place = self._models / card.id
-        with told(self._models):
-            self._models.mkdir(parents=True, exist_ok=True)
-            work = Path(tempfile.mkdtemp(prefix=".adding-", dir=self._models))
+        Args:
+            wanted: What it is; any kind but a model.
+            source: A file, or a folder; for software a release tree.
+
+        Raises:
+            VendorPackageRefused: It may not stand in a bundle.
+            VendorFolderTaken: The very same version is there with other bytes.
+        """
+        folder = RELEASE if wanted.kind == SOFTWARE else FILES
+        with told(source):
+            found = _files_of(source.resolve(strict=True))
+        self._place(wanted, {f"{folder}/{name}": path for name, path in found.items()}, {})
+
+    def stock(self) -> tuple[Stocked, ...]:
+        """What is shipped, by kind and id. Raises VendorFolderUnusable."""
+        pointers = sorted(self._stock.glob(f"[a-z]*/[a-z0-9]*/{_CURRENT}"))
+        return tuple(_stocked(path.parent / _version(path)) for path in pointers)
+
+    def find(self, package: Package) -> Path | None:
+        """The folder of the files of some version, if it is still here."""
+        place = self._stock / package.kind / package.package_id / package.version / CONTENT
+        return place if place.is_dir() else None
+
+    def _place(self, wanted: Wanted, files: Mapping[str, Path], texts: Mapping[str, bytes]) -> None:
+        judge(wanted, (*files, *texts))
+        place = self._stock / wanted.kind / wanted.package_id / wanted.version
+        with told(self._stock):
+            self._stock.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix=".adding-", dir=self._stock))
             try:
+                fresh = work / wanted.version
                 for name, path in files.items():
-                    copy_new(path, work / card.id / FILES / name)
-                write_new(work / card.id / CARD, card.to_bytes())
+                    copy_new(path, fresh / CONTENT / name)
+                for name, raw in texts.items():
+                    write_new(fresh / CONTENT / name, raw)
+                made = describe(wanted, fresh / CONTENT)
+                write_new(fresh / PACKAGE, made.to_bytes())
                 if place.exists():
-                    _check_same_version(place, work / card.id, card)
-                    place.rename(work / "old")
-                (work / card.id).rename(place)
+                    # One version of one package has one content: a box would refuse the second.
+                    if _stocked(place).package.to_bytes() != made.to_bytes():
+                        raise VendorFolderTaken(folder=f"{wanted.package_id} {wanted.version}")
+                else:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    fresh.rename(place)
+                write_new(place.parent / _CURRENT, wanted.version.encode())
             finally:
                 shutil.rmtree(work, ignore_errors=True)
 
 
-def _check_same_version(place: Path, fresh: Path, card: ModelCard) -> None:
-    """One version of one model has one content: a box would refuse the second."""
-    old = _stocked(place)
-    if old.card.version != card.version:
-        return
-    there = {name: digest_of(path) for name, path in old.files.items()}
-    if there != {name: digest_of(path) for name, path in _stocked(fresh).files.items()}:
-        raise VendorFolderTaken(folder=f"{card.id} {card.version}")
+def _files_of(source: Path) -> dict[str, Path]:
+    if source.is_file():
+        return {source.name: source}
+    found: dict[str, Path] = {}
+    for folder, below, names in os.walk(source):
+        below[:] = sorted(set(below) - _SKIPPED)
+        links = [name for name in below if (Path(folder) / name).is_symlink()]
+        for name in (*links, *sorted(set(names) - _SKIPPED)):
+            path = Path(folder) / name
+            if path.is_symlink() or not path.is_file():
+                shown = ascii(path.relative_to(source).as_posix())
+                raise VendorPackageRefused(
+                    reason_zh=f"{shown} 不是普通文件", reason_en=f"{shown} is no plain file"
+                )
+            found[path.relative_to(source).as_posix()] = path
+    return found
+
+
+def _version(pointer: Path) -> str:
+    raw = read_bounded(pointer, 128)
+    version = raw.decode("ascii", "replace")
+    if "/" in version or version in {"", ".", ".."}:
+        raise _damaged(pointer)
+    return version
 
 
 def _stocked(folder: Path) -> Stocked:
-    card = ModelCard.from_bytes(read_bounded(folder / CARD, MAX_CARD_BYTES))
-    base = f"{MODELS}/{card.id}"
-    files = {f"{base}/{CARD}": folder / CARD}
-    held = folder / FILES
-    for path in sorted(held.rglob("*")):
-        if path.is_file():
-            files[f"{base}/{FILES}/{path.relative_to(held).as_posix()}"] = path
-    return Stocked(card, files)
+    path = folder / PACKAGE
+    try:
+        package = read_package(read_bounded(path, MAX_MANIFEST), str(path))
+    except MetadataRefused as error:
+        raise _damaged(path) from error
+    return Stocked(package, folder / CONTENT)
+
+
+def _damaged(path: Path) -> VendorFolderUnusable:
+    return VendorFolderUnusable(path=path, reason_zh="内容损坏", reason_en="it is damaged")

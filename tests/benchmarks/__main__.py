@@ -18,6 +18,7 @@ NAMES = (
     "homomorphic",
     "training",
     "storage",
+    "updates",
     "box",
 )
 LONG = ("soak", "audit_kills", "audit_search")

@@ -1,5 +1,6 @@
 """What hostile sticks have in common: where their parts lie, and what a refusal leaves as it was."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,17 @@ def metadata(stick: Path, role: str) -> Path:
     return folder / "timestamp.json" if role == "timestamp" else next(folder.glob(f"*.{role}.json"))
 
 
-def model_of(stick: Path) -> Path:
-    return next((stick / "targets" / "models" / "demo-1" / "files").iterdir())
+def manifest_of(stick: Path, name: str = "demo-1") -> Path:
+    (path,) = (stick / "targets" / "models" / name).glob("*/*.package.json")
+    return path
+
+
+def model_of(stick: Path, name: str = "demo-1") -> Path:
+    """The blob that holds the first chunk of a model."""
+    manifest = json.loads(manifest_of(stick, name).read_bytes())
+    (row,) = [row for row in manifest["files"] if row["name"] == "files/demo.gguf"]
+    blob = manifest["supply"][row["chunks"][0][0]]["blob"]
+    return stick / "chunks" / blob[:2] / blob
 
 
 def refused(box: Box, stick: Path, *kinds: type[UpdateError]) -> UpdateError:

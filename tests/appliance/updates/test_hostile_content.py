@@ -1,6 +1,7 @@
 """Hostile content: a stick whose files are not the signed ones, are no files, or change while they are read."""
 
 import errno
+import json
 import os
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appliance.updates.anchor import new_anchor
 from appliance.updates.errors import (
     BundleEmpty,
     BundleMissing,
@@ -19,11 +21,12 @@ from appliance.updates.errors import (
     UpdateError,
 )
 from appliance.updates.fetcher import Stick
-from appliance.updates.trust import new_anchor
+from appliance.updates.staging import Staging
 from appliance.updates.verify import verify_metadata
 from tests.appliance.updates.conftest import Box
-from tests.appliance.updates.sticks import ROLES, metadata, model_of, refused
-from tests.installer.vendor.yard import NOW, rewrite
+from tests.appliance.updates.sticks import ROLES, manifest_of, metadata, model_of, refused
+from tests.installer.vendor.yard import NOW, remanifest, rewrite
+from tests.models.formats.build import gguf_bytes
 
 
 def _flip(path: Path) -> None:
@@ -33,9 +36,9 @@ def _flip(path: Path) -> None:
 
 
 def _swap(path: Path) -> None:
-    card = next((path.parents[1]).glob("*.card.json"))
-    held = card.read_bytes()
-    card.write_bytes(path.read_bytes())
+    other = next(one for one in path.parents[1].glob("*/*") if one != path)
+    held = other.read_bytes()
+    other.write_bytes(path.read_bytes())
     path.write_bytes(held)
 
 
@@ -55,7 +58,7 @@ def _swap(path: Path) -> None:
 def test_content_that_is_not_the_signed_one(box: Box, stick, change):
     change(model_of(stick))
     refused(box, stick, ContentRefused)
-    assert list(box.folder.glob("staging/*/models/**/*.gguf")) == []
+    assert list(box.folder.glob("staging/*/chunks/**/*")) == []
 
 
 def _fifo(path: Path) -> None:
@@ -93,20 +96,17 @@ def test_links_and_special_files(box: Box, stick, what, change):
 
 def test_a_stick_whose_second_read_gives_other_bytes(box: Box, stick, monkeypatch):
     """Whatever a second read would give, the shelf holds what was hashed."""
-    good = model_of(stick).read_bytes()
-    whole = Stick.chunks
-    reads: dict[str, int] = {}
+    take = Staging.take
 
-    def fickle(self, descriptor, name):
-        reads[name] = reads.get(name, 0) + 1
-        for part in whole(self, descriptor, name):
-            second = "targets/" in name and reads[name] > 1
-            yield bytes(len(part)) if second else part
+    def and_spoil(self, *words, **more):
+        take(self, *words, **more)
+        for path in (stick / "chunks").glob("*/*"):
+            path.write_bytes(bytes(path.stat().st_size))
 
-    monkeypatch.setattr(Stick, "chunks", fickle)
+    monkeypatch.setattr(Staging, "take", and_spoil)
     box.updates.apply(stick, "x")
-    assert box.catalogue.get("demo-1").path.read_bytes() == good
-    assert max(count for name, count in reads.items() if "targets/" in name) == 1
+    held = box.catalogue.get("demo-1").path
+    assert held.read_bytes() == gguf_bytes()
 
 
 def test_metadata_whose_second_read_differs(box: Box, stick, monkeypatch):
@@ -136,19 +136,17 @@ def test_a_stick_that_fails_while_it_is_read(box: Box, stick, monkeypatch):
 def test_a_card_of_another_model(box: Box, yard, stick):
     yard.add("demo-2")
     both = yard.build(stick.parent / "both")
+    other = json.loads(manifest_of(both, "demo-2").read_bytes())
+    foreign = other["files"][0]
+    assert foreign["name"] == "card.json"
 
-    def cross(signed):
-        one, two = "models/demo-1/card.json", "models/demo-2/card.json"
-        signed["targets"][one], signed["targets"][two] = (
-            signed["targets"][two],
-            signed["targets"][one],
-        )
+    def cross(data):
+        data["files"][0] = foreign
+        data["supply"] = {**other["supply"], **data["supply"]}
+        held = {digest for file in data["files"] for digest, _ in file["chunks"]}
+        data["supply"] = {name: row for name, row in data["supply"].items() if name in held}
 
-    cards = both / "targets" / "models"
-    for left, right in (("demo-1", "demo-2"), ("demo-2", "demo-1")):
-        for path in list((cards / left).glob("*.card.json")):
-            shutil.copy(path, cards / right / path.name)
-    rewrite(yard, both, "models", cross)
+    remanifest(yard, both, "models", "demo-1", cross)
     refused(box, both, ContentRefused)
 
 

@@ -17,6 +17,7 @@ from installer.vendor.errors import (
     VendorKeyUnusable,
     VendorModelRefused,
     VendorNothingToShip,
+    VendorPackageRefused,
     VendorPassphraseWeak,
 )
 from installer.vendor.keys import KeyFolder, open_key
@@ -76,7 +77,7 @@ def test_the_same_input_at_the_same_time_gives_the_same_bundle(yard, tmp_path):
     yard.add()
     first = files_of(yard.build(tmp_path / "one"))
     assert files_of(yard.build(tmp_path / "two")) == first
-    assert {name.split("/")[0] for name in first} == {"metadata", "targets"}
+    assert {name.split("/")[0] for name in first} == {"metadata", "targets", "chunks"}
 
 
 def test_versions_rise_only_with_what_changed(yard, tmp_path):
@@ -88,10 +89,8 @@ def test_versions_rise_only_with_what_changed(yard, tmp_path):
     assert read(two / "metadata" / "timestamp.json")["signed"]["version"] == 2
     models = read(two / "metadata" / "2.models.json")["signed"]["targets"]
     assert sorted(models) == [
-        "models/demo-1/card.json",
-        "models/demo-1/files/demo.gguf",
-        "models/demo-2/card.json",
-        "models/demo-2/files/demo.gguf",
+        "models/demo-1/1.0/package.json",
+        "models/demo-2/1.0/package.json",
     ]
 
 
@@ -119,7 +118,7 @@ def test_nothing_is_shipped_without_a_model_or_over_something(yard, tmp_path):
 def test_what_no_box_would_take_is_not_added(yard, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     (tmp_path / "card.json").write_bytes(make_card().to_bytes())
-    with pytest.raises(VendorModelRefused):
+    with pytest.raises((VendorModelRefused, VendorPackageRefused)):
         Warehouse(yard.folder).add(tmp_path / name, tmp_path / "card.json")
     assert Warehouse(yard.folder).stock() == ()
 
@@ -131,7 +130,7 @@ def test_one_version_has_one_content(yard, tmp_path):
     with pytest.raises(VendorFolderTaken):
         Warehouse(yard.folder).add(tmp_path / "demo.gguf", tmp_path / "card.json")
     yard.add(version="1.1")
-    assert [one.card.version for one in Warehouse(yard.folder).stock()] == ["1.1"]
+    assert [one.package.version for one in Warehouse(yard.folder).stock()] == ["1.1"]
 
 
 @pytest.fixture
@@ -218,7 +217,7 @@ def test_an_empty_passphrase_is_none(said, tmp_path):
 def test_an_untrusted_look_obeys_no_terminal_and_names_the_damage(said, yard, tmp_path):
     yard.add()
     bundle = yard.build(tmp_path / "out")
-    model = next((bundle / "targets" / "models" / "demo-1" / "files").iterdir())
+    model = max((bundle / "chunks").glob("*/*"), key=lambda path: path.stat().st_size)
     raw = bytearray(model.read_bytes())
     raw[-1] ^= 1
     model.chmod(0o644)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from securesystemslib.formats import encode_canonical
 from appliance.updates.shape import compact
 from installer.vendor.bundle import Builder
 from installer.vendor.ceremony import hold_ceremony
+from installer.vendor.describing import Wanted
 from installer.vendor.keys import KeyFolder
 from installer.vendor.warehouse import Warehouse
+from models.card import Bilingual
+from secure_compute.canonical import canonical_bytes
 from secure_compute.sealed_root import Argon2Cost
 from tests.models.formats.build import gguf_bytes
 from tests.models.registry.cards import make_card
@@ -41,8 +45,14 @@ class Yard:
         (files / "card.json").write_bytes(make_card(id=name, version=version).to_bytes())
         Warehouse(self.folder).add(files / "demo.gguf", files / "card.json")
 
-    def build(self, out: Path, now: datetime = NOW, days: int = 400) -> Path:
-        Builder(self.folder, self.keys).build(out, now, days)
+    def add_files(self, kind: str, name: str, version: str, source: Path, **words: Any) -> None:
+        title = Bilingual(name, name)
+        Warehouse(self.folder).add_files(Wanted(kind, name, version, title, **words), source)
+
+    def build(
+        self, out: Path, now: datetime = NOW, days: int = 400, earlier: Path | None = None
+    ) -> Path:
+        Builder(self.folder, self.keys).build(out, now, days, earlier)
         return out
 
     def signature(self, name: str, signed: dict[str, Any]) -> dict[str, str]:
@@ -58,8 +68,9 @@ def read(path: Path) -> dict[str, Any]:
 def rewrite(yard: Yard, bundle: Path, role: str, change) -> None:
     """Change one role as its own signer would, and sign everything above it again."""
     folder = bundle / "metadata"
-    order = ["models", "targets", "snapshot", "timestamp"]
-    for name in order[order.index(role) :]:
+    order = ["targets", "snapshot", "timestamp"]
+    above = order[order.index(role) :] if role in order else [role, *order[1:]]
+    for name in above:
         path = _file(folder, name)
         data = read(path)
         if name == role:
@@ -76,7 +87,22 @@ def _file(folder: Path, role: str) -> Path:
 
 
 def _describe(folder: Path, role: str, row: dict[str, Any]) -> None:
-    from hashlib import sha256
-
     raw = _file(folder, role).read_bytes()
     row["length"], row["hashes"] = len(raw), {"sha256": sha256(raw).hexdigest()}
+
+
+def remanifest(yard: Yard, bundle: Path, kind: str, package_id: str, change) -> None:
+    """Change the manifest of one package as its vendor would, and sign it again."""
+    (old,) = (bundle / "targets" / kind / package_id).glob("*/*.package.json")
+    data = json.loads(old.read_bytes())
+    change(data)
+    raw = canonical_bytes(data)
+    digest = sha256(raw).hexdigest()
+    old.unlink()
+    old.with_name(f"{digest}.package.json").write_bytes(raw)
+
+    def swap(signed: dict[str, Any]) -> None:
+        target = signed["targets"][f"{kind}/{package_id}/{old.parent.name}/package.json"]
+        target["length"], target["hashes"] = len(raw), {"sha256": digest}
+
+    rewrite(yard, bundle, kind, swap)

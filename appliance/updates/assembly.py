@@ -1,0 +1,89 @@
+"""Puts a package together out of a bundle: into a folder of its own that appears whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from appliance.updates.chunks import ChunkReader, check_whole
+from appliance.updates.fetcher import Stick
+from appliance.updates.held import Holdings
+from appliance.updates.landing import push, settle, sync, write_all
+from appliance.updates.manifest import Package, PackageFile
+
+UNFINISHED: Final = ".tmp"
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER_MODE: Final = 0o755
+
+
+def assemble(
+    stick: Stick,
+    package: Package,
+    into: Path,
+    held: Holdings,
+    progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
+) -> None:
+    """Write the files of a package into a new folder, on the disk when this returns.
+
+    They are written beside it first, `.tmp` at the end of its name; what an earlier try left there
+    goes. Memory: a few chunks.
+
+    Args:
+        stick: The bundle, or its staged copy.
+        package: Its verified manifest.
+        into: The folder to be; it must not exist, its parent must.
+        held: What this machine has already.
+        progress: Told the package, the bytes done and the bytes of all; may raise to stop.
+
+    Raises:
+        BaseMissing: A chunk that should be here is not.
+        ContentRefused: Something is missing or is not the signed one.
+        StickUnreadable: The stick fails.
+        FileExistsError: There is such a folder.
+        OSError: The disk does not take it.
+    """
+    if into.exists() or into.is_symlink():
+        raise FileExistsError(str(into))
+    work = into.with_name(into.name + UNFINISHED)
+    if work.is_symlink() or work.is_file():
+        work.unlink()
+    else:
+        shutil.rmtree(work, ignore_errors=True)
+    reader = ChunkReader(stick, held)
+    _make(work)
+    folders = {work}
+    done = 0
+    for file in package.files:
+        path = work / file.name
+        for folder in reversed(path.relative_to(work).parents[:-1]):
+            if work / folder not in folders:
+                _make(work / folder)
+                folders.add(work / folder)
+        _write(reader, package, file, path)
+        done += file.size
+        progress(package.target, done, package.size)
+    settle(work / file.name for file in package.files)
+    settle(folders)
+    work.rename(into)
+    sync(into.parent)
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(_FOLDER_MODE)  # whatever the umask is
+
+
+def _write(reader: ChunkReader, package: Package, file: PackageFile, path: Path) -> None:
+    whole = sha256()
+    descriptor = os.open(path, _NEW, 0o600)
+    try:
+        for piece in reader.pieces(package, file):
+            whole.update(piece)
+            write_all(descriptor, piece)
+            push(descriptor)
+        os.fchmod(descriptor, file.mode)
+    finally:
+        os.close(descriptor)
+    check_whole(package, file, whole.hexdigest())

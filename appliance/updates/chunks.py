@@ -1,0 +1,174 @@
+"""Chunks out of a bundle: hashed as stored, then expanded within bounds, then hashed again."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Final
+
+from appliance.updates.errors import BaseMissing, ContentRefused
+from appliance.updates.fetcher import Stick, shown, unreadable
+from appliance.updates.frames import expand
+from appliance.updates.held import Holdings
+from appliance.updates.manifest import Blob, Chunk, Package, PackageFile
+
+_PIECE: Final = 1 << 20
+Content = bytes | bytearray | memoryview
+
+
+class ChunkReader:
+    """Gives the chunks of packages, each checked in memory: no byte is used that was not.
+
+    Args:
+        stick: The bundle, or its staged copy.
+        held: What this machine has already.
+    """
+
+    def __init__(self, stick: Stick, held: Holdings) -> None:
+        self._stick = stick
+        self._held = held
+
+    def chunk(self, package: Package, chunk: Chunk) -> bytes:
+        """Read one chunk of a package.
+
+        Raises:
+            BaseMissing: It, or what it starts from, should be here and is not.
+            ContentRefused: It is missing or is not the signed one.
+            StickUnreadable: The stick fails.
+        """
+        blob = package.supply.get(chunk.sha256)
+        if blob is None:
+            return self._base(package, chunk.sha256)
+        room = bytearray(blob.size)
+        read_blob(self._stick, blob, memoryview(room))
+        check_blob(blob, room)
+        if blob.form == "plain":
+            return bytes(room)  # its stored bytes are itself, and were hashed
+        base = b"" if blob.base is None else self._base(package, blob.base)
+        try:
+            found = _expanded(blob, room, chunk, base)
+        except ValueError:
+            raise _refused(blob, "无法展开", "it cannot be expanded") from None
+        if sha256(found).hexdigest() != chunk.sha256:
+            raise _refused(blob, "展开后与签名不符", "expanded, it is not the signed one")
+        return found
+
+    def pieces(self, package: Package, file: PackageFile) -> Iterator[bytes]:
+        """The chunks of one file, in order; whoever takes them compares the digest of the whole."""
+        for chunk in file.chunks:
+            yield self.chunk(package, chunk)
+
+    def small(self, package: Package, name: str, limit: int) -> bytes:
+        """Read a small file of a package.
+
+        Raises:
+            ContentRefused: There is none, it is too large, or is not the signed one.
+        """
+        file = package.file(name)
+        if file is None or file.size > limit:
+            raise ContentRefused(
+                name=shown(f"{package.target} {name}"),
+                reason_zh="文件缺失或过大",
+                reason_en="it is missing or too large",
+            )
+        raw = b"".join(self.pieces(package, file))
+        check_whole(package, file, sha256(raw).hexdigest())
+        return raw
+
+    def _base(self, package: Package, digest: str) -> bytes:
+        found = self._held.read(digest)
+        if found is None:
+            raise base_missing(package)
+        return found
+
+
+def _expanded(blob: Blob, stored: bytearray, chunk: Chunk, base: bytes) -> bytes:
+    if blob.form == "zstd":
+        return expand(stored, chunk.size)
+    from appliance.updates.deltas import apply_delta  # noqa: PLC0415  # numpy only for deltas
+
+    if len(base) != chunk.size:
+        raise ValueError("two sizes")
+    return apply_delta(stored, base)
+
+
+def read_blob(stick: Stick, blob: Blob, room: memoryview) -> None:
+    """Read what is stored of a chunk into memory of its size; nobody has hashed it yet.
+
+    Raises:
+        ContentRefused: It is missing, or its length is not the signed one.
+        StickUnreadable: The stick fails.
+    """
+    try:
+        with stick.open(blob.place) as descriptor:
+            # Before a byte is read: what claims to be gigabytes costs nothing.
+            if os.fstat(descriptor).st_size != blob.size:
+                raise _length(blob)
+            done = 0
+            with _failures(blob):
+                while done < blob.size:
+                    count = os.readv(descriptor, [room[done : min(blob.size, done + _PIECE)]])
+                    if not count:
+                        raise _length(blob)
+                    done += count
+    except FileNotFoundError:
+        raise _refused(blob, "文件缺失", "it is missing") from None
+
+
+@contextmanager
+def _failures(blob: Blob) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(blob.place, error) from error
+
+
+def check_blob(blob: Blob, content: Content) -> None:
+    """Compare stored bytes with the signed digest. Raises ContentRefused."""
+    if sha256(content).hexdigest() != blob.sha256:
+        raise _refused(blob, "内容与签名不符", "its content is not the signed one")
+
+
+def check_whole(package: Package, file: PackageFile, found: str) -> None:
+    """Compare the digest of a whole file with the signed one. Raises ContentRefused."""
+    if found != file.sha256:
+        raise ContentRefused(
+            name=shown(f"{package.target} {file.name}"),
+            reason_zh="内容与签名不符",
+            reason_en="its content is not the signed one",
+        )
+
+
+def blobs_of(packages: Iterable[Package]) -> Iterator[Blob]:
+    """What a stick holds of packages, each once, in order."""
+    seen: set[str] = set()
+    for package in packages:
+        for blob in package.blobs():
+            if blob.sha256 not in seen:
+                seen.add(blob.sha256)
+                yield blob
+
+
+def missing(packages: Sequence[Package], held: Holdings) -> tuple[str, ...]:
+    """Digests of the chunks that should be here and are not; no file is opened."""
+    wanted: dict[str, None] = {}
+    for package in packages:
+        for chunk in package.chunks():
+            blob = package.supply.get(chunk.sha256)
+            digest = chunk.sha256 if blob is None else blob.base
+            if digest is not None and digest not in held:
+                wanted[digest] = None
+    return tuple(wanted)
+
+
+def base_missing(package: Package) -> BaseMissing:
+    """The refusal of a package that goes on from one that is not here."""
+    return BaseMissing(package=shown(f"{package.kind}/{package.package_id} {package.version}"))
+
+
+def _length(blob: Blob) -> ContentRefused:
+    return _refused(blob, "长度与签名不符", "its length is not the signed one")
+
+
+def _refused(blob: Blob, zh: str, en: str) -> ContentRefused:
+    return ContentRefused(name=shown(blob.place), reason_zh=zh, reason_en=en)

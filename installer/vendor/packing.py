@@ -1,0 +1,55 @@
+"""How a chunk is stored on a stick: as it is, compressed, or as what differs from an older one."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from zstandard import ZstdCompressor
+
+from appliance.updates.deltas import make_delta
+from appliance.updates.manifest import Blob, Chunk
+from installer.vendor.cutting import Piece
+
+_LEVEL: Final = 9
+_DELTA_LEVEL: Final = 3
+"""The planes of a delta are noise or nothing: more effort gains no tenth of a percent."""
+_SAMPLE: Final = 1 << 16
+_WORTH: Final = 0.95
+"""What does not shrink below this is not worth the time of every box that expands it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A stored chunk: how the manifest tells of it, and its bytes."""
+
+    blob: Blob
+    content: bytes | memoryview
+
+
+def pack(piece: Piece, chunk: Chunk, base: tuple[str, bytes] | None) -> Packed:
+    """Choose the smallest form.
+
+    Args:
+        piece: The content.
+        chunk: Its name and size.
+        base: Digest and content of an older chunk of the same size, which every box has that this
+            bundle is for.
+    """
+    best = Packed(Blob(chunk.sha256, chunk.size, "plain"), piece.content)
+    if _shrinks(piece.content):
+        shrunk = ZstdCompressor(level=_LEVEL).compress(piece.content)
+        if len(shrunk) < chunk.size * _WORTH:
+            best = Packed(Blob(sha256(shrunk).hexdigest(), len(shrunk), "zstd"), shrunk)
+    if base is not None and len(base[1]) == chunk.size:
+        delta = make_delta(piece.content, base[1], piece.width, _DELTA_LEVEL)
+        if len(delta) < best.blob.size * _WORTH:
+            digest = sha256(delta).hexdigest()
+            best = Packed(Blob(digest, len(delta), "delta", base[0]), delta)
+    return best
+
+
+def _shrinks(content: memoryview) -> bool:
+    """A look at the middle: weights do not shrink, and most of what is shipped is weights."""
+    middle = max(0, (len(content) - _SAMPLE) // 2)
+    sample = content[middle : middle + _SAMPLE]
+    return len(ZstdCompressor(level=1).compress(sample)) < len(sample) * _WORTH
