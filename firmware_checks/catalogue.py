@@ -3,17 +3,45 @@
 from typing import Final
 
 from firmware_checks.check import Check
-from firmware_checks.checks import gpu, kernel, machine, processor, secure_boot, storage, tpm
+from firmware_checks.checks import (
+    accelerators,
+    confidential,
+    flash,
+    golden,
+    gpu,
+    gpu_wear,
+    hardening,
+    kernel,
+    keys,
+    machine,
+    measured_boot,
+    processor,
+    secure_boot,
+    storage,
+    surroundings,
+    tpm,
+    versions,
+)
 from firmware_checks.errors import CheckUnknown
 
 CHECKS: Final[tuple[Check, ...]] = (
     *tpm.CHECKS,
+    *measured_boot.CHECKS,
+    *golden.CHECKS,
     *secure_boot.CHECKS,
-    *kernel.CHECKS,
-    *processor.CHECKS,
+    *keys.CHECKS,
+    *flash.CHECKS,
+    *versions.CHECKS,
     *machine.CHECKS,
+    *surroundings.CHECKS,
+    *processor.CHECKS,
+    *confidential.CHECKS,
+    *kernel.CHECKS,
+    *hardening.CHECKS,
     *storage.CHECKS,
     *gpu.CHECKS,
+    *gpu_wear.CHECKS,
+    *accelerators.CHECKS,
 )
 
 

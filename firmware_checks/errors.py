@@ -92,3 +92,63 @@ class ReportUnwritable(FirmwareError):
     en = "The report {path} cannot be written: {reason}."
     way_out_zh = "请检查目录是否存在、磁盘是否有空间。"
     way_out_en = "Make sure that the folder exists and that the disk has room."
+
+
+class BaselineMalformed(FirmwareError):
+    """The bytes are not a golden baseline: `reason` in English."""
+
+    code = "firmware.baseline-malformed"
+    zh = "该文件不是合格的固件基线:{reason}。"
+    en = "The file is not a firmware baseline: {reason}."
+    way_out_zh = "请用 wardbox firmware baseline capture 重新生成,或向厂商索取。"
+    way_out_en = "Write it anew with wardbox firmware baseline capture, or ask the vendor for it."
+
+
+class BaselineUnreadable(FirmwareError):
+    """The file with the baseline cannot be read: `path` and `reason`."""
+
+    code = "firmware.baseline-unreadable"
+    zh = "无法读取基线文件 {path}:{reason}。"
+    en = "The baseline file {path} cannot be read: {reason}."
+    way_out_zh = "请检查路径与权限。"
+    way_out_en = "Check the path and its permissions."
+
+
+class BaselineOther(FirmwareError):
+    """The baseline is not the one that was asked for: `digest` and `wanted`."""
+
+    code = "firmware.baseline-other"
+    zh = "基线的摘要是 {digest},而不是所要求的 {wanted}。"
+    en = "The digest of the baseline is {digest}, not {wanted} as demanded."
+    way_out_zh = "请改用摘要相符的文件;若文件被改动,请查明原因。"
+    way_out_en = "Use the file with that digest; if it was changed, find out by whom."
+
+
+class BaselineUncapturable(FirmwareError):
+    """The machine does not tell what a baseline needs: `what` in English."""
+
+    code = "firmware.baseline-uncapturable"
+    zh = "无法从本机生成基线:{what}。"
+    en = "No baseline can be taken from this machine: {what}."
+    way_out_zh = "请以 root 在有 TPM 2.0 的机器上运行。"
+    way_out_en = "Run it as root on a machine with a TPM 2.0."
+
+
+class EvidenceMalformed(FirmwareError):
+    """A GPU's report, certificate or manifest cannot be read: `reason` in English."""
+
+    code = "firmware.evidence-malformed"
+    zh = "GPU 证明材料不合格式:{reason}。"
+    en = "The evidence of a GPU is malformed: {reason}."
+    way_out_zh = "请向厂商索取完整的文件。"
+    way_out_en = "Ask the vendor for complete files."
+
+
+class EvidenceRefused(FirmwareError):
+    """A signature or a chain of certificates does not hold: `reason` in English."""
+
+    code = "firmware.evidence-refused"
+    zh = "GPU 证明材料不可信:{reason}。"
+    en = "The evidence of a GPU does not hold: {reason}."
+    way_out_zh = "请保留文件并联系厂商。"
+    way_out_en = "Keep the files and ask the vendor."

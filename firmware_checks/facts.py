@@ -2,44 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar, Union
 
+from firmware_checks.attestation.evidence import GpuEvidence
 from firmware_checks.eventlog.document import ReplayedLog
+from firmware_checks.golden import Golden
+from firmware_checks.measured_facts import ConfidentialFacts, ImaFacts, QuoteFacts
+from firmware_checks.platform_facts import (
+    BmcFacts,
+    ChassisFacts,
+    Device,
+    DmaFacts,
+    HardeningFacts,
+    HsiAttribute,
+    MakerFacts,
+    UsbFacts,
+    Volume,
+)
+from firmware_checks.reading import Reading, Reason, Unread
 
-T = TypeVar("T")
-
-
-class Reason(StrEnum):
-    """Why a fact could not be read."""
-
-    ABSENT = "absent"
-    DENIED = "denied"
-    MALFORMED = "malformed"
-    TOO_LARGE = "too-large"
-    TIMED_OUT = "timed-out"
-    UNSUPPORTED = "unsupported"
-    OUTSIDE = "outside-root"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A fact that could not be read, and why.
-
-    Attributes:
-        reason: The kind of obstacle.
-        source: What was asked: a path below the root, or a library.
-        detail: More words in English, may be empty.
-    """
-
-    reason: Reason
-    source: str
-    detail: str = ""
-
-
-# Spelled with Union: Python 3.11 cannot write `T | Unread` as a generic alias.
-Reading = Union[T, Unread]  # noqa: UP007
+__all__ = ["Reading", "Reason", "Unread"]
+"""Told here too: whoever speaks of facts speaks of those that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +35,29 @@ class TpmFacts:
 
 @dataclass(frozen=True, slots=True)
 class SecureBootFacts:
-    """UEFI Secure Boot variables, without their four attribute bytes; `efi` False means legacy."""
+    """UEFI Secure Boot variables, without their four attribute bytes; `efi` False means legacy.
+
+    Attributes:
+        efi: Whether the machine started through UEFI.
+        enabled: SecureBoot.
+        setup_mode: SetupMode.
+        audit_mode: AuditMode; ABSENT on firmware older than UEFI 2.5.
+        platform_key: PK.
+        exchange_keys: KEK.
+        allowed: db.
+        revoked: dbx.
+        shim_level: shim's own revocations (SbatLevelRT); ABSENT where shim has not started.
+    """
 
     efi: bool
     enabled: Reading[int]
     setup_mode: Reading[int]
+    audit_mode: Reading[int]
     platform_key: Reading[bytes]
+    exchange_keys: Reading[bytes]
+    allowed: Reading[bytes]
     revoked: Reading[bytes]
+    shim_level: Reading[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,11 @@ class ClockFacts:
 
 @dataclass(frozen=True, slots=True)
 class GpuFacts:
-    """One NVIDIA GPU as NVML tells it; counts are of events, pages and rows."""
+    """One NVIDIA GPU as NVML tells it; counts are of events, pages, rows and lanes.
+
+    `exhausted_banks` have no spare row left, `slowed` is NVML's bit field of clock event reasons,
+    temperatures are in degrees Celsius.
+    """
 
     name: str
     uuid: Reading[str]
@@ -172,6 +174,12 @@ class GpuFacts:
     retirement_pending: Reading[bool]
     remap_pending: Reading[bool]
     remap_failed: Reading[bool]
+    exhausted_banks: Reading[int]
+    slowed: Reading[int]
+    celsius: Reading[int]
+    celsius_limit: Reading[int]
+    lanes: Reading[int]
+    lanes_possible: Reading[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +219,18 @@ class Facts:
     core_dumps: Reading[CoreDumpFacts]
     clock: Reading[ClockFacts]
     gpu: Reading[GpuBoxFacts]
+    gpu_evidence: Reading[GpuEvidence]
+    hsi: Reading[Mapping[str, HsiAttribute]]
+    dma: Reading[DmaFacts]
+    hardening: Reading[HardeningFacts]
+    bmc: Reading[BmcFacts]
+    nvme: Reading[tuple[Device, ...]]
+    nics: Reading[tuple[Device, ...]]
+    usb: Reading[UsbFacts]
+    chassis: Reading[ChassisFacts]
+    luks: Reading[tuple[Volume, ...]]
+    accelerators: Reading[Mapping[str, MakerFacts]]
+    golden: Reading[Golden]
+    ima: Reading[ImaFacts]
+    quote: Reading[QuoteFacts]
+    confidential: Reading[ConfidentialFacts]

@@ -13,19 +13,16 @@ from firmware_checks.probes.tree import Tree
 from firmware_checks.report import Finding, Report
 
 
-def run_checks(root: Path = Path("/"), clock: Callable[[], float] = time.time) -> Report:
-    """Checks the machine whose files stand below `root`.
+def look(root: Path = Path("/"), clock: Callable[[], float] = time.time) -> Facts:
+    """What is to be known of the machine whose files stand below `root`.
 
-    Synchronous; returns within about six seconds even when a driver hangs. Facts that need root
-    come out as "could not check" for other users.
+    Synchronous; returns within about six seconds even when a driver or a program hangs. Facts that
+    need root come out as unread for other users.
 
     Args:
-        root: "/" for this machine, or the directory of a captured one. In a captured one,
-            capture/nvml.json stands for NVML and capture/clock (seconds since 1970) for the clock.
+        root: "/" for this machine, or the directory of a captured one. In a captured one, files
+            below capture/ stand for what drivers and programs answered (docs/operate/firmware.md).
         clock: The system clock, seconds since 1970.
-
-    Returns:
-        The report over all checks of the catalogue.
 
     Raises:
         RootUnusable: `root` is no directory.
@@ -36,7 +33,16 @@ def run_checks(root: Path = Path("/"), clock: Callable[[], float] = time.time) -
         usable = False
     if not usable:
         raise RootUnusable(root=str(root))
-    return judge(gather(Tree(root), clock))
+    return gather(Tree(root), clock)
+
+
+def run_checks(root: Path = Path("/"), clock: Callable[[], float] = time.time) -> Report:
+    """Checks the machine whose files stand below `root`; arguments and errors as in `look`.
+
+    Returns:
+        The report over all checks of the catalogue.
+    """
+    return judge(look(root, clock))
 
 
 def judge(facts: Facts, checks: Iterable[Check] = CHECKS) -> Report:

@@ -15,13 +15,14 @@ from firmware_checks.check import (
     passed,
 )
 from firmware_checks.facts import Facts, GpuBoxFacts, GpuFacts, Reading, Reason, Unread
+from firmware_checks.reading import first_unread
 
 Judge = Callable[[GpuBoxFacts, tuple[GpuFacts, ...]], Verdict]
 # NVIDIA A100 and later: sixty-four retired pages or a failed remap ask for a replacement.
 _RETIRED_LIMIT: Final = 60
 
 
-def _with_gpus(facts: Facts, judge: Judge) -> Verdict:
+def with_gpus(facts: Facts, judge: Judge) -> Verdict:
     """`judge` on the GPUs; without one not applicable, and unread ones are never a pass."""
     box = facts.gpu
     if isinstance(box, Unread):
@@ -37,17 +38,14 @@ def _with_gpus(facts: Facts, judge: Judge) -> Verdict:
     return judge(box, box.gpus)
 
 
-def _first_unread(*found: Reading[object]) -> Unread | None:
-    return next((value for value in found if isinstance(value, Unread)), None)
-
-
-def _named(gpu: GpuFacts) -> str:
+def named(gpu: GpuFacts) -> str:
+    """How a GPU is called in evidence: its model and, where it answers, its number."""
     return gpu.name if isinstance(gpu.uuid, Unread) else f"{gpu.name} {gpu.uuid}"
 
 
 def driver(facts: Facts) -> Verdict:
     """The driver answers, for every GPU that stands on the bus."""
-    return _with_gpus(facts, _driver)
+    return with_gpus(facts, _driver)
 
 
 def _driver(box: GpuBoxFacts, gpus: tuple[GpuFacts, ...]) -> Verdict:
@@ -67,23 +65,23 @@ def _driver(box: GpuBoxFacts, gpus: tuple[GpuFacts, ...]) -> Verdict:
 
 def ecc(facts: Facts) -> Verdict:
     """Error correction is on and has met nothing it could not correct."""
-    return _with_gpus(facts, _ecc)
+    return with_gpus(facts, _ecc)
 
 
 def _ecc(box: GpuBoxFacts, gpus: tuple[GpuFacts, ...]) -> Verdict:
     del box
     off = [gpu for gpu in gpus if gpu.ecc_on is False or _unsupported(gpu.ecc_on)]
     if off:
-        seen = [Evidence.of(_named(gpu), "ECC off or not supported") for gpu in off]
+        seen = [Evidence.of(named(gpu), "ECC off or not supported") for gpu in off]
         return failed("GPU 未开启 ECC。", "ECC is off on a GPU.", *seen)
     sick = [gpu for gpu in gpus if isinstance(gpu.ecc_uncorrected, int) and gpu.ecc_uncorrected]
     if sick:
-        seen = [Evidence.of(_named(gpu), f"{gpu.ecc_uncorrected} uncorrected") for gpu in sick]
+        seen = [Evidence.of(named(gpu), f"{gpu.ecc_uncorrected} uncorrected") for gpu in sick]
         return failed("GPU 有无法纠正的错误。", "A GPU has uncorrected errors.", *seen)
-    unread = _first_unread(*(value for gpu in gpus for value in (gpu.ecc_on, gpu.ecc_uncorrected)))
+    unread = first_unread(*(value for gpu in gpus for value in (gpu.ecc_on, gpu.ecc_uncorrected)))
     if unread is not None:
         return could_not_read(unread)
-    seen = [Evidence.of(_named(gpu), "ECC on, 0 uncorrected") for gpu in gpus]
+    seen = [Evidence.of(named(gpu), "ECC on, 0 uncorrected") for gpu in gpus]
     return passed("ECC 已开启且无错误。", "ECC is on and clean.", *seen)
 
 
@@ -93,12 +91,12 @@ def _unsupported(found: Reading[object]) -> bool:
 
 def memory_health(facts: Facts) -> Verdict:
     """No GPU memory waits for repair or has run out of it."""
-    return _with_gpus(facts, _memory_health)
+    return with_gpus(facts, _memory_health)
 
 
 def _memory_health(box: GpuBoxFacts, gpus: tuple[GpuFacts, ...]) -> Verdict:
     del box
-    sick = {_named(gpu): trouble for gpu in gpus if (trouble := _trouble(gpu))}
+    sick = {named(gpu): trouble for gpu in gpus if (trouble := _trouble(gpu))}
     if sick:
         return failed(
             "GPU 显存需要修复。",
@@ -107,11 +105,11 @@ def _memory_health(box: GpuBoxFacts, gpus: tuple[GpuFacts, ...]) -> Verdict:
         )
     for gpu in gpus:
         # A GPU retires pages (before A100) or remaps rows (A100 and later): one of them must tell.
-        rows = _first_unread(gpu.remap_pending, gpu.remap_failed)
-        pages = _first_unread(gpu.retired_pages, gpu.retirement_pending)
+        rows = first_unread(gpu.remap_pending, gpu.remap_failed)
+        pages = first_unread(gpu.retired_pages, gpu.retirement_pending)
         if rows is not None and pages is not None:
             return could_not_read(rows)
-    seen = [Evidence.of(_named(gpu), "nothing pending, nothing failed") for gpu in gpus]
+    seen = [Evidence.of(named(gpu), "nothing pending, nothing failed") for gpu in gpus]
     return passed("GPU 显存健康。", "GPU memory is healthy.", *seen)
 
 
@@ -130,7 +128,7 @@ def _trouble(gpu: GpuFacts) -> str:
 
 def vbios(facts: Facts) -> Verdict:
     """The VBIOS version is readable, and GPUs of one model run the same."""
-    return _with_gpus(facts, _vbios)
+    return with_gpus(facts, _vbios)
 
 
 def _vbios(box: GpuBoxFacts, gpus: tuple[GpuFacts, ...]) -> Verdict:
@@ -148,7 +146,7 @@ def _vbios(box: GpuBoxFacts, gpus: tuple[GpuFacts, ...]) -> Verdict:
 
 def confidential(facts: Facts) -> Verdict:
     """Where the GPUs can compute confidentially, they do."""
-    return _with_gpus(facts, _confidential)
+    return with_gpus(facts, _confidential)
 
 
 def _confidential(box: GpuBoxFacts, gpus: tuple[GpuFacts, ...]) -> Verdict:

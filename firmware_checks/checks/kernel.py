@@ -30,6 +30,8 @@ _SEVERE_TAINTS: Final = {
     14: "L: soft lockup",
 }
 _KNOWN_TAINTS: Final = 20
+_IMA: Final = "/sys/kernel/security/ima"
+_SHOWN: Final = 8
 _DUMP_SINKS: Final = frozenset({"|/bin/false", "|/usr/bin/false", "|/bin/true", "|/usr/bin/true"})
 
 
@@ -134,6 +136,25 @@ def _sink(dumps: CoreDumpFacts, pattern: str, seen: Evidence) -> Verdict:
     return failed("转储会写入磁盘。", "Core dumps are written to disk.", seen, limit_seen)
 
 
+def measures(facts: Facts) -> Verdict:
+    """The kernel measures what it runs, and no file was written while it was measured."""
+    if isinstance(facts.ima, Unread):
+        return could_not_read(facts.ima)
+    files = [entry for entry in facts.ima.entries if not entry.boot_aggregate]
+    torn = [entry.name for entry in files if entry.violation]
+    if not files:
+        seen = Evidence.of(_IMA, "nothing but boot_aggregate")
+        return failed("内核没有度量任何程序。", "The kernel measures no program.", seen)
+    if torn:
+        return failed(
+            "有文件在度量时被写入。",
+            "Files were written while they were measured.",
+            *(Evidence.of(_IMA, name) for name in torn[:_SHOWN]),
+        )
+    seen = Evidence.of(_IMA, f"{len(files)} files", steady=False)
+    return passed("内核在度量所运行的程序。", "The kernel measures what runs.", seen)
+
+
 CHECKS: Final = (
     Check(
         "kernel.lockdown",
@@ -215,5 +236,22 @@ CHECKS: Final = (
         ),
         ("core(5)", "CIS Debian Benchmark 1.5"),
         core_dumps,
+    ),
+    Check(
+        "ima.measures",
+        3,
+        Impact.MEDIUM,
+        Text(
+            "内核度量所运行的程序",
+            "事后无法证明本机运行过哪些程序。",
+            "在内核命令行加入 ima_policy=tcb(或发行版提供的策略)并重启。",
+        ),
+        Text(
+            "Kernel measures what runs",
+            "Nobody can prove afterwards which programs have run.",
+            "Add ima_policy=tcb (or the distribution's policy) to the kernel command line.",
+        ),
+        ("Linux security: IMA", "NIST SP 800-155"),
+        measures,
     ),
 )

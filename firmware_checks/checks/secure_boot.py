@@ -15,7 +15,7 @@ from firmware_checks.check import (
 )
 from firmware_checks.facts import Facts, SecureBootFacts, Unread
 
-_VARIABLES: Final = "/sys/firmware/efi/efivars"
+VARIABLES: Final = "/sys/firmware/efi/efivars"
 # Subject of the platform key that AMI shipped as a sample and vendors left in place (PKfail).
 _TEST_KEY_WORDS: Final = ("DO NOT TRUST", "DO NOT SHIP")
 # EFI_SIGNATURE_LIST: type GUID, list size, header size, signature size.
@@ -27,24 +27,35 @@ def secure_boot_on(facts: Facts) -> Verdict:
     boot = facts.secure_boot
     if isinstance(boot, Unread):
         return could_not_read(boot)
-    return _on(boot) if boot.efi else _legacy()
+    return _on(boot) if boot.efi else legacy()
 
 
 def _on(boot: SecureBootFacts) -> Verdict:
     if isinstance(boot.enabled, Unread):
         return could_not_read(boot.enabled)
-    seen = [Evidence.of(f"{_VARIABLES}/SecureBoot", boot.enabled)]
+    seen = [Evidence.of(f"{VARIABLES}/SecureBoot", boot.enabled)]
     if boot.enabled != 1:
         return failed("安全启动未开启。", "Secure Boot is off.", *seen)
     if isinstance(boot.setup_mode, Unread):
         return could_not_read(boot.setup_mode)
-    seen.append(Evidence.of(f"{_VARIABLES}/SetupMode", boot.setup_mode))
+    seen.append(Evidence.of(f"{VARIABLES}/SetupMode", boot.setup_mode))
     if boot.setup_mode != 0:
         return failed("固件处于设置模式。", "The firmware is in setup mode.", *seen)
     return passed("安全启动已开启。", "Secure Boot is on.", *seen)
 
 
-def _legacy() -> Verdict:
+def names_a_test_key(store: bytes) -> bool:
+    """Whether a key store holds a certificate that says of itself that it is a sample."""
+    haystack = store.upper()
+    return any(
+        word.encode(encoding) in haystack
+        for word in _TEST_KEY_WORDS
+        for encoding in ("ascii", "utf-16-be", "utf-16-le")
+    )
+
+
+def legacy() -> Verdict:
+    """A machine that did not start through UEFI has no Secure Boot."""
     return failed(
         "机器不是通过 UEFI 启动的。",
         "The machine did not start through UEFI.",
@@ -58,19 +69,14 @@ def platform_key(facts: Facts) -> Verdict:
     if isinstance(boot, Unread):
         return could_not_read(boot)
     if not boot.efi:
-        return _legacy()
+        return legacy()
     key = boot.platform_key
     if isinstance(key, Unread):
         return could_not_read(key)
-    seen = Evidence.of(f"{_VARIABLES}/PK", f"{len(key)} bytes")
+    seen = Evidence.of(f"{VARIABLES}/PK", f"{len(key)} bytes")
     if len(key) <= _SIGNATURE_LIST_HEADER:
         return failed("没有平台密钥。", "There is no platform key.", seen)
-    haystack = key.upper()
-    if any(
-        word.encode(encoding) in haystack
-        for word in _TEST_KEY_WORDS
-        for encoding in ("ascii", "utf-16-be", "utf-16-le")
-    ):
+    if names_a_test_key(key):
         return failed("平台密钥是测试密钥。", "The platform key is a test key.", seen)
     return passed("平台密钥不是测试密钥。", "The platform key is no test key.", seen)
 
@@ -81,7 +87,7 @@ def revocations(facts: Facts) -> Verdict:
     if isinstance(boot, Unread):
         return could_not_read(boot)
     if not boot.efi:
-        return _legacy()
+        return legacy()
     if isinstance(boot.revoked, Unread):
         return could_not_read(boot.revoked)
     return _counted(boot)
@@ -100,11 +106,11 @@ def _counted(boot: SecureBootFacts) -> Verdict:
             return undecided(
                 "撤销列表内容无法理解。",
                 "The revocation list cannot be understood.",
-                Evidence.of(f"{_VARIABLES}/dbx", f"malformed at byte {position}"),
+                Evidence.of(f"{VARIABLES}/dbx", f"malformed at byte {position}"),
             )
         count += body // each
         position += size
-    seen = Evidence.of(f"{_VARIABLES}/dbx", f"{count} entries")
+    seen = Evidence.of(f"{VARIABLES}/dbx", f"{count} entries")
     if count == 0:
         return failed("撤销列表为空。", "The revocation list is empty.", seen)
     return passed(f"撤销列表有 {count} 项。", f"The revocation list has {count} entries.", seen)

@@ -15,6 +15,8 @@ from firmware_checks.check import (
 )
 from firmware_checks.facts import Facts, Unread
 
+_POLICY_PCR: Final = 7
+
 
 def disks(facts: Facts) -> Verdict:
     """Every mounted disk file system outside /boot lies on encrypted devices."""
@@ -63,6 +65,31 @@ def swap(facts: Facts) -> Verdict:
     return passed("没有交换区,或均已加密。", "There is no swap, or all of it is encrypted.", seen)
 
 
+def sealed(facts: Facts) -> Verdict:
+    """The key of an encrypted system disk is sealed to how this machine starts."""
+    volumes = facts.luks
+    if isinstance(volumes, Unread):
+        return could_not_read(volumes)
+    if not volumes:
+        seen = Evidence.of("/sys/class/block", "no LUKS2 volume")
+        return failed("没有加密的磁盘。", "No disk is encrypted with LUKS2.", seen)
+    seen_all: list[Evidence] = []
+    bound: set[int] = set()
+    for volume in volumes:
+        registers = volume.sealed_to
+        if isinstance(registers, Unread):
+            return could_not_read(registers)
+        bound.update(registers or ())
+        told = "no TPM token" if registers is None else f"PCR {', '.join(map(str, registers))}"
+        seen_all.append(Evidence.of(volume.device, told))
+    # PCR 7 is the policy of Secure Boot; without it any system on this machine opens the disk.
+    if _POLICY_PCR not in bound:
+        return failed(
+            "磁盘密钥未绑定启动状态。", "No disk key is bound to how the machine starts.", *seen_all
+        )
+    return passed("磁盘密钥已封存到 TPM。", "A disk key is sealed to the TPM.", *seen_all)
+
+
 CHECKS: Final = (
     Check(
         "disk.encrypted",
@@ -93,5 +120,22 @@ CHECKS: Final = (
         ),
         ("crypttab(5)", "fwupd HSI runtime Linux Swap"),
         swap,
+    ),
+    Check(
+        "disk.sealed",
+        4,
+        Impact.MEDIUM,
+        Text(
+            "磁盘密钥封存到 TPM",
+            "换一个系统启动也能打开磁盘,或必须人工输入口令。",
+            "运行 systemd-cryptenroll --tpm2-device=auto --tpm2-pcrs=7 <设备>。",
+        ),
+        Text(
+            "Disk key sealed to the TPM",
+            "Another system opens the disk too, or somebody has to type a passphrase.",
+            "Run systemd-cryptenroll --tpm2-device=auto --tpm2-pcrs=7 <device>.",
+        ),
+        ("systemd-cryptenroll(1)", "fwupd HSI-4"),
+        sealed,
     ),
 )

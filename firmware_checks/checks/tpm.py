@@ -114,6 +114,37 @@ def _compared(
     )
 
 
+def every_bank(facts: Facts) -> Verdict:
+    """No bank was left unextended: in an open one, somebody can replay a good start afterwards."""
+    tpm = facts.tpm
+    if isinstance(tpm, Unread):
+        return could_not_read(tpm)
+    if not tpm.devices:
+        return failed("没有 TPM。", "There is no TPM.", Evidence.of("/sys/class/tpm", "empty"))
+    if isinstance(tpm.banks, Unread):
+        return could_not_read(tpm.banks)
+    lacking = [
+        f"{bank} PCR {pcr}"
+        for bank, values in tpm.banks.items()
+        for pcr in _FIRMWARE_PCRS
+        if pcr not in values
+    ]
+    if lacking:
+        seen = Evidence.of("TPM", ", ".join(lacking))
+        return undecided("寄存器不全。", "Registers are missing.", seen)
+    blank = [
+        f"{bank} PCR {pcr}"
+        for bank, values in tpm.banks.items()
+        for pcr in _FIRMWARE_PCRS
+        if set(values[pcr]) == {"0"}
+    ]
+    if blank:
+        seen = Evidence.of("TPM", ", ".join(blank))
+        return failed("有寄存器未被固件使用。", "The firmware left registers unused.", seen)
+    seen = Evidence.of("TPM", f"{', '.join(tpm.banks)}: PCR 0 to 7 extended")
+    return passed("各组寄存器均已使用。", "The registers of every bank are in use.", seen)
+
+
 CHECKS: Final = (
     Check(
         "tpm.present",
@@ -165,5 +196,22 @@ CHECKS: Final = (
         ),
         ("TCG PC Client Platform Firmware Profile 1.06", "NIST SP 800-155"),
         event_log_replays,
+    ),
+    Check(
+        "tpm.every-bank-used",
+        2,
+        Impact.HIGH,
+        Text(
+            "各寄存器组均已使用",
+            "在空着的寄存器组里可以伪造一次正常的启动。",
+            "在 BIOS 的 TPM 设置中关闭不用的组,或升级固件。",
+        ),
+        Text(
+            "Every bank in use",
+            "In a bank that was left open somebody can forge a good start.",
+            "Switch off banks that are not used in the TPM settings, or update the firmware.",
+        ),
+        ("CVE-2021-42299", "fwupd HSI-1 Empty PCR in TPM"),
+        every_bank,
     ),
 )

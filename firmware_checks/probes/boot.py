@@ -16,6 +16,7 @@ _EFIVARS: Final = "/sys/firmware/efi/efivars"
 # GUIDs of UEFI 2.10, sections 3.3 and 32.4.1.
 _GLOBAL: Final = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _SECURITY: Final = "d719b2cb-3d3a-4596-a3bc-dad00e67656f"
+_SHIM: Final = "605dab50-e046-4300-abb6-3dd810dd8b23"
 _ATTRIBUTES: Final = 4
 
 
@@ -92,16 +93,32 @@ def secure_boot(tree: Tree) -> Reading[SecureBootFacts]:
             efi=False,
             enabled=nothing,
             setup_mode=nothing,
+            audit_mode=nothing,
             platform_key=nothing,
+            exchange_keys=nothing,
+            allowed=nothing,
             revoked=nothing,
+            shim_level=nothing,
         )
     return SecureBootFacts(
         efi=True,
         enabled=_flag(tree, "SecureBoot"),
         setup_mode=_flag(tree, "SetupMode"),
+        audit_mode=_flag(tree, "AuditMode"),
         platform_key=_variable(tree, "PK", _GLOBAL),
+        exchange_keys=_variable(tree, "KEK", _GLOBAL),
+        allowed=_variable(tree, "db", _SECURITY),
         revoked=_variable(tree, "dbx", _SECURITY),
+        shim_level=_shim_level(tree),
     )
+
+
+def _shim_level(tree: Tree) -> Reading[str]:
+    """The text of SbatLevelRT: "sbat,1,2024010900", then a line for each component."""
+    value = _variable(tree, "SbatLevelRT", _SHIM)
+    if isinstance(value, Unread):
+        return value
+    return value.decode("ascii", errors="replace").rstrip("\0\n")
 
 
 def _variable(tree: Tree, name: str, owner: str) -> Reading[bytes]:

@@ -8,7 +8,19 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from firmware_checks.facts import Facts, Reason, Unread
-from firmware_checks.probes import boot, gpu, hardware, kernel, storage
+from firmware_checks.probes import (
+    accelerators,
+    attestation,
+    baseline,
+    boot,
+    devices,
+    gpu,
+    hardware,
+    kernel,
+    measured,
+    platform,
+    storage,
+)
 from firmware_checks.probes.tree import Tree
 
 CUT_OFF_SECONDS: Final = 5.0
@@ -29,6 +41,21 @@ PROBES: Final[Mapping[str, Probe]] = MappingProxyType(
         "swaps": storage.swaps,
         "core_dumps": kernel.core_dumps,
         "gpu": gpu.gpu,
+        "gpu_evidence": attestation.evidence,
+        "hsi": platform.hsi,
+        "dma": platform.dma,
+        "hardening": platform.hardening,
+        "bmc": devices.bmc,
+        "nvme": devices.nvme,
+        "nics": devices.nics,
+        "usb": platform.usb,
+        "chassis": platform.chassis,
+        "luks": devices.luks,
+        "accelerators": accelerators.accelerators,
+        "golden": baseline.golden,
+        "ima": measured.ima,
+        "quote": measured.quote,
+        "confidential": measured.confidential,
     },
 )
 

@@ -85,6 +85,12 @@ def _one(entry: Mapping[str, Any]) -> GpuFacts:
         retirement_pending=_value(entry, "retirement_pending", bool),
         remap_pending=_value(entry, "remap_pending", bool),
         remap_failed=_value(entry, "remap_failed", bool),
+        exhausted_banks=_value(entry, "exhausted_banks", int),
+        slowed=_value(entry, "slowed", int),
+        celsius=_value(entry, "celsius", int),
+        celsius_limit=_value(entry, "celsius_limit", int),
+        lanes=_value(entry, "lanes", int),
+        lanes_possible=_value(entry, "lanes_possible", int),
     )
 
 

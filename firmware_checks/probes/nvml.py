@@ -27,6 +27,47 @@ def read_nvml() -> Reading[dict[str, Any]]:
         pynvml.nvmlShutdown()
 
 
+def read_reports(nonce: bytes) -> Reading[dict[str, tuple[bytes, bytes]]]:
+    """The attestation report and the certificates (PEM) of every GPU: place -> both.
+
+    Args:
+        nonce: 32 fresh bytes that each GPU signs with its measurements.
+
+    Returns:
+        The reports; empty while confidential computing is off, since GPUs then attest nothing.
+    """
+    import pynvml  # noqa: PLC0415 - loads the driver's library; only this call needs it
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        absent = isinstance(error, pynvml.NVMLError_LibraryNotFound)
+        return Unread(Reason.ABSENT if absent else Reason.FAILED, "NVML", str(error))
+    try:
+        if not pynvml.nvmlSystemGetConfComputeState().ccFeature:
+            return {}
+        return {
+            str(index): _report(pynvml, index, nonce)
+            for index in range(pynvml.nvmlDeviceGetCount())
+        }
+    except pynvml.NVMLError as error:
+        unsupported = isinstance(error, pynvml.NVMLError_NotSupported)
+        reason = Reason.UNSUPPORTED if unsupported else Reason.FAILED
+        return Unread(reason, "NVML attestation report", str(error))
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _report(nvml: Any, index: int, nonce: bytes) -> tuple[bytes, bytes]:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    report = nvml.nvmlDeviceGetConfComputeGpuAttestationReport(handle, nonce)
+    chain = nvml.nvmlDeviceGetConfComputeGpuCertificate(handle)
+    return (
+        bytes(report.attestationReport)[: report.attestationReportSize],
+        bytes(chain.attestationCertChain)[: chain.attestationCertChainSize],
+    )
+
+
 def _answer(nvml: Any) -> dict[str, Any]:
     # Multi-GPU and single-GPU feature alike are told for the whole system.
     return {
@@ -65,6 +106,12 @@ def _lost(why: dict[str, str]) -> dict[str, Any]:
         "retirement_pending",
         "remap_pending",
         "remap_failed",
+        "exhausted_banks",
+        "slowed",
+        "celsius",
+        "celsius_limit",
+        "lanes",
+        "lanes_possible",
     )
     return {"name": "?", **dict.fromkeys(names, why)}
 
@@ -91,6 +138,26 @@ def _gpu(nvml: Any, handle: Any) -> dict[str, Any]:
         ),
         "remap_pending": remapped if lost else bool(remapped[2]),
         "remap_failed": remapped if lost else bool(remapped[3]),
+        **_wear(nvml, handle),
+    }
+
+
+def _wear(nvml: Any, handle: Any) -> dict[str, Any]:
+    """How worn, hot and well connected a GPU is."""
+    return {
+        "exhausted_banks": _ask(
+            nvml, lambda: int(nvml.nvmlDeviceGetRowRemapperHistogram(handle).none)
+        ),
+        "slowed": _ask(nvml, nvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle),
+        "celsius": _ask(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
+        "celsius_limit": _ask(
+            nvml,
+            nvml.nvmlDeviceGetTemperatureThreshold,
+            handle,
+            nvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN,
+        ),
+        "lanes": _ask(nvml, nvml.nvmlDeviceGetCurrPcieLinkWidth, handle),
+        "lanes_possible": _ask(nvml, nvml.nvmlDeviceGetMaxPcieLinkWidth, handle),
     }
 
 

@@ -133,6 +133,8 @@ class NvmlDouble:
     NVML_VOLATILE_ECC = 0
     NVML_PAGE_RETIREMENT_CAUSE_MULTIPLE_SINGLE_BIT_ECC_ERRORS = 0
     NVML_PAGE_RETIREMENT_CAUSE_DOUBLE_BIT_ECC_ERROR = 1
+    NVML_TEMPERATURE_GPU = 0
+    NVML_TEMPERATURE_THRESHOLD_SLOWDOWN = 1
 
     class NVMLError(Exception):
         pass
@@ -160,6 +162,15 @@ class NvmlDouble:
     def nvmlDeviceGetRemappedRows(self, handle):  # noqa: N802
         return (0, 0, 0, 1)
 
+    def nvmlDeviceGetTemperature(self, handle, sensor):  # noqa: N802
+        return 41
+
+    def nvmlDeviceGetTemperatureThreshold(self, handle, threshold):  # noqa: N802
+        raise self.NVMLError_NotSupported
+
+    def nvmlDeviceGetRowRemapperHistogram(self, handle):  # noqa: N802
+        raise self.NVMLError_NotSupported
+
     def nvmlDeviceGetRetiredPages(self, handle, cause):  # noqa: N802
         raise self.NVMLError_NotSupported
 
@@ -186,6 +197,8 @@ def test_the_answer_of_nvml_becomes_facts(tmp_path):
     assert first.ecc_on is True
     assert first.remap_failed is True
     assert first.retired_pages.reason is Reason.UNSUPPORTED
+    assert first.celsius == 41
+    assert first.exhausted_banks.reason is Reason.UNSUPPORTED
     assert second.uuid.reason is Reason.FAILED
     assert "lost" in second.uuid.detail
 
