@@ -12,7 +12,8 @@ from models.card import ModelCard
 from models.errors import ModelDamaged, ModelsError, ModelUnknown
 from models.registry.intake import link_in
 from models.registry.manifest import Manifest, Signer
-from models.registry.shelf import Shelf, ShelvedModel
+from models.registry.shelf import ShelvedModel
+from models.registry.succession import GrowingShelf
 
 CARD: Final = "card.json"
 MANIFEST: Final = "manifest.json"
@@ -41,7 +42,7 @@ class CatalogueService:
         default: The model of requests that name none.
     """
 
-    def __init__(self, shelf: Shelf, signer: Signer, audit: Audit, default: str) -> None:
+    def __init__(self, shelf: GrowingShelf, signer: Signer, audit: Audit, default: str) -> None:
         self._shelf = shelf
         self._signer = signer
         self._audit = audit
@@ -100,6 +101,48 @@ class CatalogueService:
         self._room(0 if known else bytes_of(folder))
         return self._admitted(self._shelf.admit_signed(folder), actor, known=known)
 
+    def bring_beside(self, source: Path, card: ModelCard, actor: str) -> Manifest:
+        """Like `take_over`, but a newer version of a model that is here stands beside it, not served."""
+        self._room(bytes_of(source))
+        here = self._digests(card.id)
+        manifest = self._shelf.admit(source, card, self._signer, bring=link_in, beside=True)
+        if manifest.digest in here:
+            return manifest
+        try:
+            self._record("admit", actor, manifest.model_id, manifest.digest)
+        except BaseException:
+            if here:
+                self._shelf.prune(card.id, here)
+            else:
+                self._shelf.remove(card.id)
+            raise
+        return manifest
+
+    def switch(self, model_id: str, digest: str, actor: str) -> Manifest:
+        """Have another version of a model served; what was served until now stays beside it.
+
+        Raises:
+            ModelUnknown: There is no such model or version.
+            ModelDamaged: A file of it is missing.
+        """
+        before = self._shelf.get(model_id).manifest
+        if before.digest != digest:
+            self._record("switch", actor, model_id, digest)
+            self._shelf.switch(model_id, digest)
+        return before
+
+    def versions(self, model_id: str) -> tuple[Manifest, ...]:
+        """Return the manifests of every version of a model that is here. Raises ModelUnknown."""
+        return self._shelf.versions(model_id)
+
+    def place_of(self, model_id: str, digest: str) -> Path | None:
+        """Return where card and files of a version stand; None when it is not here."""
+        return self._shelf.place_of(model_id, digest)
+
+    def prune(self, model_id: str, keep: frozenset[str]) -> None:
+        """Forget versions of a model but those named and the one that is served."""
+        self._shelf.prune(model_id, keep)
+
     def remove(self, model_id: str, actor: str) -> None:
         """Take a model off the shelf. Raises ModelUnknown or DefaultModelKept."""
         if model_id == self._default:
@@ -126,6 +169,12 @@ class CatalogueService:
         if self._known(card.id):
             return self._shelf.get(card.id).manifest
         return self.admit(files[0], card, actor)
+
+    def _digests(self, model_id: str) -> frozenset[str]:
+        try:
+            return frozenset(one.digest for one in self._shelf.versions(model_id))
+        except ModelUnknown:
+            return frozenset()
 
     def _known(self, model_id: str) -> bool:
         try:

@@ -1,7 +1,6 @@
 """The model shelf: content-addressed files under signed manifests, safe against interruption."""
 
 import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from models.card import ModelCard, model_id
 from models.errors import (
@@ -21,6 +19,8 @@ from models.errors import (
 )
 from models.formats.inspect import require_model
 from models.formats.summary import ModelSummary
+from models.registry import versions
+from models.registry.blobs import drop_unused, share
 from models.registry.intake import (
     check_space,
     copy_in,
@@ -41,9 +41,8 @@ from models.registry.manifest import (
     verify_manifest,
 )
 from models.registry.package import CARD, check_card, damaged, judge_copy, read_card, read_small
+from models.registry.versions import FILES, MANIFEST
 
-MANIFEST: Final = "manifest.json"
-FILES: Final = "files"
 Bring = Callable[[Path, Path, str], ManifestFile]
 
 
@@ -66,8 +65,9 @@ class Shelf:
     """Models in one directory: `blobs/` by digest, `models/<id>/` with card, manifest and files.
 
     Files of a model are hard links to blobs, so equal files are stored once. A model appears by
-    one rename of its finished directory and never half. Every process that admits holds a shared
-    lock; leftovers of interrupted admissions are swept only by who gets the lock alone.
+    one rename of its finished directory and never half; newer versions stand beside it (`versions`).
+    Every process that admits holds a shared lock; leftovers of interrupted admissions are swept
+    only by who gets the lock alone.
     """
 
     def __init__(
@@ -84,11 +84,18 @@ class Shelf:
         self._sweep()
 
     def admit(
-        self, source: Path, card: ModelCard, signer: Signer, *, bring: Bring = copy_in
+        self,
+        source: Path,
+        card: ModelCard,
+        signer: Signer,
+        *,
+        bring: Bring = copy_in,
+        beside: bool = False,
     ) -> Manifest:
         """Judges a model, copies it in (`bring=link_in`: takes it over) and signs its manifest.
 
-        Admitting the same bytes under the same card again gives the manifest that is there.
+        Admitting the same bytes under the same card again gives the manifest that is there. Where
+        the id is taken, a new version may stand `beside` the one that is served.
 
         Raises:
             FileRefused: The model is not acceptable.
@@ -113,7 +120,7 @@ class Shelf:
             )
             return sign_manifest(draft, signer)
 
-        return self._take(source_files(source), card, manifest, bring)
+        return self._take(source_files(source), card, manifest, bring, beside=beside)
 
     def admit_signed(self, folder: Path) -> Manifest:
         """Takes a package that its vendor signed: manifest.json, card.json and the files.
@@ -150,7 +157,7 @@ class Shelf:
             ManifestUntrusted: Its manifest is not signed by a trusted key.
             ModelDamaged: A file is missing or has another size.
         """
-        folder = self._folder(name)
+        folder = versions.standing(self._folder(name))
         manifest = self._read_manifest(folder)
         card = read_card(folder, manifest)
         if card.id != name:
@@ -178,9 +185,11 @@ class Shelf:
             ManifestUntrusted: Its manifest is not signed by a trusted key.
             ModelDamaged: A byte differs.
         """
-        manifest = self.get(name).manifest
+        found = self.get(name)
+        manifest = found.manifest
+        held = found.path if manifest.kind == "folder" else found.path.parent
         for row in manifest.files:
-            if digest_of(self._models / name / FILES / row.name) != row.sha256:
+            if digest_of(held / row.name) != row.sha256:
                 raise damaged(name, f"{row.name} 的摘要不符", f"the digest of {row.name} differs")
         return manifest
 
@@ -196,7 +205,7 @@ class Shelf:
             folder.rename(gone)
             sync_folder(self._models)
             shutil.rmtree(gone.parent)
-            self._drop_unused_blobs()
+            drop_unused(self._blobs)
 
     def _folder(self, name: str) -> Path:
         try:
@@ -218,6 +227,8 @@ class Shelf:
         card: ModelCard,
         manifest: Callable[[ModelSummary, tuple[ManifestFile, ...]], Manifest],
         bring: Bring = copy_in,
+        *,
+        beside: bool = False,
     ) -> Manifest:
         copied = files.values() if bring is copy_in else ()
         needed = sum(path.stat().st_size for path in copied if path.is_file())
@@ -229,7 +240,9 @@ class Shelf:
                     bring(files[name], work / "model" / FILES / name, name)
                     for name in sorted(files)
                 )
-                return self._finish(work, rows, card, manifest)
+                made = self._finish(work, rows, card, manifest)
+                with self._lock("commit", fcntl.LOCK_EX):
+                    return self._commit(work / "model", made, beside=beside)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
 
@@ -247,45 +260,33 @@ class Shelf:
         made = manifest(summary, rows)
         write_file(work / "model" / CARD, card.to_bytes())
         write_file(work / "model" / MANIFEST, made.to_bytes())
-        with self._lock("commit", fcntl.LOCK_EX):
-            return self._commit(work / "model", made)
-
-    def _commit(self, finished: Path, made: Manifest) -> Manifest:
-        target = self._models / made.model_id
-        if target.exists():
-            there = self.get(made.model_id).manifest
-            if there.files == made.files and there.card_digest == made.card_digest:
-                return there
-            raise ModelExists(model_id=made.model_id)
-        for row in made.files:
-            self._share(finished / FILES / row.name, row)
-        for folder, _, _ in os.walk(finished):
-            sync_folder(Path(folder))
-        finished.rename(target)
-        sync_folder(self._models)
         return made
 
-    def _share(self, file: Path, row: ManifestFile) -> None:
-        """Replaces a file by a link to the blob of the same content, or makes it that blob."""
-        blob = self._blobs / row.sha256
-        with suppress(FileExistsError):
-            os.link(file, blob)
-            return
-        if digest_of(blob) == row.sha256:
-            file.unlink()
-            os.link(blob, file)
+    def _commit(self, finished: Path, made: Manifest, *, beside: bool) -> Manifest:
+        target = self._models / made.model_id
+        if target.exists():
+            for there in self._versions(target):
+                if there.files == made.files and there.card_digest == made.card_digest:
+                    return there
+            if not beside:
+                raise ModelExists(model_id=made.model_id)
+            target = versions.place(target, versions.name_of(made))
+        for row in made.files:
+            share(self._blobs, finished / FILES / row.name, row)
+        versions.move_in(finished, target)
+        return made
 
-    def _drop_unused_blobs(self) -> None:
-        for blob in self._blobs.iterdir():
-            if blob.stat().st_nlink == 1:
-                blob.unlink()
+    def _versions(self, folder: Path) -> Iterator[Manifest]:
+        yield self.get(folder.name).manifest
+        for name in versions.names(folder):
+            yield self._read_manifest(versions.place(folder, name))
 
     def _sweep(self) -> None:
         """Removes what an interrupted admission left, unless one is going on."""
         with suppress(BlockingIOError), self._lock("admit", fcntl.LOCK_EX | fcntl.LOCK_NB):
             for leftover in self._temporary.iterdir():
                 shutil.rmtree(leftover, ignore_errors=True)
-            self._drop_unused_blobs()
+            drop_unused(self._blobs)
 
     @contextmanager
     def _lock(self, name: str, kind: int) -> Iterator[None]:
