@@ -1,5 +1,7 @@
 """A bounded cursor over bytes that refuses to read past the end."""
 
+from uuid import UUID
+
 from firmware_checks.errors import EventLogMalformed
 
 
@@ -15,8 +17,7 @@ class Cursor:
     def __init__(self, data: bytes, start: int = 0) -> None:
         self._data = data
         self._end = len(data)
-        # Found once: looking anew behind every event would cost the square of the log's length.
-        self._filler = min(len(data.rstrip(b"\0")), len(data.rstrip(b"\xff")))
+        self._filler = -1
         self.position = start
 
     @property
@@ -37,8 +38,19 @@ class Cursor:
         """The next unsigned little-endian number of `width` bytes."""
         return int.from_bytes(self.take(width, what), "little")
 
+    def guid(self, what: str) -> UUID:
+        """The next EFI_GUID: its first three fields are little-endian."""
+        return UUID(bytes_le=self.take(16, what))
+
+    def rest(self) -> bytes:
+        """Everything that is left."""
+        return self.take(self.left, "the rest")
+
     def rest_is_padding(self) -> bool:
         """Whether only 0x00 or only 0xFF bytes are left (ACPI log areas are filled with either)."""
+        if self._filler < 0:
+            # Found once: looking anew behind every event would cost the square of the log's length.
+            self._filler = min(len(self._data.rstrip(b"\0")), len(self._data.rstrip(b"\xff")))
         return self.position >= self._filler
 
     def refuse(self, reason: str) -> EventLogMalformed:

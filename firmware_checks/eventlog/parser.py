@@ -8,8 +8,8 @@ from firmware_checks.eventlog.cursor import Cursor
 from firmware_checks.eventlog.events import NO_ACTION, Digest, Event, EventLog
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-# Real logs hold some hundred events; servers with many devices about a thousand.
-MAX_EVENTS: Final = 16_384
+# Real logs hold some hundred events, servers with many devices about a thousand.
+MAX_EVENTS: Final = 4096
 MAX_BANKS: Final = 16
 MAX_DIGEST: Final = 64
 PCRS: Final = 24
@@ -28,7 +28,7 @@ def parse(data: bytes) -> EventLog:
         The log with every event; nothing of it is trusted beyond its form.
 
     Raises:
-        EventLogTooLarge: More than 16 MiB or more than 16,384 events.
+        EventLogTooLarge: More than 16 MiB or more than 4,096 events.
         EventLogMalformed: Anything that breaks the format, with its place.
     """
     if len(data) > MAX_BYTES:
