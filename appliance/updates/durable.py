@@ -37,6 +37,28 @@ def replace_file(path: Path, raw: bytes) -> None:
         _sync(path.parent)
 
 
+def replace_link(path: Path, target: str) -> None:
+    """Make a link, or let it lead elsewhere: after a power cut it is the old or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    with disk_errors():
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target)
+        temporary.replace(path)
+        _sync(path.parent)
+
+
+def install(part: Path, place: Path) -> None:
+    """Put a finished file in its place, durably."""
+    with disk_errors():
+        descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        part.replace(place)
+        _sync(place.parent)
+
+
 def _sync(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -105,6 +105,16 @@ class BundleExpired(UpdateError):
     en = "The bundle has expired ({name})."
 
 
+class OverrideRefused(UpdateError):
+    """An expired bundle is not for one person to take."""
+
+    code = "update.override-refused"
+    zh = "使用已过期的更新包需要两位不同的人员共同批准。"
+    en = "To take an expired bundle, two different people must approve."
+    way_out_zh = "请由另一位有权限的人员批准。"
+    way_out_en = "Have a second person who may do so approve it."
+
+
 class BundleRolledBack(UpdateError):
     """Older than what this box has already accepted."""
 
@@ -129,6 +139,66 @@ class ContentRefused(UpdateError):
     code = "update.content-refused"
     zh = "更新包中的文件 {name} 不可接受:{reason_zh}。"
     en = "The file {name} of the bundle is not acceptable: {reason_en}."
+
+
+class BaseMissing(UpdateError):
+    """A package goes on from an earlier one that this box does not have, or has no longer whole."""
+
+    code = "update.base-missing"
+    zh = "软件包 {package} 是增量包,本机缺少它所依据的旧版本内容。"
+    en = "The package {package} is a delta, and this box does not have what it starts from."
+    way_out_zh = "一体机未被改动。请向供应商索取完整的更新包。"
+    way_out_en = "The box is unchanged. Ask the vendor for a full bundle."
+
+
+class WrongBox(UpdateError):
+    """A package that is licensed to another box."""
+
+    code = "update.wrong-box"
+    zh = "更新 {name} 只授权给设备 {wanted},本机为 {box}。"
+    en = "The package {name} is licensed to the box {wanted}; this one is {box}."
+    way_out_zh = "一体机未被改动。请向供应商索取本机的更新介质。"
+    way_out_en = "The box is unchanged. Ask the vendor for a stick for this box."
+
+
+class WrongHardware(UpdateError):
+    """A package for machines of another class."""
+
+    code = "update.wrong-hardware"
+    zh = "更新 {name} 适用于硬件 {wanted},本机为 {found}。"
+    en = "The package {name} is for hardware of the class {wanted}; this machine is {found}."
+
+
+class WrongRelease(UpdateError):
+    """A package that follows other releases of the software than the one that runs."""
+
+    code = "update.wrong-release"
+    zh = "更新 {name} 须在软件版本 {wanted} 之后安装,本机为 {release}。"
+    en = "The package {name} follows the releases {wanted}; this box runs {release}."
+    way_out_zh = "一体机未被改动。请先安装中间版本。"
+    way_out_en = "The box is unchanged. Install the releases between first."
+
+
+class NothingBefore(UpdateError):
+    """A package that has no version to go back to."""
+
+    code = "update.nothing-before"
+    zh = "{name} 没有可退回的上一版本。"
+    en = "{name} has no version before this one to go back to."
+    way_out_zh = "一体机未被改动。wardbox update status 列出可退回的内容。"
+    way_out_en = "The box is unchanged. `wardbox update status` lists what can go back."
+
+
+class UpdateInterrupted(UpdateError):
+    """The box was asked to stop in the middle of an update, or a person cancelled it."""
+
+    code = "update.interrupted"
+    zh = "更新被中断。"
+    en = "The update was interrupted."
+    way_out_zh = "一体机未被改动;已复制的部分会保留,再次应用即从中断处继续。"
+    way_out_en = (
+        "The box is unchanged; what was copied is kept: apply again and it goes on from there."
+    )
 
 
 class DiskFull(UpdateError):

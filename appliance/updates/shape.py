@@ -2,16 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final, Never
 
 from securesystemslib.formats import encode_canonical
 
 from appliance.updates.errors import MetadataRefused
+from appliance.updates.manifest import KINDS, PACKAGE
 
-MODELS: Final = "models"
-"""The delegated role whose targets are models."""
 SIGNED_AT: Final = "signed_at"
 """Field of the timestamp: when the vendor signed, RFC 3339 in UTC; feeds the clock floor."""
 TIME: Final = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ")
@@ -19,9 +18,15 @@ TIME: Final = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ")
 _HEX64: Final = re.compile(r"[0-9a-f]{64}")
 _HEX128: Final = re.compile(r"[0-9a-f]{128}")
 _SPEC: Final = re.compile(r"1\.\d{1,3}\.\d{1,3}")
-_ROLE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _MAX_VERSION: Final = 1 << 53
 _ROOT_ROLES: Final = frozenset({"root", "timestamp", "snapshot", "targets"})
+_LISTED: Final = frozenset({"targets.json", *(f"{kind}.json" for kind in KINDS)})
+"""What a snapshot may list."""
+
+
+def paths_of(kind: str) -> tuple[str, ...]:
+    """What the role of a kind of content signs for: the manifests of its packages."""
+    return (f"{kind}/*/*/{PACKAGE}",)
 
 
 def compact(value: object) -> bytes:
@@ -58,6 +63,8 @@ def judge_metadata(role: str, raw: bytes) -> dict[str, Any]:
     judge.text(signed.get("expires"), TIME, "expires")
     judge.count(signed.get("version"), "version", least=1)
     _SIGNED[kind](judge, signed)
+    if role in KINDS:
+        judge.require("delegations" not in signed, "不得再委派", "it may not delegate any further")
     return data  # type: ignore[no-any-return]  # an object, as required above
 
 
@@ -141,6 +148,13 @@ def _root(judge: _Judge, signed: dict[str, Any]) -> None:
     judge.field(set(roles) == _ROOT_ROLES, "roles")
     for role in roles.values():
         _role(judge, judge.object(role, "roles"), signed["keys"])
+    _one_office_each(judge, roles.values())
+
+
+def _one_office_each(judge: _Judge, roles: Iterable[Mapping[str, Any]]) -> None:
+    """A stolen key opens one door: none may sign for two roles."""
+    ids = [key_id for role in roles for key_id in role["keyids"]]
+    judge.require(len(ids) == len(set(ids)), "一钥多用", "one key signs for two roles")
 
 
 def _digested(judge: _Judge, value: Any, field: str) -> None:
@@ -166,9 +180,7 @@ def _timestamp(judge: _Judge, signed: dict[str, Any]) -> None:
 
 def _snapshot(judge: _Judge, signed: dict[str, Any]) -> None:
     meta = _meta(judge, signed)
-    judge.field("targets.json" in meta, "meta")
-    for name in meta:
-        judge.field(name.endswith(".json") and bool(_ROLE.fullmatch(name[:-5])), "meta")
+    judge.field("targets.json" in meta and set(meta) <= _LISTED, "meta")
 
 
 def _targets(judge: _Judge, signed: dict[str, Any]) -> None:
@@ -176,23 +188,25 @@ def _targets(judge: _Judge, signed: dict[str, Any]) -> None:
         _digested(judge, row, "targets")
     if "delegations" not in signed:
         return
+    judge.require(signed["targets"] == {}, "不得直接签署文件", "it may sign for delegations only")
     delegations = judge.object(signed["delegations"], "delegations")
     judge.field(set(delegations) == {"keys", "roles"}, "delegations")
     _keys(judge, delegations["keys"])
     judge.field(isinstance(delegations["roles"], list), "delegations.roles")
     names = [_delegated(judge, role, delegations["keys"]) for role in delegations["roles"]]
     judge.require(len(names) == len(set(names)), "角色重复", "a role is delegated twice")
+    _one_office_each(judge, delegations["roles"])
 
 
 def _delegated(judge: _Judge, value: Any, keys: Mapping[str, Any]) -> str:
     role = judge.object(value, "delegations.roles")
-    judge.text(role.get("name"), _ROLE, "delegations.name")
-    judge.field(role["name"] not in _ROOT_ROLES, "delegations.name")
-    judge.field(isinstance(role.get("terminating"), bool), "delegations.terminating")
-    paths = role.get("paths")
-    judge.field(isinstance(paths, list) and all(isinstance(p, str) for p in paths), "paths")
+    name = role.get("name")
+    judge.field(isinstance(name, str) and name in KINDS, "delegations.name")
+    judge.field(role.get("terminating") is True, "delegations.terminating")
+    judge.field(role.get("paths") == list(paths_of(str(name))), "delegations.paths")
+    judge.field("path_hash_prefixes" not in role, "delegations.paths")
     _role(judge, role, keys)
-    return str(role["name"])
+    return str(name)
 
 
 _SIGNED: Final[Mapping[str, Callable[[_Judge, dict[str, Any]], None]]] = {

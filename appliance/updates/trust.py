@@ -6,61 +6,46 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]
+from tuf.api.metadata import (  # type: ignore[attr-defined]
+    Metadata,
+    Root,
+    Snapshot,
+    Targets,
+    Timestamp,
+)
 
+from appliance.updates.anchor import (
+    FACTORY_FILE,
+    Anchor,
+    Floor,
+    check_clock,
+    parse_floor,
+    read_factory,
+    tell_time,
+)
 from appliance.updates.durable import disk_errors, give_to_owner, make_folder, replace_file
 from appliance.updates.errors import (
-    ClockBehind,
     MetadataRefused,
     NoTrustRoot,
     TrustDamaged,
     TrustRootRefused,
 )
+from appliance.updates.manifest import KINDS
 from appliance.updates.shape import compact, judge_metadata
 
-FACTORY_FLOOR: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""No box of this version was ever alive before; a clock that says so is wrong."""
-SKEW_S: Final = 600
-"""Seconds by which the clocks of two honest machines may differ."""
 MAX_ROOT: Final = 512_000
 _FORMAT: Final = "wardbox-update-floor-v1"
-_KEPT: Final = ("timestamp.json", "snapshot.json", "targets.json", "models.json")
+ROLES: Final = (Timestamp.type, Snapshot.type, Targets.type, *KINDS)
+"""Every role below the root, in the order of reading."""
+_KEPT: Final = tuple(f"{role}.json" for role in ROLES)
 _HISTORY: Final = "root_history"
 _MAX_HELD: Final = 8 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """What is never gone below again.
-
-    Attributes:
-        time: A time that is certainly past: the newest one under a trusted signature.
-        versions: Newest accepted version of each role.
-    """
-
-    time: datetime
-    versions: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """Everything a bundle is judged against.
-
-    Attributes:
-        root: The trusted root, as a file.
-        held: Metadata accepted before, by path in python-tuf's layout.
-        floor: The floor.
-    """
-
-    root: bytes
-    held: Mapping[str, bytes]
-    floor: Floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +67,17 @@ class Pinned:
     fingerprint: str
 
 
-def check_clock(now: datetime, floor: datetime) -> None:
-    """Refuse to judge expiry by a clock that is certainly wrong.
-
-    Raises:
-        ClockBehind: It shows a time before the floor.
-    """
-    floor = max(floor, FACTORY_FLOOR)
-    if now.timestamp() + SKEW_S < floor.timestamp():
-        raise ClockBehind(now=_text(now), floor=_text(floor))
-
-
-def new_anchor(root: bytes) -> Anchor:
-    """What a box trusts that has a root and has never seen a bundle."""
-    return Anchor(root, {}, Floor(FACTORY_FLOOR, {}))
-
-
 class TrustStore:
     """The folder of the trusted root; every change is durable before it counts.
 
     Args:
         root: The file of the trusted root; all else stands beside it.
+        factory: What this release was shipped with.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, factory: Path = FACTORY_FILE) -> None:
         self._root = root
+        self._factory = factory
         self._folder = root.parent
         self._floor = self._folder / "floor.json"
         self._metadata = self._folder / "metadata"
@@ -123,7 +94,7 @@ class TrustStore:
             raise NoTrustRoot
         held = {name: _read(self._metadata / name) for name in (*_KEPT, *self._history())}
         known = {name: raw for name, raw in held.items() if raw is not None}
-        return Anchor(root, known, self._read_floor(fresh=not known))
+        return Anchor(root, known, self._read_floor(root, fresh=not known))
 
     def pinned(self) -> Pinned:
         """Describe the trusted root."""
@@ -140,14 +111,16 @@ class TrustStore:
         with self._locked():
             new = sound_root(raw)
             old = _read(self._root)
-            floor = self._read_floor(fresh=True) if old is None else self.anchor().floor
+            floor = self._read_floor(raw, fresh=True) if old is None else self.anchor().floor
             check_clock(now, floor.time)
             if new.signed.is_expired(now):
                 raise _refused("已过期", "it has expired")
+            binding = floor.versions
             if old is not None and old != raw:
-                _check_follows(sound_root(old), new)
-            versions = {**floor.versions, "root": new.signed.version}
-            self._write_floor(Floor(floor.time, versions))
+                trusted = sound_root(old)
+                _check_follows(trusted, new)
+                binding = still_binding(binding, trusted.signed, new.signed)
+            self._write_floor(Floor(floor.time, {**binding, Root.type: new.signed.version}))
             replace_file(self._metadata / _HISTORY / f"{new.signed.version}.root.json", raw)
             replace_file(self._root, raw)
         return describe(new)
@@ -164,19 +137,20 @@ class TrustStore:
         folder = self._metadata / _HISTORY
         return tuple(f"{_HISTORY}/{path.name}" for path in sorted(folder.glob("*.root.json")))
 
-    def _read_floor(self, *, fresh: bool) -> Floor:
+    def _read_floor(self, root: bytes, *, fresh: bool) -> Floor:
+        shipped = read_factory(self._factory).floor_under(root)
         raw = _read(self._floor)
         if raw is None and fresh:
-            return Floor(FACTORY_FLOOR, {})
+            return shipped
         try:
-            return _parse_floor(raw or b"")
+            return parse_floor(json.loads(raw or b""), _FORMAT).raised(shipped)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrustDamaged(
                 path=self._floor, reason_zh="内容缺失或无法识别", reason_en="missing or unreadable"
             ) from error
 
     def _write_floor(self, floor: Floor) -> None:
-        data = {"format": _FORMAT, "time": _text(floor.time), "versions": dict(floor.versions)}
+        data = {"format": _FORMAT, "time": tell_time(floor.time), "versions": dict(floor.versions)}
         replace_file(self._floor, json.dumps(data, sort_keys=True).encode() + b"\n")
 
     @contextmanager
@@ -192,14 +166,6 @@ class TrustStore:
             os.close(lock)
 
 
-def _parse_floor(raw: bytes) -> Floor:
-    data = json.loads(raw)
-    if data["format"] != _FORMAT:
-        raise ValueError(data["format"])
-    versions = {str(role): int(number) for role, number in data["versions"].items()}
-    return Floor(parse_time(data["time"]), versions)
-
-
 def describe(root: Metadata[Root]) -> Pinned:
     """Put a root into words."""
     role = root.signed.roles[Root.type]
@@ -210,15 +176,6 @@ def describe(root: Metadata[Root]) -> Pinned:
         tuple(role.keyids),
         sha256(compact(root.to_dict())).hexdigest(),
     )
-
-
-def parse_time(text: str) -> datetime:
-    """A time of metadata as a value."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def sound_root(raw: bytes) -> Metadata[Root]:
@@ -242,6 +199,27 @@ def sound_root(raw: bytes) -> Metadata[Root]:
     if others and (root.signed.version == 1 or others & set(own.unsigned)):
         raise _refused("含有无效签名", "a signature on it does not hold")
     return root
+
+
+def still_binding(versions: Mapping[str, int], old: Root, new: Root) -> Mapping[str, int]:
+    """The floors that bind under a next root: a role whose keys are all new counts anew.
+
+    So a vendor recovers from a stolen key that signed the highest version there is (TUF 1.0, 5.3.11).
+    A new snapshot key frees what the snapshot lists, too. What the old keys signed holds no more.
+
+    Args:
+        versions: Newest accepted version of each role.
+        old: The root under which they were counted.
+        new: The root in force.
+    """
+
+    def rotated(role: str) -> bool:
+        return not set(old.roles[role].keyids) & set(new.roles[role].keyids)
+
+    free = {role for role in (Timestamp.type, Snapshot.type) if rotated(role)}
+    if Snapshot.type in free:
+        free |= {Targets.type, *KINDS}
+    return {role: number for role, number in versions.items() if role not in free}
 
 
 def _check_follows(old: Metadata[Root], new: Metadata[Root]) -> None:

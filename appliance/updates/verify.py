@@ -2,40 +2,32 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from tuf.api.exceptions import (
-    BadVersionNumberError,
-    DownloadError,
-    DownloadHTTPError,
-    ExpiredMetadataError,
-    RepositoryError,
-    UnsignedMetadataError,
-)
+from tuf.api.exceptions import ExpiredMetadataError
 from tuf.api.metadata import Metadata, Root, Targets  # type: ignore[attr-defined]
 from tuf.ngclient.config import UpdaterConfig
-from tuf.ngclient.updater import Updater
 
+from appliance.updates.anchor import Anchor, Floor, check_clock, parse_time
 from appliance.updates.errors import (
     BundleEmpty,
-    BundleExpired,
     BundleMissing,
     BundleRolledBack,
-    DiskRefused,
     MetadataRefused,
     SignatureRefused,
-    UpdateError,
 )
-from appliance.updates.fetcher import METADATA, SCHEME, Stick, StickFetcher, shown
-from appliance.updates.packages import Item, Package, packages_of
-from appliance.updates.shape import MODELS, SIGNED_AT
-from appliance.updates.trust import MAX_ROOT, Anchor, Floor, check_clock, parse_time
+from appliance.updates.expiry import Override
+from appliance.updates.fetcher import METADATA, SCHEME, Stick, StickFetcher
+from appliance.updates.listing import packages_in
+from appliance.updates.manifest import KINDS, Package
+from appliance.updates.shape import SIGNED_AT, judge_metadata
+from appliance.updates.trust import MAX_ROOT, ROLES, still_binding
+from appliance.updates.workflow import Workflow, refusals
 
 _LIMITS: Final = UpdaterConfig(
     max_root_rotations=64,
@@ -54,27 +46,21 @@ class Verified:
     Attributes:
         bundle: Its id: 16 hexadecimal digits of the digest of its timestamp.
         signed_at: When the vendor signed.
-        packages: The models in it, by id.
+        packages: What is in it, by kind and id.
         accepted: What to trust from now on, once the bundle is applied.
+        override: The two people without whom it would have been refused as expired; they go on
+            record. None for a bundle that holds by itself.
     """
 
     bundle: str
     signed_at: datetime
     packages: tuple[Package, ...]
     accepted: Anchor
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """Every signed file."""
-        return tuple(item for package in self.packages for item in package.items)
+    override: Override | None = None
 
 
-class _OfflineUpdater(Updater):
-    """python-tuf's client with the time as a parameter, its cache in a folder thrown away later."""
-
-    def __init__(self, folder: Path, fetcher: StickFetcher, root: bytes, now: datetime) -> None:
-        super().__init__(str(folder), SCHEME, fetcher=fetcher, config=_LIMITS, bootstrap=root)
-        self._trusted_set.reference_time = now
+class _OfflineWorkflow(Workflow):
+    """The workflow on a stick, its cache in a folder thrown away later."""
 
     def role(self, name: str) -> tuple[Root | Targets, Metadata[Any]]:
         """A verified role beside who vouches for it."""
@@ -83,25 +69,42 @@ class _OfflineUpdater(Updater):
         delegator: Root | Targets = root if name in root.roles else self._trusted_set.targets
         return delegator, Metadata.from_bytes(raw)
 
-    def version(self, name: str) -> int:
-        """The version of a verified role."""
-        return self._trusted_set[name].version
+    @property
+    def root(self) -> Root:
+        """The root in force."""
+        return self._trusted_set.root
 
-    def models(self) -> Targets | None:
-        """The role that names the models, or None when the vendor has none."""
+    def versions(self) -> dict[str, int]:
+        """The version of every verified role."""
+        return {
+            role: self._trusted_set[role].version
+            for role in (Root.type, *ROLES)
+            if role in self._trusted_set
+        }
+
+    def kinds(self) -> dict[str, Targets]:
+        """The verified role of each kind for which the vendor ever signed something."""
         delegations = self._trusted_set.targets.delegations
-        if delegations is None or MODELS not in (delegations.roles or {}):
-            return None
-        return self._load_targets(MODELS, Targets.type)
+        delegated = {} if delegations is None else delegations.roles or {}
+        listed = self._trusted_set.snapshot.meta
+        return {
+            kind: self._load_targets(kind, Targets.type)
+            for kind in KINDS
+            if kind in delegated and f"{kind}.json" in listed
+        }
 
 
-def verify_metadata(stick: Stick, anchor: Anchor, now: datetime) -> Verified:
+def verify_metadata(
+    stick: Stick, anchor: Anchor, now: datetime, override: Override | None = None
+) -> Verified:
     """Judge what a bundle says about itself; writes nothing that stays.
 
     Args:
         stick: The bundle.
         anchor: What is trusted.
         now: The time.
+        override: Two people who take it even if it has expired, as long as nothing newer was
+            ever accepted.
 
     Raises:
         UpdateError: Anything is wrong; the kind says what.
@@ -114,55 +117,53 @@ def verify_metadata(stick: Stick, anchor: Anchor, now: datetime) -> Verified:
             reason_zh="没有 metadata/timestamp.json",
             reason_en="metadata/timestamp.json is not there",
         )
-    with _refusals(), tempfile.TemporaryDirectory(prefix="wardbox-update-") as scratch:
+    with refusals():
+        try:
+            return _judge(stick, anchor, now, now)
+        except ExpiredMetadataError:
+            if override is None:
+                raise
+        # All of it must have held when it was signed, and be the newest that was ever signed.
+        judge_metadata("timestamp", timestamp)
+        signed_at = _signed_at(timestamp)
+        if signed_at < anchor.floor.time:
+            raise BundleRolledBack(name="timestamp.json")
+        return replace(_judge(stick, anchor, signed_at, now), override=override)
+
+
+def _judge(stick: Stick, anchor: Anchor, moment: datetime, now: datetime) -> Verified:
+    """Judge expiry by a moment, the clock and the root by now."""
+    with tempfile.TemporaryDirectory(prefix="wardbox-update-") as scratch:
         folder = Path(scratch)
         for name, raw in anchor.held.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(raw)
-        updater = _OfflineUpdater(folder, StickFetcher(stick), anchor.root, now)
-        updater.refresh()
-        models = updater.models()
-        if models is None or not models.targets:
+        fetcher = StickFetcher(stick)
+        workflow = _OfflineWorkflow(folder, SCHEME, fetcher, moment, _LIMITS, anchor.root)
+        workflow.refresh()
+        if workflow.root.is_expired(now):
+            raise ExpiredMetadataError("root.json is expired")
+        roles = workflow.kinds()
+        if not any(role.targets for role in roles.values()):
             raise BundleEmpty
-        _check_signatures(updater, folder)
-        packages = packages_of(models, updater.get_targetinfo)
-        held = _held(folder)
+        _check_signatures(workflow, folder, roles)
+        packages = packages_in(stick, roles, workflow.get_targetinfo)
+        held = _held(folder, roles)
         _check_same(stick, held)
         signed_at = _signed_at(held["timestamp.json"])
         check_clock(now, signed_at)
-        floor = _raise_floor(updater, anchor.floor, signed_at)
+        floor = _raise_floor(workflow, anchor, signed_at)
     root = held[f"root_history/{floor.versions['root']}.root.json"]
-    bundle = sha256(timestamp).hexdigest()[:16]
+    bundle = sha256(held["timestamp.json"]).hexdigest()[:16]
     return Verified(bundle, signed_at, packages, Anchor(root, held, floor))
 
 
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what python-tuf says into our own words."""
-    try:
-        yield
-    except (RepositoryError, DownloadError, ValueError) as error:
-        raise _refusal(error) from error
-    except OSError as error:
-        raise DiskRefused(reason=error.strerror or type(error).__name__) from error
-
-
-def _refusal(error: Exception) -> UpdateError:
-    told = shown(str(error))
-    if isinstance(error, ExpiredMetadataError):
-        return BundleExpired(name=told)
-    if isinstance(error, BadVersionNumberError):
-        return BundleRolledBack(name=told)
-    if isinstance(error, UnsignedMetadataError):
-        return SignatureRefused(name=told)
-    zh = "缺少文件" if isinstance(error, DownloadHTTPError) else "与签名内容不符"
-    return MetadataRefused(name="metadata", reason_zh=f"{zh}({told})", reason_en=told)
-
-
-def _check_signatures(updater: _OfflineUpdater, folder: Path) -> None:
+def _check_signatures(
+    workflow: _OfflineWorkflow, folder: Path, kinds: Mapping[str, Targets]
+) -> None:
     """Refuse signatures that do not hold even where enough others do: the file was changed."""
-    for name in ("timestamp", "snapshot", "targets", MODELS):
-        delegator, metadata = updater.role(name)
+    for name in ("timestamp", "snapshot", "targets", *kinds):
+        delegator, metadata = workflow.role(name)
         result = delegator.get_verification_result(name, metadata.signed_bytes, metadata.signatures)
         if not result.verified or set(metadata.signatures) - set(result.signed):
             raise SignatureRefused(name=f"{name}.json")
@@ -185,8 +186,8 @@ def _paths(folder: Path) -> list[str]:
     return sorted(str(path) for path in folder.iterdir())
 
 
-def _held(folder: Path) -> dict[str, bytes]:
-    names = [f"{role}.json" for role in ("timestamp", "snapshot", "targets", MODELS)]
+def _held(folder: Path, kinds: Mapping[str, Targets]) -> dict[str, bytes]:
+    names = [f"{role}.json" for role in ("timestamp", "snapshot", "targets", *kinds)]
     names += [f"root_history/{Path(path).name}" for path in _paths(folder / "root_history")]
     return {name: (folder / name).read_bytes() for name in names}
 
@@ -217,11 +218,12 @@ def _signed_at(timestamp: bytes) -> datetime:
     return parse_time(json.loads(timestamp)["signed"][SIGNED_AT])
 
 
-def _raise_floor(updater: _OfflineUpdater, floor: Floor, signed_at: datetime) -> Floor:
+def _raise_floor(workflow: _OfflineWorkflow, anchor: Anchor, signed_at: datetime) -> Floor:
     """The floor with this bundle in it; our own record stands beside python-tuf's files."""
-    roles = ("timestamp", "snapshot", "targets", MODELS, "root")
-    versions = {role: updater.version(role) for role in roles}
-    for role, least in floor.versions.items():
+    trusted = Metadata[Root].from_bytes(anchor.root).signed
+    binding = still_binding(anchor.floor.versions, trusted, workflow.root)
+    versions = workflow.versions()
+    for role, least in binding.items():
         if versions.get(role, 0) < least:
             raise BundleRolledBack(name=f"{role} {versions.get(role, 0)} < {least}")
-    return Floor(max(floor.time, signed_at), versions)
+    return Floor(max(anchor.floor.time, signed_at), versions)

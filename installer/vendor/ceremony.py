@@ -1,6 +1,7 @@
 """The root ceremony: the keys of every role, and the root that boxes will trust."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -8,50 +9,68 @@ from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # type: ignore[attr-defined]
 
+from appliance.updates.manifest import KINDS
 from appliance.updates.shape import compact
 from appliance.updates.trust import Pinned, describe, sound_root
 from installer.vendor.errors import VendorFolderTaken, VendorFolderUnusable, VendorKeyUnusable
 from installer.vendor.files import read_bounded, write_new
 from installer.vendor.keys import KeyFolder
+from installer.vendor.roster import (
+    DELEGATIONS,
+    METADATA,
+    NEXT_ROOT,
+    ROOT_DAYS,
+    ROOT_FILE,
+    adopt,
+    first_delegations,
+    read_delegations,
+    read_draft,
+    write_delegations,
+)
+from installer.vendor.times import later
 
-ROOT_FILE: Final = "root.json"
 KEYS: Final = "keys"
 ROOT_KEYS: Final = ("root-1", "root-2", "root-3")
 ROOT_THRESHOLD: Final = 2
-ROOT_DAYS: Final = 3650
 SINGLE_ROLES: Final = (Targets.type, Snapshot.type, Timestamp.type)
-MODELS_KEY: Final = "models"
 _MAX_METADATA: Final = 5 << 20
 
 
-def hold_ceremony(folder: Path, keys: KeyFolder, now: datetime) -> Pinned:
+def hold_ceremony(
+    folder: Path, keys: KeyFolder, now: datetime, media: Sequence[Path] = ()
+) -> Pinned:
     """Make every key and the first root in an empty folder.
 
     Args:
         folder: The vendor's folder; `keys/` inside it holds the sealed keys.
         keys: Makes them.
         now: The time; the root holds for ten years from it.
+        media: Where each root key is made, one place each; none: with the others, to be moved.
 
     Raises:
-        VendorFolderTaken: The folder is not empty.
+        VendorFolderTaken: The folder is not empty, two media are one, or one holds such a key.
         VendorPassphraseWeak: A passphrase is too short.
     """
     if folder.exists() and any(folder.iterdir()):
         raise VendorFolderTaken(folder=folder)
+    homes = [keys.elsewhere(place) for place in media] or [keys] * len(ROOT_KEYS)
+    if media and len({place.resolve() for place in media}) != len(ROOT_KEYS):
+        raise VendorFolderTaken(folder=media[0])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    roots = {name: keys.create(name) for name in ROOT_KEYS}
-    others = {role: keys.create(role) for role in (*SINGLE_ROLES, MODELS_KEY)}
+    roots = [home.create(name) for name, home in zip(ROOT_KEYS, homes, strict=True)]
+    others = {role: keys.create(role).public_key for role in (*SINGLE_ROLES, *KINDS)}
     root = Root(expires=later(now, ROOT_DAYS), consistent_snapshot=True)
-    for signer in roots.values():
+    for signer in roots:
         root.add_key(signer.public_key, Root.type)
     root.roles[Root.type].threshold = ROOT_THRESHOLD
     for role in SINGLE_ROLES:
-        root.add_key(others[role].public_key, role)
+        root.add_key(others[role], role)
     metadata = Metadata(root)
-    for signer in roots.values():
+    for signer in roots:
         metadata.sign(signer, append=True)
     raw = compact(metadata.to_dict())
-    write_new(folder / "metadata" / "1.root.json", raw)
+    write_delegations(folder, first_delegations({kind: others[kind] for kind in KINDS}))
+    write_new(folder / METADATA / f"1.{ROOT_FILE}", raw)
     write_new(folder / ROOT_FILE, raw)
     return describe(sound_root(raw))
 
@@ -64,24 +83,63 @@ def add_signature(path: Path, signer: CryptoSigner) -> int:
 
     Raises:
         VendorFolderUnusable: The file is no metadata.
-        VendorKeyUnusable: The file is a root, and the key is none of its root keys.
+        VendorKeyUnusable: The key may not sign it, as far as can be told where the file lies.
     """
-    try:
-        metadata = Metadata[Root].from_bytes(read_bounded(path, _MAX_METADATA))
-    except (RepositoryError, ValueError) as error:
-        raise VendorFolderUnusable(
-            path=path, reason_zh="不是元数据文件", reason_en="it is no metadata file"
-        ) from error
+    metadata = _read(path)
     key_id = signer.public_key.keyid
-    if metadata.signed.type == Root.type and key_id not in metadata.signed.roles[Root.type].keyids:
+    allowed = _allowed(path, metadata)
+    if allowed is not None and key_id not in allowed:
         raise VendorKeyUnusable(
-            path=key_id[:16], reason_zh="不是该根的密钥", reason_en="it is no key of this root"
+            path=key_id[:16],
+            reason_zh="不是签署该文件的密钥",
+            reason_en="it is no key that signs this file",
         )
     metadata.sign(signer, append=True)
     write_new(path, compact(metadata.to_dict()))
     return len(metadata.signatures)
 
 
-def later(now: datetime, days: int) -> datetime:
-    """A time in whole seconds, some days on."""
-    return now.astimezone(UTC).replace(microsecond=0) + timedelta(days=days)
+def merge_signatures(path: Path, other: Path) -> int:
+    """Take over the signatures of another copy of a file. Returns how many it has now.
+
+    Raises:
+        VendorFolderUnusable: One of them is no metadata, or they are not the same document.
+    """
+    mine, theirs = _read(path), _read(other)
+    if mine.signed_bytes != theirs.signed_bytes:
+        raise VendorFolderUnusable(
+            path=other, reason_zh="与原文件内容不同", reason_en="it is another document"
+        )
+    mine.signatures.update(theirs.signatures)
+    write_new(path, compact(mine.to_dict()))
+    return len(mine.signatures)
+
+
+def adopted(path: Path) -> Pinned | None:
+    """The root that is in force from now on, if the file was the last that a next root needed."""
+    # Elsewhere only a copy is signed: the root in force is the vendor's.
+    at_home = path.name == NEXT_ROOT and (path.parent / ROOT_FILE).is_file()
+    return adopt(path.parent) if at_home else None
+
+
+def _read(path: Path) -> Metadata[Root]:
+    try:
+        return Metadata[Root].from_bytes(read_bounded(path, _MAX_METADATA))
+    except (RepositoryError, ValueError) as error:
+        raise VendorFolderUnusable(
+            path=path, reason_zh="不是元数据文件", reason_en="it is no metadata file"
+        ) from error
+
+
+def _allowed(path: Path, metadata: Metadata[Root]) -> set[str] | None:
+    """Ids of the keys that may sign a file; None where nothing tells who may."""
+    if metadata.signed.type == Root.type:
+        if not (path.parent / ROOT_FILE).is_file():
+            return None
+        present = read_draft(path.parent / ROOT_FILE).signed
+        return {*metadata.signed.roles[Root.type].keyids, *present.roles[Root.type].keyids}
+    home = path.absolute().parent.parent
+    role = path.name.split(".")[0]
+    if role in KINDS and (home / DELEGATIONS).is_file():
+        return set(Targets(delegations=read_delegations(home)).get_delegated_role(role).keyids)
+    return None

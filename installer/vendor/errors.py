@@ -43,6 +43,26 @@ class VendorKeyUnusable(VendorError):
     way_out_en = "Check the key file and the passphrase."
 
 
+class VendorRoleRefused(VendorError):
+    """A role that nobody could sign for any more."""
+
+    code = "vendor.role-refused"
+    zh = "角色 {role} 的签名门限 {threshold} 与其 {keys} 个密钥不符。"
+    en = "The role {role} would need {threshold} signatures and have {keys} keys."
+    way_out_zh = "门限应为 1 至密钥个数;请先添加密钥或降低门限。"
+    way_out_en = "A threshold is 1 to the number of keys: add a key or lower the threshold first."
+
+
+class VendorSignaturesMissing(VendorError):
+    """A role that too few of its keys have signed."""
+
+    code = "vendor.signatures-missing"
+    zh = "签名不足:{told}。"
+    en = "Signatures are missing: {told}."
+    way_out_zh = "请其他密钥保管人对上述草稿运行 wardbox vendor sign,取回后再次 build。"
+    way_out_en = "Have others sign these drafts with wardbox vendor sign, then build again."
+
+
 class VendorPassphraseWeak(VendorError):
     """A passphrase too short to keep signing keys."""
 
@@ -71,14 +91,22 @@ class VendorModelRefused(VendorError):
     en = "The model cannot be added: {reason_en}"
 
 
+class VendorPackageRefused(VendorError):
+    """A package that no box would read."""
+
+    code = "vendor.package-refused"
+    zh = "软件包不能收入:{reason_zh}。"
+    en = "The package cannot be added: {reason_en}."
+
+
 class VendorNothingToShip(VendorError):
     """A bundle without content."""
 
     code = "vendor.nothing-to-ship"
-    zh = "还没有可发布的模型。"
-    en = "There is no model to ship yet."
-    way_out_zh = "请先运行 wardbox vendor add-model。"
-    way_out_en = "Run wardbox vendor add-model first."
+    zh = "还没有可发布的内容。"
+    en = "There is nothing to ship yet."
+    way_out_zh = "请先运行 wardbox vendor add 或 add-model。"
+    way_out_en = "Run wardbox vendor add or add-model first."
 
 
 class VendorArgumentRefused(VendorError):

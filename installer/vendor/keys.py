@@ -6,14 +6,22 @@ holds the 32-byte seed. Files of the root belong on separate media, held by sepa
 
 import json
 import os
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
 
-from installer.vendor.errors import VendorFolderTaken, VendorKeyUnusable, VendorPassphraseWeak
+from appliance.updates.shape import key_identity
+from installer.vendor.errors import (
+    VendorArgumentRefused,
+    VendorFolderTaken,
+    VendorKeyUnusable,
+    VendorPassphraseWeak,
+)
 from secure_compute.canonical import canonical_bytes
 from secure_compute.errors import SecureComputeError, WrongSecret
 from secure_compute.sealed_root import Argon2Cost, Opener, SealedRoot, open_root, seal_root
@@ -24,8 +32,24 @@ SUFFIX: Final = ".key.json"
 FORMAT: Final = "wardbox-vendor-key-v2"
 COST: Final = Argon2Cost()
 _MAX_FILE: Final = 16_384
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 Passphrase = Callable[[str], str]
 """Gives the passphrase of the key of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """What a key file says without its passphrase.
+
+    Attributes:
+        name: Of the key.
+        key_id: Its id in metadata.
+        path: The file.
+    """
+
+    name: str
+    key_id: str
+    path: Path
 
 
 class KeyFolder:
@@ -42,13 +66,34 @@ class KeyFolder:
         self._passphrase = passphrase
         self._cost = cost
 
+    def elsewhere(self, folder: Path) -> "KeyFolder":
+        """Keys in another folder, as on a medium of their own."""
+        return KeyFolder(folder, self._passphrase, self._cost)
+
+    def list(self) -> tuple[KeyFile, ...]:
+        """Return the keys that lie here, by name; no passphrase is asked for.
+
+        Raises:
+            VendorKeyUnusable: One is damaged.
+        """
+        if not self._folder.is_dir():
+            return ()
+        return tuple(read_key_file(path) for path in sorted(self._folder.glob(f"*{SUFFIX}")))
+
     def create(self, name: str) -> CryptoSigner:
         """Make a key.
 
         Raises:
+            VendorArgumentRefused: That is no name for a file.
             VendorPassphraseWeak: The passphrase is too short.
             VendorFolderTaken: There is a key of this name.
         """
+        if not _NAME.fullmatch(name):
+            raise VendorArgumentRefused(
+                name=ascii(name)[1:-1][:80],
+                reason_zh="只能含小写字母、数字和 -",
+                reason_en="a key's name holds small letters, digits and -",
+            )
         text = self._passphrase(name)
         if len(text) < MIN_PASSPHRASE:
             raise VendorPassphraseWeak(minimum=MIN_PASSPHRASE)
@@ -79,27 +124,50 @@ class KeyFolder:
         return open_key(self._folder / f"{name}{SUFFIX}", self._passphrase)
 
 
+def read_key_file(path: Path) -> KeyFile:
+    """Read what a key file says openly. Raises VendorKeyUnusable."""
+    document = _read(path)
+    public = {"keytype": "ed25519", "scheme": "ed25519"}
+    identity = key_identity({**public, "keyval": {"public": document["public"]}})
+    if identity != document["key_id"]:
+        raise _unusable(path, "内容不一致", "its parts do not belong together")
+    return KeyFile(str(document["name"]), identity, path)
+
+
 def open_key(path: Path, passphrase: Passphrase) -> CryptoSigner:
     """Open a key file, wherever it lies.
 
     Raises:
         VendorKeyUnusable: It is missing, damaged, or sealed with another passphrase.
     """
+    document = _read(path)
     try:
-        with path.open("rb") as stream:
-            document = json.loads(stream.read(_MAX_FILE))
         sealed = SealedRoot.parse(canonical_bytes(document["sealed"]))
-        name, public, known = document["name"], document["public"], document["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError, SecureComputeError) as error:
+    except (SecureComputeError, ValueError, TypeError) as error:
         raise _unusable(path, "缺失或损坏", "it is missing or damaged") from error
+    name, public = document["name"], document["public"]
     try:
         with open_root(sealed, Opener.passphrase(passphrase(str(name)))) as seed:
             signer = _signer(seed)
     except WrongSecret as error:
         raise _unusable(path, "口令不正确", "the passphrase is wrong") from error
-    if not known or signer.public_key.keyval["public"] != public:
+    if signer.public_key.keyval["public"] != public:
         raise _unusable(path, "内容不一致", "its parts do not belong together")
     return signer
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A key file with every field that is needed. Raises VendorKeyUnusable."""
+    try:
+        with path.open("rb") as stream:
+            document: dict[str, Any] = json.loads(stream.read(_MAX_FILE))
+        texts = (document["name"], document["public"], document["key_id"])
+        known = document["format"] == FORMAT and isinstance(document["sealed"], dict)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unusable(path, "缺失或损坏", "it is missing or damaged") from error
+    if not known or not all(isinstance(one, str) for one in texts):
+        raise _unusable(path, "缺失或损坏", "it is missing or damaged")
+    return document
 
 
 def _signer(seed: Secret) -> CryptoSigner:

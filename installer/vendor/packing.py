@@ -14,6 +14,8 @@ _LEVEL: Final = 9
 _DELTA_LEVEL: Final = 3
 """The planes of a delta are noise or nothing: more effort gains no tenth of a percent."""
 _SAMPLE: Final = 1 << 16
+_LEAST: Final = 1 << 16
+"""A smaller chunk is not worth that a box must have another one for it."""
 _WORTH: Final = 0.95
 """What does not shrink below this is not worth the time of every box that expands it."""
 
@@ -40,7 +42,7 @@ def pack(piece: Piece, chunk: Chunk, base: tuple[str, bytes] | None) -> Packed:
         shrunk = ZstdCompressor(level=_LEVEL).compress(piece.content)
         if len(shrunk) < chunk.size * _WORTH:
             best = Packed(Blob(sha256(shrunk).hexdigest(), len(shrunk), "zstd"), shrunk)
-    if base is not None and len(base[1]) == chunk.size:
+    if base is not None and len(base[1]) == chunk.size and chunk.size >= _LEAST:
         delta = make_delta(piece.content, base[1], piece.width, _DELTA_LEVEL)
         if len(delta) < best.blob.size * _WORTH:
             digest = sha256(delta).hexdigest()

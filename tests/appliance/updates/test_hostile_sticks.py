@@ -1,12 +1,9 @@
 """Hostile sticks: whatever is done to a stick, the box refuses in a sentence and stays as it was."""
 
-import json
 import os
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -14,13 +11,12 @@ from appliance.updates.errors import (
     BundleExpired,
     BundleMissing,
     BundleRolledBack,
-    ContentRefused,
     MetadataRefused,
     SignatureRefused,
     UpdateError,
 )
 from appliance.updates.fetcher import Stick
-from appliance.updates.shape import compact, judge_metadata
+from appliance.updates.shape import compact
 from appliance.updates.verify import verify_metadata
 from tests.appliance.updates.conftest import Box
 from tests.appliance.updates.sticks import ROLES, metadata, refused
@@ -129,121 +125,13 @@ def test_another_vendor(box: Box, tmp_path):
     refused(box, other.build(tmp_path / "theirs"), SignatureRefused, MetadataRefused)
 
 
-def _delegation(signed: dict[str, Any]) -> dict[str, Any]:
-    return signed["delegations"]["roles"][0]
-
-
-@pytest.mark.parametrize("threshold", [0, -1, True, "1", None, 2, [1], 1 << 60])
-def test_a_threshold_that_is_none_though_properly_signed(box: Box, yard, stick, threshold):
-    rewrite(yard, stick, "targets", lambda s: _delegation(s).update(threshold=threshold))
-    refused(box, stick, MetadataRefused)
-
-
-@pytest.mark.parametrize("threshold", [0, -1, True, "1", 4, None])
-def test_a_root_with_such_a_threshold_is_no_root(threshold, yard):
-    data = json.loads(yard.root)
-    data["signed"]["roles"]["root"]["threshold"] = threshold
-    data["signatures"] = [yard.signature(f"root-{n}", data["signed"]) for n in (1, 2, 3)]
-    with pytest.raises(MetadataRefused):
-        judge_metadata("root", compact(data))
-
-
-def _twice(signed: dict[str, Any]) -> None:
-    _delegation(signed)["keyids"] *= 2
-    _delegation(signed)["threshold"] = 2
-
-
-def _alias(signed: dict[str, Any]) -> None:
-    (key,) = signed["delegations"]["keys"].values()
-    signed["delegations"]["keys"]["2" * 64] = key
-    _delegation(signed)["keyids"].append("2" * 64)
-    _delegation(signed)["threshold"] = 2
-
-
-@pytest.mark.parametrize("change", [_twice, _alias])
-def test_one_key_counted_twice(box: Box, yard, stick, change):
-    rewrite(yard, stick, "targets", change)
-    refused(box, stick, MetadataRefused)
-
-
-def _target(name: str) -> Callable[[dict[str, Any]], None]:
-    def change(signed: dict[str, Any]) -> None:
-        signed["targets"][name] = signed["targets"]["models/demo-1/files/demo.gguf"]
-
-    return change
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "models/demo-1/files/../../../../etc/passwd",
-        "models/../../evil/files/x",
-        "models/demo-1/files/..",
-        "models/demo-1/files/.hidden",
-        "/etc/passwd",
-        "models/demo-1/files/a\0b",
-        "models/demo-1/files/" + "a" * 300,
-        "models/demo-1/files/a/b/c",
-        "models/demo-1/manifest.json",
-        "models/Demo/card.json",
-        "models/demo-1/files/x y",
-        "models/demo-1/files/\u202egguf.exe",
-        "software/wardbox",
-        "",
-    ],
-)
-def test_names_that_lead_elsewhere_though_properly_signed(box: Box, yard, stick, name):
-    rewrite(yard, stick, "models", _target(name))
-    refused(box, stick, ContentRefused, MetadataRefused)
-
-
-@pytest.mark.parametrize(
-    ("role", "change"),
-    [
-        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(length=-1)),
-        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(length=True)),
-        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(length="1")),
-        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(length=1 << 40)),
-        ("models", lambda s: s["targets"]["models/demo-1/card.json"].update(hashes={})),
-        (
-            "models",
-            lambda s: s["targets"]["models/demo-1/card.json"].update(hashes={"md5": "0" * 32}),
-        ),
-        ("models", lambda s: s["targets"].pop("models/demo-1/card.json")),
-        ("models", lambda s: s["targets"].pop("models/demo-1/files/demo.gguf")),
-        ("models", lambda s: s.update(targets={})),
-        ("models", lambda s: s.update(version=0)),
-        ("models", lambda s: s.update(version=True)),
-        ("models", lambda s: s.update(_type="root")),
-        ("models", lambda s: s.update(spec_version="2.0.0")),
-        ("models", lambda s: s.update(expires="2099-01-01")),
-        ("targets", lambda s: s.pop("delegations")),
-        ("targets", lambda s: _delegation(s).update(paths=["software/*"])),
-        ("targets", lambda s: _delegation(s).update(name="root")),
-        ("targets", lambda s: s["delegations"]["roles"].append(_delegation(s))),
-        ("snapshot", lambda s: s["meta"].pop("models.json")),
-        ("snapshot", lambda s: s["meta"].pop("targets.json")),
-        ("timestamp", lambda s: s.pop("signed_at")),
-        ("timestamp", lambda s: s.update(signed_at="soon")),
-        ("timestamp", lambda s: s.update(signed_at="2026-19-39T29:59:59Z")),
-        ("timestamp", lambda s: s.update(expires="2028-19-39T29:59:59Z")),
-        ("timestamp", lambda s: s.update(signed_at="2027-99-99T00:00:00Z")),
-        ("timestamp", lambda s: s.update(signed_at="2099-01-01T00:00:00Z")),
-        ("timestamp", lambda s: s.update(meta={})),
-    ],
-)
-def test_nonsense_that_is_properly_signed(box: Box, yard, stick, role, change):
-    rewrite(yard, stick, role, change)
-    refused(box, stick)
-
-
 @pytest.mark.parametrize("role", ROLES)
 def test_expired_in_any_role(box: Box, yard, stick, role):
     rewrite(yard, stick, role, lambda s: s.update(expires="2027-02-28T00:00:00Z"))
     refused(box, stick, BundleExpired)
 
 
-@pytest.mark.parametrize("role", ["snapshot", "targets", "models", "timestamp"])
+@pytest.mark.parametrize("role", ["snapshot", "models", "timestamp"])
 def test_an_old_part_among_new_ones(box: Box, yard, stick, tmp_path, role):
     yard.add("demo-2")
     newer = yard.build(tmp_path / "newer", NOW + timedelta(hours=1))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.updates.manifest import KINDS
 from installer.__main__ import main
 from installer.vendor.errors import (
     VendorError,
@@ -47,7 +48,7 @@ def test_the_ceremony_makes_a_root_of_two_in_three(yard):
     assert len(used) == len(set(used)) == 6, "no key serves two roles"
     keys = sorted((yard.folder / "keys").iterdir())
     assert [path.name.split(".")[0] for path in keys] == sorted(
-        ["root-1", "root-2", "root-3", "targets", "snapshot", "timestamp", "models"]
+        ["root-1", "root-2", "root-3", "targets", "snapshot", "timestamp", *KINDS]
     )
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
     assert all(b"private" not in path.read_bytes().lower() for path in keys)
@@ -165,7 +166,8 @@ def test_the_whole_way_by_command(said, tmp_path, monkeypatch):
     report = json.loads(text)
     assert status == 0
     assert report["trusted"] is True
-    assert [(model["id"], model["version"]) for model in report["models"]] == [("demo-1", "1.0")]
+    seen = [(one["kind"], one["id"], one["version"]) for one in report["packages"]]
+    assert seen == [("models", "demo-1", "1.0")]
     status, _, told = said(
         "inspect", out, "--root", home / "root.json", "--time", "2029-01-01T00:00:00Z"
     )
