@@ -1,12 +1,13 @@
 """What the packages of a bundle hold: whether it is all there, and what a model says of itself."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from appliance.updates.chunks import ChunkReader, blobs_of, check_blob, read_blob
-from appliance.updates.errors import ContentRefused
+from appliance.updates.errors import BaseMissing, ContentRefused
 from appliance.updates.fetcher import Stick, shown
 from appliance.updates.held import Holdings
-from appliance.updates.manifest import CARD, Blob, Package
+from appliance.updates.manifest import CARD, MODELS, Blob, Package
 from models.card import MAX_CARD_BYTES, ModelCard
 from models.errors import CardMalformed
 
@@ -21,8 +22,11 @@ def quiet(_name: str, _done: int, _total: int) -> None:
 def check_content(stick: Stick, packages: Sequence[Package], progress: Progress = quiet) -> None:
     """Read everything that a bundle stores once and compare length and digest; writes nothing.
 
+    The cards of models are read besides, but for those that are left out since the box has them.
+
     Raises:
-        ContentRefused: Something is missing or is not the signed one.
+        ContentRefused: Something is missing, is not the signed one, or is another model's card.
+        CardMalformed: A card is none.
         StickUnreadable: The stick fails.
     """
     total = sum(blob.size for blob in blobs_of(packages))
@@ -34,6 +38,9 @@ def check_content(stick: Stick, packages: Sequence[Package], progress: Progress 
             check_blob(blob, room[: blob.size])
             done += blob.size
             progress(package.target, done, total)
+        if package.kind == MODELS:
+            with suppress(BaseMissing):
+                read_card(stick, package, Holdings.none())
 
 
 def shares(packages: Sequence[Package]) -> Iterator[tuple[Package, tuple[Blob, ...]]]:
