@@ -7,6 +7,7 @@ from hmac import compare_digest
 from typing import Final, Protocol
 
 from secure_compute.errors import ProofInvalid, TreeRangeInvalid
+from secure_compute.prefixed import prefixed_hashes
 
 HASH_SIZE: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
@@ -20,7 +21,7 @@ def leaf_hash(entry: bytes) -> bytes:
 
 def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
     """The leaf hash of each entry, in order."""
-    return [sha256(b"\x00" + entry).digest() for entry in entries]
+    return prefixed_hashes(b"\x00", entries)
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -105,9 +106,8 @@ class Frontier:
             row = [waiting.pop(), *fresh] if start & 1 else fresh
             if len(row) & 1:
                 peaks.append(row[-1])
-            fresh = [
-                sha256(b"\x01" + a + b).digest() for a, b in zip(row[::2], row[1::2], strict=False)
-            ]
+            pairs = [a + b for a, b in zip(row[::2], row[1::2], strict=False)]
+            fresh = prefixed_hashes(b"\x01", pairs) if pairs else []
             start, level = start >> 1, level + 1
         return Frontier(self.size + len(hashes), tuple(reversed(peaks))), tuple(runs)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from appliance.access.grants import Grant
 from appliance.api.errors import LocalOnly
-from appliance.audit.export_desk import Asked, Export
+from appliance.audit.export_asked import Asked, Export
 from appliance.contract.audit import ExportState, ExportWish
 from appliance.services.open_box import Services
 from appliance.vault.body_keys import judge_patient
@@ -61,6 +61,7 @@ def export_view(export: Export) -> ExportState:
         root=None if report is None else report.root,
         sentence=None if error is None else error.sentence,
         way_out=None if error is None else error.way_out,
+        kept_until=export.kept_until,
     )
 
 

@@ -14,6 +14,11 @@ def bodies_resume(*, lost: int) -> Event:
     return Event("box:bodies:resume", BOX, None, None, {"lost": lost})
 
 
+def bodies_lose(*, lost: int) -> Event:
+    """The power went while a commit was written: so many of its entries lack the body they tell of."""
+    return Event("audit:body:lose", BOX, None, None, {"lost": lost})
+
+
 def bodies_expire(*, days: int, bodies: int) -> Event:
     """The keys of this many days were destroyed by age, and so many bodies deleted with them."""
     return Event("box:bodies:expire", BOX, None, None, {"bodies": bodies, "days": days})

@@ -1,8 +1,9 @@
-"""The event of an export: who took what out of the log."""
+"""The events of exports: who took what out of the log, and what was taken away by age."""
 
 from collections.abc import Mapping
 
 from appliance.audit.event import Detail, Event
+from appliance.audit.events import BOX
 
 
 def log_export(  # by name
@@ -24,3 +25,8 @@ def log_export(  # by name
         "patient": patient,
     }
     return Event("audit:log:export", actor, name, None, details)
+
+
+def export_expire(*, name: str, days: int) -> Event:
+    """An export had lain in the box's own place for its days, and was taken away."""
+    return Event("audit:export:expire", BOX, name, None, {"days": days})

@@ -1,15 +1,14 @@
 """Where exports are asked for, made one after the other on a thread of their own, watched and fetched."""
 
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from dataclasses import replace
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from typing_extensions import override
 
@@ -21,16 +20,17 @@ from appliance.audit.errors import (
     AuditExportUnknown,
 )
 from appliance.audit.event import Event, Leaf
-from appliance.audit.events_export import log_export
+from appliance.audit.events_export import export_expire, log_export
 from appliance.audit.export import export
+from appliance.audit.export_asked import Asked, Export
 from appliance.audit.export_order import ExportReport, Materials, Selection, Watch, described
+from appliance.audit.export_shelf import ExportShelf
 from appliance.audit.export_times import Span, first_at, microseconds_of, span_of
 from appliance.audit.query import Query
-from appliance.audit.rendering.files import FORMATS
 from appliance.errors import ApplianceError
 
-State = Literal["waiting", "running", "done", "failed", "cancelled"]
 _KEPT: Final = 50
+_OVER: Final = frozenset(("done", "failed"))
 _RECORD_S: Final = 30.0
 
 
@@ -42,80 +42,22 @@ class Log(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody wants exported.
-
-    Args:
-        since: first day or moment, as people write it.
-        until: last day or moment.
-        first: first entry.
-        last: last entry.
-        actor: who did it.
-        model: id or digest of a model.
-        patient: pseudonym of a patient.
-        tag: a tag, or its beginning and "*".
-        formats: renderings beside the entries.
-        bodies: whether bodies are decrypted into it.
-    """
-
-    since: str | None = None
-    until: str | None = None
-    first: int | None = None
-    last: int | None = None
-    actor: str | None = None
-    model: str | None = None
-    patient: str | None = None
-    tag: str | None = None
-    formats: tuple[str, ...] = FORMATS
-    bodies: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """One export, as it stands.
-
-    Args:
-        id: its id.
-        state: how it stands.
-        directory: where it lies, or will.
-        span: the times that were understood.
-        asked: when.
-        actor: who.
-        done: entries that were looked at.
-        total: entries to look at.
-        report: what came of it.
-        error: why it failed.
-    """
-
-    id: str
-    state: State
-    directory: Path
-    span: Span
-    asked: datetime
-    actor: str
-    done: int = 0
-    total: int = 0
-    report: ExportReport | None = None
-    error: ApplianceError | None = None
-
-
 class ExportDesk:
     """Makes exports. Thread-safe; `wait` and `begin` belong in the thread pool.
 
     Args:
         materials: what exports are made of.
         log: records who exports what, before anything is written.
-        place: where exports lie that nobody gave a folder.
+        shelf: where exports lie that nobody gave a folder.
         zone: what times without a zone are in; the machine's own zone when None.
     """
 
     def __init__(
-        self, materials: Materials, log: Log, place: Path, zone: tzinfo | None = None
+        self, materials: Materials, log: Log, shelf: ExportShelf, zone: tzinfo | None = None
     ) -> None:
         self._materials = materials
         self._log = log
-        self._place = place
+        self._shelf = shelf
         self._zone = zone
         self._lock = threading.Lock()
         self._exports: dict[str, Export] = {}
@@ -133,8 +75,8 @@ class ExportDesk:
         span = span_of(asked.since, asked.until, self._zone)
         selection = self._selection(asked, span)
         moment = self._materials.clock()
-        name = f"audit-{moment:%Y%m%dT%H%M%S%fZ}"
-        directory = self._place / name if out is None else out
+        name = self._shelf.name_at(moment)
+        directory = self._shelf.place / name if out is None else out
         event = log_export(
             actor,
             name=directory.name,
@@ -144,7 +86,8 @@ class ExportDesk:
             bodies=selection.bodies,
         )
         self._log.append(event).result(_RECORD_S)
-        made = Export(name, "waiting", directory, span, moment, actor)
+        until = self._shelf.until(directory, moment)
+        made = Export(name, "waiting", directory, span, moment, actor, kept_until=until)
         with self._lock:
             for old in [one for one in self._futures if self._futures[one].done()][:-_KEPT]:
                 del self._exports[old], self._futures[old]
@@ -169,9 +112,10 @@ class ExportDesk:
         return found
 
     def list(self) -> tuple[Export, ...]:
-        """All exports since the box was opened, newest first."""
+        """All exports since the box was opened, and those that lie in its own place; newest first."""
         with self._lock:
-            return tuple(reversed(self._exports.values()))
+            found = list(self._exports.values())
+        return tuple(sorted(found, key=lambda one: one.asked, reverse=True))
 
     def finished(self, key: str) -> Path:
         """The folder of a finished export. Raises AuditExportUnknown or AuditExportUnfinished."""
@@ -190,11 +134,36 @@ class ExportDesk:
             return
         with suppress(AuditExportStopped):
             future.result()
-        if found.directory.parent == self._place:
-            shutil.rmtree(found.directory, ignore_errors=True)
+        self._shelf.take_away(found.directory)
         with self._lock:
-            if self._exports[key].state == "done":
+            if self._exports[key].state in _OVER:
                 del self._exports[key], self._futures[key]
+
+    def recall(self) -> None:
+        """Know what lies in the box's own place from before it was opened."""
+        for one in self._shelf.lying():
+            over: Future[None] = Future()
+            over.set_result(None)
+            with self._lock:
+                if one.id not in self._exports:
+                    self._exports[one.id], self._futures[one.id] = one, over
+
+    def expire(self) -> int:
+        """Take away, on the record, what has lain in the box's own place for its days; how many.
+
+        Raises:
+            AuditUnavailable: it cannot be recorded; the rest still lies there.
+        """
+        self.recall()
+        now, count = self._materials.clock(), 0
+        for one in self.list():
+            until = one.kept_until
+            if until is not None and until <= now and one.directory.is_dir():
+                event = export_expire(name=one.id, days=self._shelf.days)
+                self._log.append(event).result(_RECORD_S)
+                self.remove(one.id)
+                count += 1
+        return count
 
     def write(self, out: Path, first: int, last: int) -> None:
         """Write the entries of a range and what proves them, and wait: what an archive is made of.

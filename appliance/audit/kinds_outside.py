@@ -1,4 +1,4 @@
-"""The part of the catalogue that is about those outside who watch the record: witnesses and the SIEM."""
+"""The part of the catalogue about those outside who watch the record: witnesses, auditors, the SIEM."""
 
 from typing import Final
 
@@ -17,6 +17,7 @@ OUTSIDE: Final = (
         "The record is not what was cosigned, or the second key cannot vouch for it.",
         ("reason", "size"),
     ),
+    Kind("audit:export:expire", "导出到期移除。", "An export went by age.", ("days",)),
     Kind("audit:forward:start", "开始转发。", "Forwarding began.", _FORWARD),
     Kind("audit:forward:stop", "停止转发。", "Forwarding ended.", _FORWARD),
     Kind("audit:forward:lag", "转发积压。", "Forwarding fell behind.", _FORWARD),

@@ -106,7 +106,12 @@ class OwnScribe(Scribe):
         if self._ledger is None:
             raise AuditUnavailable(reason="未打开 not open")
         told, events = self._bodies.before(events)
-        return self._ledger.commit([*told, *events], clean=clean)[len(told) :]
+        try:
+            outcomes = self._ledger.commit([*told, *events], clean=clean)
+        finally:
+            # Its disk worked beside the log's own: one wait for both.
+            self._bodies.settled()
+        return outcomes[len(told) :]
 
     @override
     def tend(self) -> bool:

@@ -10,6 +10,7 @@ from appliance.audit.errors import AuditEntryArchived
 from appliance.audit.event import Entry
 from appliance.audit.open_store import Leaf
 from appliance.audit.query import Query, entry_of, meets, probe
+from appliance.audit.recent import Recent
 from appliance.audit.search import Search
 from appliance.audit.store import AuditRows, Head, Row
 from appliance.db.connection import open_connection
@@ -41,6 +42,7 @@ class AuditReader:
         self.note_key = note_key
         self._lock = threading.RLock()
         self._rows = AuditRows(path, open_connection(path, key, read_only=True))
+        self._recent = Recent()
         self._closed = False
 
     def close(self) -> None:
@@ -141,7 +143,7 @@ class AuditReader:
     def search(self, query: Query) -> list[Entry]:
         """The newest entries that meet a query, newest first."""
         with self._lock, self._rows.snapshot():
-            return Search(self._rows).newest(query)
+            return Search(self._rows).newest(query, self._recent)
 
     def select(self, query: Query, first: int = 0, end: int | None = None) -> Iterator[Entry]:
         """Every entry that meets a query, oldest first, however many; a few thousand in memory.

@@ -20,6 +20,7 @@ from appliance.audit.postings import (
     offsets_below,
 )
 from appliance.audit.query import MAX_FOUND, Query, entry_of, meets, probe
+from appliance.audit.recent import Recent
 from appliance.audit.store import AuditRows
 from secure_compute.canonical import canonical_bytes
 
@@ -43,13 +44,18 @@ class Search:
         self._extent = self._closed.extent()
         self._bundles = Bundles(self._closed)
 
-    def newest(self, query: Query) -> list[Entry]:
-        """The newest entries that meet a query, newest first."""
+    def newest(self, query: Query, recent: Recent) -> list[Entry]:
+        """The newest entries that meet a query, newest first.
+
+        Args:
+            query: what to look for.
+            recent: knows the requests of the open part; it is brought up to this snapshot.
+        """
         limit = max(1, min(query.limit, MAX_FOUND))
         low, high = self.window(query)
         possible = probe(query)
         found: list[Entry] = []
-        for index, leaf in self._candidates(query, low, high):
+        for index, leaf in self._candidates(query, low, high, recent):
             if possible(leaf) and meets(entry := entry_of(index, leaf), query):
                 found.append(entry)
                 if len(found) == limit:
@@ -100,9 +106,13 @@ class Search:
         inside = _bisect(0, len(leaves), lambda at: time_in(leaves[at]) < time)
         return (bundle - 1) * BUNDLE + inside
 
-    def _candidates(self, query: Query, low: int, high: int) -> Iterator[Leaf]:
+    def _candidates(self, query: Query, low: int, high: int, recent: Recent) -> Iterator[Leaf]:
         closed = self._extent.closed
-        yield from self._open(query, max(low, closed), high)
+        wanted = query.request_id or query.receipt
+        if wanted:
+            yield from self._recent(recent, wanted, max(low, closed), high)
+        else:
+            yield from self._open(query, max(low, closed), high)
         high = min(high, closed)
         groups = self._groups(query)
         if low >= high or groups is None:
@@ -125,6 +135,11 @@ class Search:
             if len(found) < _OPEN_CHUNK:
                 return
             end = found[-1][0]
+
+    def _recent(self, recent: Recent, wanted: str, first: int, end: int) -> Iterator[Leaf]:
+        recent.follow(self._rows, self._extent.closed, self._rows.last_index() + 1)
+        for index in recent.holding(wanted, first, end):
+            yield index, self._rows.leaves(index, index + 1)[0]
 
     def _groups(self, query: Query) -> "list[Condition] | None":
         """Where to look up each condition; None where no closed entry can meet one."""
@@ -204,9 +219,6 @@ class Bundles:
 
 
 def _sought(query: Query) -> Sought:
-    for column, value in (("request", query.request_id), ("receipt", query.receipt)):
-        if value is not None:
-            return Sought(column, value, _EVERY, _EVERY, (b"", b""))
     tags = _EVERY
     if query.tag is not None:
         whole = not query.tag.endswith(_ANY)
@@ -216,7 +228,7 @@ def _sought(query: Query) -> Sought:
         for text in (query.patient, query.model)
     ]
     actors = _EVERY if query.actor is None else (query.actor, query.actor)
-    return Sought(None, None, tags, actors, (named[0], named[1]))
+    return Sought(tags, actors, (named[0], named[1]))
 
 
 def _bisect(low: int, high: int, older: Callable[[int], bool]) -> int:

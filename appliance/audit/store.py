@@ -10,8 +10,8 @@ from typing import Final
 from sqlite_utils import Database
 
 from appliance.audit.closed_store import ClosedRows, ClosedWriter
-from appliance.audit.open_store import Leaf, Sought
-from appliance.audit.schema import INSERTS, LARGEST_INSERT, MIGRATIONS
+from appliance.audit.open_store import BY_SPAN, Leaf, Sought
+from appliance.audit.schema import INSERTS, LARGEST_INSERT, LEAN, MIGRATIONS
 from appliance.audit.tree import FullTile
 from appliance.db.connection import Connection, DatabaseFailure, as_sentence, open_connection, told
 from appliance.db.errors import DbError
@@ -74,6 +74,8 @@ def create(path: Path, key: bytes, clock: Callable[[], datetime]) -> Connection:
     try:
         with told(path):
             migrate(Database(connection, execute_plugins=False), MIGRATIONS, path, clock)
+            for statement in LEAN:
+                connection.execute(statement)
     except BaseException:
         connection.close()
         raise
@@ -223,6 +225,15 @@ class AuditRows:
             ).fetchall()
         return found
 
+    def named(self, first: int, end: int) -> list[tuple[str | None, str | None]]:
+        """Request and receipt of the entries with first <= index < end, in order."""
+        with told(self._path):
+            found: list[tuple[str | None, str | None]] = self._connection.execute(
+                "SELECT request, receipt FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx",
+                (first, end),
+            ).fetchall()
+        return found
+
     def time_of(self, index: int) -> int | None:
         """The time of an entry in microseconds."""
         with told(self._path):
@@ -259,7 +270,7 @@ class AuditRows:
 
     def open_entries(self, wanted: Sought, first: int, end: int, limit: int) -> list[Leaf]:
         """Of the entries with first <= index < end the newest that can be meant, newest first."""
-        statement, values = wanted.question(first, end)
+        values = (*wanted.values(first, end), limit)
         with told(self._path):
-            found: list[Leaf] = self._connection.execute(statement, (*values, limit)).fetchall()
+            found: list[Leaf] = self._connection.execute(BY_SPAN, values).fetchall()
         return found

@@ -20,6 +20,8 @@ MAX_WAITING: Final = 100_000
 """Events that may wait for the writer; beyond it new ones are refused at once."""
 
 MAX_BATCH: Final = 4096
+MAX_BYTES: Final = 16 << 20
+"""Bytes of bodies that go into one commit, unless a single one is longer: memory has a bound."""
 _RETRY_S: Final = 1.0
 _QUIET_S: Final = 0.05
 """How long nobody has come when the log looks after itself."""
@@ -170,12 +172,22 @@ class Writer:
             if crowd > 1 and len(self._queue) < crowd:
                 # Others were served together a moment ago and will be back in a moment.
                 time.sleep(self._window)
-            count = min(len(self._queue), MAX_BATCH)
-            self._batch = [self._queue.popleft() for _ in range(count)]
-            crowd = count
+            self._take()
+            crowd = len(self._batch)
             self._settle(self._batch)
             self._batch = []
             self._tending = True
+
+    def _take(self) -> None:
+        """The next commit: as many as wait, within its bounds."""
+        total = 0
+        while self._queue and len(self._batch) < MAX_BATCH:
+            body = self._queue[0][0].body
+            if body is not None:
+                total += sum(map(len, filter(None, body.texts)))
+                if total > MAX_BYTES and self._batch:
+                    return
+            self._batch.append(self._queue.popleft())
 
     def _sleep(self) -> None:
         self._wake.clear()

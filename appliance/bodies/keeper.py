@@ -1,6 +1,7 @@
-"""Writes bodies down in the process that writes the record: durable before their entries are."""
+"""Writes bodies down in the process that writes the record: before their entries, durable with them."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +9,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-from appliance.bodies.sealing import Sealer, receipt_of
+from appliance.bodies.sealing import Sealer, number_of, receipt_of
 from appliance.bodies.shape import Body
 from appliance.bodies.store import BodyStore
+from appliance.db.errors import DbError
 from appliance.errors import ApplianceError
 from secure_compute.errors import SecureComputeError
 from secure_compute.suites import AES_256_GCM
@@ -40,6 +42,9 @@ class Place:
 class BodyKeeper:
     """Keeps bodies, or says why it cannot; one thread at a time.
 
+    Bodies are written before their entries, and a thread waits for their disk while the entries are
+    written: one wait for both. Whoever answers waits for `settled` as well.
+
     Args:
         place: where.
         clock: wall time, for the tables.
@@ -54,20 +59,24 @@ class BodyKeeper:
         self._monotonic = monotonic
         self._sealer = Sealer(place.algorithm)
         self._store: BodyStore | None = None
+        self._beside: ThreadPoolExecutor | None = None
+        self._flushing: Future[None] | None = None
         self._refusal = ""
         self._again = 0.0
 
     def keep(self, bodies: Sequence[Body]) -> str:
-        """Make bodies durable together.
+        """Write bodies down together; `settled` tells when the disk has them.
 
         Returns:
-            Nothing when they are; else, in a sentence, why none of them is.
+            Nothing when they are written; else, in a sentence, why none of them is.
         """
         try:
             if self._refusal and self._monotonic() < self._again:
                 return self._refusal
             sealed = [self._sealer.seal(body) for body in bodies]
-            self._opened().add(sealed)
+            store = self._opened()
+            store.add(sealed)
+            self._flushing = self._thread().submit(store.flush)
         except (ApplianceError, SecureComputeError) as error:
             self._fail(error.sentence)
         except (OSError, ValueError) as error:
@@ -76,6 +85,30 @@ class BodyKeeper:
         else:
             self._refusal = ""
         return self._refusal
+
+    def settled(self) -> None:
+        """Wait until the disk has what was kept last.
+
+        Raises:
+            DbError: nobody knows whether it has.
+        """
+        flushing, self._flushing = self._flushing, None
+        if flushing is None:
+            return
+        try:
+            flushing.result()
+        except OSError as error:
+            self._fail(error.strerror or str(error))
+            raise DbError(path=self._place.path, reason=self._refusal) from error
+
+    def missing(self, receipts: Sequence[str]) -> int:
+        """Of how many receipts the body is not there."""
+        try:
+            store = self._opened()
+            return sum(store.get(number_of(one)) is None for one in receipts)
+        except (ApplianceError, OSError, ValueError) as error:
+            self._fail(getattr(error, "sentence", str(error)))
+            return 0
 
     def exists(self) -> bool:
         """Whether there is a database of bodies."""
@@ -102,6 +135,13 @@ class BodyKeeper:
 
     def close(self) -> None:
         """Close the database."""
+        flushing, self._flushing = self._flushing, None
+        if flushing is not None:
+            # Whoever waited for it has been told already, or is told that nothing is known.
+            flushing.exception()
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            beside.shutdown()
         store, self._store = self._store, None
         if store is not None:
             with suppress(ApplianceError):
@@ -109,8 +149,14 @@ class BodyKeeper:
 
     def _opened(self) -> BodyStore:
         if self._store is None:
-            self._store = BodyStore.create(self._place.path, self._place.key, self._clock)
+            place = self._place
+            self._store = BodyStore.create(place.path, place.key, self._clock, waiting=False)
         return self._store
+
+    def _thread(self) -> ThreadPoolExecutor:
+        if self._beside is None:
+            self._beside = ThreadPoolExecutor(1, "bodies")
+        return self._beside
 
     def _fail(self, reason: str) -> None:
         self._refusal = reason or "?"

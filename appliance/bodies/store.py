@@ -1,5 +1,6 @@
 """The SQL of the bodies: sealed rows by receipt, in an encrypted database of their own."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -45,10 +46,23 @@ class BodyStore:
     def __init__(self, path: Path, connection: Connection) -> None:
         self._path = path
         self._connection = connection
+        self._log: int | None = None
 
     @classmethod
-    def create(cls, path: Path, key: bytes, clock: Callable[[], datetime]) -> "BodyStore":
-        """Open the database for writing; made when absent. Raises DbError."""
+    def create(
+        cls, path: Path, key: bytes, clock: Callable[[], datetime], *, waiting: bool = True
+    ) -> "BodyStore":
+        """Open the database for writing; made when absent.
+
+        Args:
+            path: the database file.
+            key: 32 bytes.
+            clock: the time that migrations are recorded with.
+            waiting: whether every change waits for the disk; else `flush` does.
+
+        Raises:
+            DbError: it cannot be opened.
+        """
         path.touch(mode=0o600, exist_ok=True)
         connection = open_connection(path, key)
         try:
@@ -56,6 +70,8 @@ class BodyStore:
                 connection.execute("PRAGMA wal_autocheckpoint = 4000")
                 connection.execute("PRAGMA secure_delete = ON")
                 migrate(Database(connection, execute_plugins=False), MIGRATIONS, path, clock)
+                if not waiting:
+                    connection.execute("PRAGMA synchronous = NORMAL")
         except BaseException:
             connection.close()
             raise
@@ -68,11 +84,26 @@ class BodyStore:
 
     def close(self) -> None:
         """Close the connection."""
+        log, self._log = self._log, None
+        if log is not None:
+            os.close(log)
         with told(self._path):
             self._connection.close()
 
+    def flush(self) -> None:
+        """Wait until the disk has all that was added; from one thread, any one. Raises OSError."""
+        if self._log is None:
+            self._log = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+            # It may have been made a moment ago, and its name must not be lost either.
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        os.fdatasync(self._log)
+
     def add(self, bodies: Iterable[SealedBody]) -> None:
-        """Make bodies durable, all or none. Raises DbError."""
+        """Add bodies, all or none. Raises DbError."""
         rows = [(one.receipt, one.patient, one.wrapped, one.sealed) for one in bodies]
         try:
             self._connection.execute("BEGIN IMMEDIATE")

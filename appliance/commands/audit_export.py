@@ -1,4 +1,4 @@
-"""`wardbox audit export` and `verifier`: what an auditor takes away, and what it is checked with."""
+"""`wardbox audit export`, `exports`, `verifier`: what an auditor takes away, and what checks it."""
 
 import argparse
 import asyncio
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from appliance.client.session import Session
     from appliance.contract.audit import ExportState
 
-WHATS: Final = frozenset(("export", "verifier"))
+WHATS: Final = frozenset(("export", "exports", "verifier"))
 _FORMATS: Final = ("cef", "dicom", "fhir", "html")
 _EVERY_S: Final = 0.3
 _BAR: Final = 30
@@ -48,6 +48,8 @@ def add_parsers(what: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     out.add_argument(
         "--bodies", action="store_true", help="附带解密的正文(需要权限) decrypted bodies too"
     )
+    lying = what.add_parser("exports", help="列出导出 list the exports that lie on the box")
+    lying.add_argument("--remove", metavar="ID", help="移除一份 take this one away")
     program = what.add_parser("verifier", help="输出 verify.py the program that checks exports")
     program.add_argument("--out", type=Path, metavar="FILE", help="写入文件 into this file")
 
@@ -60,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.what == "verifier":
         return _verifier(args.out)
+    if args.what == "exports":
+        return converse(args, lambda session: _exports(session, args.remove))
     chosen = [] if args.formats == "none" else args.formats.split(",")
     if wrong := [one for one in chosen if one not in _FORMATS]:
         known = "、".join(_FORMATS)
@@ -111,6 +115,22 @@ async def _export(session: "Session", args: argparse.Namespace, formats: list[st
     print(f"已导出 {seen.entries} 条记录到 {seen.directory}")
     print(f"Exported {seen.entries} entries to {seen.directory}")
     print(f"校验 verify: python3 {Path(seen.directory) / 'verify.py'} {seen.directory}")
+    return 0
+
+
+async def _exports(session: "Session", remove: str | None) -> int:
+    if remove is not None:
+        await session.audit_export_remove(remove)
+        print(f"已移除 {remove} It was taken away.")
+        return 0
+    found = (await session.audit_exports()).exports
+    if not found:
+        print("没有导出。 There are no exports.")
+    for one in found:
+        kept = _moment(one.kept_until, "-")
+        entries = "-" if one.entries is None else one.entries
+        print(f"{one.id}  {one.state}  {entries} 条 entries  {one.actor or '-'}  至 until {kept}")
+        print(f"  {one.directory}")
     return 0
 
 

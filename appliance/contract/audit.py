@@ -125,7 +125,8 @@ class ExportState(Wire):
     """How an export stands.
 
     `done` of `total` entries were looked at; `entries` and `root` are there once it is done, `sentence` and
-    `way_out` when it failed or was cancelled. `since` and `until` are the times as they were understood.
+    `way_out` when it failed or was cancelled. `since` and `until` are the times as they were understood,
+    `kept_until` is when the box takes it away by itself.
     """
 
     id: str
@@ -141,10 +142,11 @@ class ExportState(Wire):
     root: str | None
     sentence: str | None
     way_out: str | None
+    kept_until: datetime | None = None
 
 
 class ExportList(Wire):
-    """The exports since the box was opened, newest first."""
+    """The exports since the box was opened and those that lie on it, newest first."""
 
     exports: tuple[ExportState, ...]
 

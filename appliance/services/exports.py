@@ -10,6 +10,7 @@ import orjson
 from appliance.audit.event import Entry
 from appliance.audit.export_desk import ExportDesk
 from appliance.audit.export_order import Materials
+from appliance.audit.export_shelf import ExportShelf
 from appliance.audit.log import AuditLog
 from appliance.audit.rendering.meaning import Source
 from appliance.bodies.errors import BodyDamaged
@@ -53,7 +54,8 @@ def make_exports(
         body=lambda entry: body_line(bodies, entry),
         head=witnesses.cosign,
     )
-    return ExportDesk(materials, log, layout.exports)
+    shelf = ExportShelf(layout.exports, settings.audit.exports_days, log.reader)
+    return ExportDesk(materials, log, shelf)
 
 
 def body_line(bodies: Bodies, entry: Entry) -> bytes | None:

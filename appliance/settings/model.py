@@ -95,6 +95,14 @@ class AuditSettings(Section):
         ge=1024,
         le=16_777_216,
     )
+    exports_days: int = _told(
+        30,
+        "存放在设备上的审计导出保留的天数,到期自动移除;0 表示一直保留。",
+        "Days that exports of the record lie on the box, then they are taken away; 0 keeps them.",
+        "day",
+        ge=0,
+        le=3650,
+    )
     window_ms: int = _told(
         1,
         "高负载时为合并提交而等待的时间。",

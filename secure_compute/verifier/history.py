@@ -22,28 +22,39 @@ class Witnessed:
 
     def __init__(self, witnesses: list[Key]) -> None:
         self.witnesses = witnesses
+        self.ids = {witness.key_id.hex() for witness in witnesses}
         self.seen: dict[str, tuple[int, int]] = {}
 
-    def look(self, data: bytes, size: int, what: tuple[str, str]) -> None:
-        """Note the cosignatures on a checkpoint that was verified already."""
+    def look(self, data: bytes, size: int, what: tuple[str, str]) -> set[str]:
+        """Note the cosignatures on a checkpoint that was verified already; ids of the keys."""
+        found = set()
         for witness in self.witnesses:
             when = cosigned_at(data, witness, what)
             if when is not None:
+                found.add(witness.key_id.hex())
                 self.seen[witness.line] = max(self.seen.get(witness.line, (0, 0)), (size, when))
+        return found
 
-    def news(self) -> tuple[str, str]:
-        """What the witnesses say, or a refusal where one of them says nothing."""
-        zh, en = "", ""
+    def news(self, size: int) -> tuple[str, str]:
+        """What the witnesses say of a log, or a refusal where one of them says nothing."""
+        zh, en, covered = "", "", 0
         for witness in self.witnesses:
             if witness.line not in self.seen:
                 raise Refused(
-                    f"见证方 {witness.name} 没有共同签署本导出中的任何检查点",
-                    f"The witness {witness.name} cosigned no checkpoint of this export",
+                    f"见证方 {witness.name} 没有共同签署所给的任何检查点",
+                    f"The witness {witness.name} cosigned no checkpoint of what was given",
                 )
-            size, when = self.seen[witness.line]
+            first, when = self.seen[witness.line]
+            covered = max(covered, first)
             day = datetime.fromtimestamp(min(when, FAR), UTC).strftime("%Y-%m-%d %H:%MZ")
-            zh += f";见证方 {witness.name} 于 {day} 见证了前 {size} 条"
-            en += f"; {witness.name} witnessed the first {size} entries on {day}"
+            zh += f";见证方 {witness.name} 于 {day} 见证了前 {first} 条"
+            en += f"; {witness.name} witnessed the first {first} entries on {day}"
+        if self.witnesses:
+            zh += ",此后未被改动"
+            en += ", and they were not changed since"
+        if self.witnesses and covered < size:
+            zh += f";其后 {size - covered} 条只有盒子自己的签名"
+            en += f"; the {size - covered} after them bear the box's own signature alone"
         return zh, en
 
 

@@ -4,8 +4,8 @@ This program needs Python 3.8 or later and nothing else, and believes nothing th
 hashes every entry again (RFC 6962), checks the Ed25519 signatures of the checkpoints (C2SP signed
 notes) and of the list of all other files, and remembers key and checkpoint of each box, so that a log
 that was rewritten since the last visit is found. Give the keys of witnesses with --witness, and their
-cosignatures are demanded too. Bring your own copy; the one beside an export could be altered like the
-rest.
+cosignatures are demanded too; give a stick of theirs with --stick, and every checkpoint on it must be
+the beginning of this log. Bring your own copy; the one beside an export could be altered like the rest.
 
 Exit status: 0 all true, 1 something is wrong, 2 something cannot be read.
 """
@@ -26,6 +26,7 @@ from secure_compute.verifier.memory import Visit, remember, remembered
 from secure_compute.verifier.notes import LOG_KIND, WITNESS_KIND, Key, parse_checkpoint, parse_key
 from secure_compute.verifier.proofs import check_filtered
 from secure_compute.verifier.reading import Head, Refused, read_part
+from secure_compute.verifier.sticks import check_stick
 from secure_compute.verifier.tree import Tiles
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ if TYPE_CHECKING:
 
 
 class Wishes(NamedTuple):
-    """What the auditor brought: own memory, keys, and whether to parse every entry."""
+    """What the auditor brought: own memory, keys, sticks, and whether to parse every entry."""
 
     memory: Path
     box_key: str | None = None
     witnesses: Sequence[str] = ()
     deep: bool = False
+    sticks: Sequence[Path] = ()
 
 
 class Outcome(NamedTuple):
@@ -50,6 +52,7 @@ class Outcome(NamedTuple):
     manifest: Manifest
     bodies: Counted | None
     history: int
+    laid: int
 
 
 def rewritten(visit: Visit) -> Refused:
@@ -136,10 +139,11 @@ def verify(folder: Path, wishes: Wishes) -> str:
     witnessed.look(checkpoint, head.size, ("检查点", "checkpoint"))
     bodies = check_entries(folder, tiles, manifest, checkpoint, Order(deep=wishes.deep))
     history = check_history(folder, key, tiles, witnessed)
+    laid = sum(check_stick(stick, key, tiles, witnessed) for stick in wishes.sticks)
     check_seal(folder, key)
     check_files(folder, frozenset() if manifest.filtered else frozenset({ENTRIES}))
-    zh, en = good_news(Outcome(key, head, visit, manifest, bodies, history))
-    more_zh, more_en = witnessed.news()
+    zh, en = good_news(Outcome(key, head, visit, manifest, bodies, history, laid))
+    more_zh, more_en = witnessed.news(head.size)
     remember(wishes.memory, boxes, key, head)
     return f"{zh}{more_zh}。\n{en}{more_en}."
 
@@ -159,6 +163,9 @@ def good_news(found: Outcome) -> tuple[str, str]:
         en += f", of which {manifest.first} to {manifest.last} are exported, without a gap"
     zh += f";{found.history} 个历史检查点均与之一致"
     en += f"; {found.history} checkpoints of the past agree"
+    if found.laid:
+        zh += f";U 盘上 {found.laid} 个检查点也均与之一致"
+        en += f"; so do {found.laid} checkpoints on sticks"
     if found.bodies is not None:
         zh += ";正文 {} 份与摘要一致,{} 份只保留了开头,{} 份没有".format(*found.bodies)
         en += "; {} bodies proven, {} kept in part, {} absent".format(*found.bodies)
@@ -189,6 +196,14 @@ def main(arguments: list[str]) -> int:
         help="见证方公钥或其文件,可多次给出 a witness's key, or a file that holds it; may be repeated",
     )
     parser.add_argument(
+        "--stick",
+        action="append",
+        default=[],
+        metavar="DIR",
+        type=Path,
+        help="见证 U 盘的目录,可多次给出 the folder of a witness's stick; may be repeated",
+    )
+    parser.add_argument(
         "--deep",
         action="store_true",
         help="逐条解析并要求规范 JSON,较慢 parse every entry and demand canonical JSON; slower",
@@ -196,7 +211,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    wishes = Wishes(options.remember, options.box_key, options.witness, options.deep)
+    wishes = Wishes(options.remember, options.box_key, options.witness, options.deep, options.stick)
     try:
         sys.stdout.write(verify(options.export, wishes) + "\n")
     except Refused as error:

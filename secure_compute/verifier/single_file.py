@@ -18,6 +18,8 @@ _PARTS: Final = (
     "proofs",
     "folder",
     "history",
+    "laid",
+    "sticks",
     "bodies",
     "judge",
 )

@@ -10,6 +10,7 @@ _PARTS: Final = (
     "verifier.reading",
     "verifier.notes",
     "verifier.tree",
+    "verifier.laid",
     "witness.signing",
     "witness.growth",
     "witness.memory_file",

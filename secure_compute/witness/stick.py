@@ -6,6 +6,14 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from secure_compute.verifier.laid import (
+    COSIGNED,
+    MOST_OFFER,
+    OFFER,
+    STICK_FOLDER,
+    no_offer,
+    offered,
+)
 from secure_compute.verifier.notes import cosigned_at, parse_checkpoint
 from secure_compute.verifier.reading import Head, Refused, Unreadable, from_base64, read_part
 
@@ -15,9 +23,7 @@ if TYPE_CHECKING:
 
     from secure_compute.verifier.notes import Key
 
-STICK_FOLDER, MOST_PROOF, MOST_OFFER, MOST_AGAIN = "wardbox-witness", 63, 1 << 17, 100
-OFFER = re.compile(r"offer-(\d{20})-from-(\d{20})\.txt\Z", re.ASCII)
-COSIGNED = re.compile(r"cosigned-(\d{20})-([0-9a-f]{8})(-\d{1,3})?\.txt\Z", re.ASCII)
+MOST_PROOF, MOST_AGAIN = 63, 100
 
 
 class Offered(NamedTuple):
@@ -48,12 +54,12 @@ def offers_in(folder: Path) -> Iterator[Offered]:
 
 def parse_offer(name: str, data: bytes) -> Offered:
     """Take an offer apart (the body of C2SP tlog-witness add-checkpoint)."""
-    head, mark, note = data.partition(b"\n\n")
-    first, *steps = head.decode("ascii", "replace").split("\n")
+    head, note = offered(name, data)
+    first, *steps = head.split("\n")
     old = re.match(r"old (0|[1-9][0-9]{0,18})\Z", first)
     proof = [from_base64(step) for step in steps]
-    if not mark or old is None or len(proof) > MOST_PROOF or not all(proof):
-        raise Refused(f"{name} 已损坏或不是见证请求", f"{name} is damaged, or no offer of a box")
+    if old is None or len(proof) > MOST_PROOF or not all(proof):
+        raise no_offer(name)
     return Offered(name, int(old.group(1)), proof, note)
 
 

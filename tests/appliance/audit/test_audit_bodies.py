@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from appliance.bodies.reading import BodyReader
 from appliance.bodies.sealing import Sealer, number_of
 from appliance.bodies.shape import Kept, NotKept
 from appliance.bodies.store import BodyStore
+from appliance.errors import AuditUnavailable
 from secure_compute.secret import Secret
 from tests.appliance.audit.conftest import KEY as LOG_KEY
 from tests.appliance.audit.conftest import note
@@ -200,3 +202,88 @@ def test_killed_under_load_no_entry_points_to_nothing_and_no_body_is_left_alone(
         assert set(store.newest(100_000)) == {number_of(name) for name in names}
     assert verify(log.reader).ok
     print(f"kills: 12; acknowledged {len(acknowledged)}, recorded {len(names)}")
+
+
+def test_nobody_is_answered_before_both_disks_have_it(box, place, monkeypatch):
+    log = box.open(bodies=place)
+    going, go_on = threading.Event(), threading.Event()
+    flushed = BodyStore.flush
+
+    def slow(store):
+        going.set()
+        assert go_on.wait(30)
+        flushed(store)
+
+    monkeypatch.setattr(BodyStore, "flush", slow)
+    future = log.append(answered(receipt(), b"a", b"b", seal()))
+    assert going.wait(30)
+    # The entry is written while the disk of the bodies is waited for; nobody hears of it yet.
+    while not entries(log, "model:completion:answer"):
+        pass
+    assert not future.done()
+    go_on.set()
+    assert future.result(30)
+
+
+def test_a_disk_that_loses_bodies_while_their_entries_are_written_answers_nobody(
+    box, place, monkeypatch
+):
+    log = box.open(bodies=place)
+
+    def broken(_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BodyStore, "flush", broken)
+        with pytest.raises(AuditUnavailable, match="Input/output error"):
+            log.append(answered(receipt(), b"a", b"b", seal())).result(30)
+    log.append(note(1)).result(30)
+    (gap,) = entries(log, "box:audit:gap")
+    assert gap.details["refused"] == 1
+    assert verify(log.reader).ok
+
+
+def test_entries_that_lost_their_bodies_to_a_power_cut_are_told(box, place, bodies):
+    log = box.open(bodies=place)
+    kept = log.append(answered(receipt(), b"a", b"b", seal())).result(10)
+    box.clock.move(1)
+    future = [log.append(answered(receipt(), b"a", b"b", seal())) for _ in range(3)][-1]
+    future.result(10)
+    last = log.reader.head().time
+    lost = [entry for entry in log.reader.entries(kept.index + 1, 99) if entry.time == last]
+    box.crash(log)
+    # As after a power cut: the entries of the last commit are there, and their bodies are not.
+    with closing(BodyStore.create(place.path, BODIES, box.clock)) as store:
+        store.drop([number_of(entry.event.details["receipt"]) for entry in lost])
+    again = box.open(bodies=place)
+    (told,) = entries(again, "audit:body:lose")
+    assert told.details == {"lost": len(lost)}
+    assert bodies.find(lost[-1].event.details) == NotKept("missing")
+    again.append(answered(receipt(), b"a", b"b", seal())).result(10)
+    box.crash(again)
+    once_more = box.open(bodies=place)
+    assert len(entries(once_more, "audit:body:lose")) == 1
+
+
+def test_one_commit_takes_no_more_bodies_than_memory_has_room_for(box, place, monkeypatch):
+    monkeypatch.setattr("appliance.audit.writer.MAX_BYTES", 50_000)
+    log = box.open(bodies=place)
+    batches, going, go_on = [], threading.Event(), threading.Event()
+    log.told = lambda events, _seconds, _waiting: batches.append(events)
+    flushed = BodyStore.flush
+
+    def slow(store):
+        going.set()
+        assert go_on.wait(30)
+        flushed(store)
+
+    monkeypatch.setattr(BodyStore, "flush", slow)
+    waiting = [log.append(answered(receipt(), b"a", b"b", seal()))]
+    assert going.wait(30)
+    long = os.urandom(20_000)
+    waiting += [log.append(answered(receipt(), long, b"told", seal())) for _ in range(7)]
+    waiting.append(log.append(answered(receipt(), long * 9, b"told", seal(limit=1 << 20))))
+    go_on.set()
+    for future in waiting:
+        future.result(30)
+    assert batches == [1, 2, 2, 2, 1, 1]

@@ -167,6 +167,8 @@ def test_a_log_of_the_version_before_opens_and_goes_on(box):
         connection.execute(f"DROP TABLE {table}")
     connection.execute("CREATE TABLE summaries (tile INTEGER PRIMARY KEY, words TEXT NOT NULL)")
     connection.execute("DELETE FROM schema_migrations WHERE id = 'audit.002-closed'")
+    for column in ("request", "receipt"):
+        connection.execute(f"CREATE INDEX entries_{column} ON entries ({column})")
     connection.close()
     log = box.open()
     assert log.append(note(9)).result(10).index == kept[-1].index + 3

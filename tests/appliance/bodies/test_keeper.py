@@ -9,6 +9,7 @@ from appliance.bodies.keeper import AGAIN_S, BodyKeeper, Place
 from appliance.bodies.sealing import number_of
 from appliance.bodies.store import BodyStore
 from appliance.db.connection import open_connection
+from appliance.db.errors import DbError
 from tests.appliance.bodies.bodily import PATIENT, body, receipt
 
 DB_KEY = b"b" * 32
@@ -115,3 +116,44 @@ def test_bodies_of_a_patient_and_of_old_days_are_dropped_piecemeal(place, keeper
     assert store.drop_some_before(number_of(receipt(day=19_500, number=0))) == 1
     assert store.newest(9) == [number_of(new)]
     assert store.count(bytes.fromhex(PATIENT)) == 0
+
+
+def test_nothing_is_settled_before_the_disk_has_it(keeper, place, monkeypatch):
+    order = []
+    flushed = BodyStore.flush
+
+    def flush(store):
+        flushed(store)
+        order.append("on the disk")
+
+    monkeypatch.setattr(BodyStore, "flush", flush)
+    keeper.settled()
+    assert keeper.keep([body(receipt())]) == ""
+    keeper.settled()
+    order.append("settled")
+    keeper.settled()
+    assert order == ["on the disk", "settled"]
+
+
+def test_a_disk_that_fails_while_it_is_waited_for_is_told(keeper, place, uptime, monkeypatch):
+    def broken(_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BodyStore, "flush", broken)
+        assert keeper.keep([body(receipt())]) == ""
+        with pytest.raises(DbError, match="Input/output error"):
+            keeper.settled()
+        assert keeper.keep([body(receipt())]) == "Input/output error"
+        uptime.now += AGAIN_S
+        assert keeper.keep([body(receipt())]) == ""
+        keeper.close()
+    assert keeper.keep([body(receipt())]) == ""
+    keeper.settled()
+
+
+def test_bodies_that_are_missing_are_counted(keeper, place):
+    there = receipt()
+    assert keeper.keep([body(there)]) == ""
+    assert keeper.missing([there, receipt(), receipt()]) == 2
+    assert keeper.missing(["rcp_nothex"]) == 0
