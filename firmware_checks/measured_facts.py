@@ -1,4 +1,4 @@
-"""Facts of the measured boot beyond the event log: a quote, IMA's list, and a confidential guest's log."""
+"""Facts of the measured boot: a quote, IMA's list, and a confidential guest's log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

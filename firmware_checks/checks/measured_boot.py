@@ -1,4 +1,4 @@
-"""Checks of what vouches for the measured boot: the TPM's quote, its maker, IMA's list, a TDX guest's log."""
+"""Checks of what vouches for the measured boot: quote, maker, IMA's list, a TDX guest's log."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

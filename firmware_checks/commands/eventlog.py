@@ -1,4 +1,4 @@
-"""`wardbox firmware eventlog`: a log replayed, in words, compared with this machine's TPM or with another log."""
+"""`wardbox firmware eventlog`: a log replayed, in words, compared with a TPM or another log."""
 
 import argparse
 import json

@@ -52,6 +52,9 @@ _SELF_MEASURED: Final = frozenset(
 )
 
 
+_MAYBE_MEASURED: Final = frozenset({kinds.ACTION, kinds.NONHOST_INFO, kinds.COMPACT_HASH})
+
+
 def describe(event: Event) -> str:
     """One line about the event, Chinese and English, without control characters.
 
@@ -96,22 +99,25 @@ def is_program(event: Event) -> bool:
 
 def _measured(event: Event) -> tuple[tuple[bytes, ...], bool]:
     """What the digest may be the hash of, and whether it must be one of these."""
+    whole = (event.data,)
     if event.kind in _SELF_MEASURED:
-        return (event.data,), True
-    if event.kind in {kinds.VARIABLE_BOOT, kinds.VARIABLE_BOOT2}:
-        # Firmware measures the value alone (EDK II), or all of it (the profile from 1.06 on).
-        try:
-            return (read_variable(event.data).value, event.data), True
-        except EventLogMalformed:
-            return (event.data,), True
-    if event.kind == kinds.IPL:
-        return measured_texts(event.data), is_command(event.data)
+        return whole, True
     if event.kind == kinds.VARIABLE_AUTHORITY:
         # Old versions of shim hashed something else for the key that is built into them.
-        return (event.data,), not _of_shim(event.data)
-    if event.kind in {kinds.ACTION, kinds.NONHOST_INFO, kinds.COMPACT_HASH}:
-        return (event.data,), False
-    return (), False
+        return whole, not _of_shim(event.data)
+    if event.kind == kinds.IPL:
+        return measured_texts(event.data), is_command(event.data)
+    if event.kind in {kinds.VARIABLE_BOOT, kinds.VARIABLE_BOOT2}:
+        # Firmware measures the value alone (EDK II), or all of it (the profile from 1.06 on).
+        return whole + _value(event.data), True
+    return (whole, False) if event.kind in _MAYBE_MEASURED else ((), False)
+
+
+def _value(data: bytes) -> tuple[bytes, ...]:
+    try:
+        return (read_variable(data).value,)
+    except EventLogMalformed:
+        return ()
 
 
 def _of_shim(data: bytes) -> bool:

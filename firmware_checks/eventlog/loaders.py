@@ -1,4 +1,4 @@
-"""What boot loaders measure, in words: GRUB's commands, shim's lists, systemd-boot and its stub, the kernel's stub."""
+"""What boot loaders measure, in words: GRUB, shim, systemd-boot and its stub, the kernel's stub."""
 
 from types import MappingProxyType
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the firmware itself measures or notes: blobs, tables, post codes, reference manifests, machine facts."""
+"""What the firmware itself measures or notes: blobs, tables, post codes, manifests, machine facts."""
 
 from types import MappingProxyType
 from typing import Final

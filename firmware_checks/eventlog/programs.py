@@ -1,4 +1,4 @@
-"""What an EFI program is: its Authenticode digest, as PCR 4 has it, and the name and version it carries."""
+"""What an EFI program is: its Authenticode digest, and the name and version it carries."""
 
 import re
 from dataclasses import dataclass

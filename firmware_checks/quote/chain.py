@@ -1,4 +1,4 @@
-"""The certificate of a TPM's endorsement key, judged against the makers' certificates that are trusted here."""
+"""The certificate of a TPM's endorsement key, judged against the makers' that are trusted here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Judges a quote: the signature, the nonce, and whether the registers are those the event log leads to."""
+"""Judges a quote: signature, nonce, and whether its registers are those of the event log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
