@@ -4,6 +4,7 @@ import hashlib
 import json
 import struct
 
+from firmware_checks.eventlog.events import TYPE_NAMES
 from firmware_checks.golden import Golden, GoldenEvent, Versions, canonical
 from tests.firmware_checks.gpu_evidence import SOUND as SOUND_GPU
 from tests.firmware_checks.logs import agile_event, boot_events, expected, spec_id
@@ -102,7 +103,12 @@ def golden(app=b"shim 15.8", **changes):
         "bank": "SHA256",
         "registers": {pcr: values[pcr] for pcr in golden_pcrs},
         "events": tuple(
-            GoldenEvent(pcr, f"0x{kind:08X}", hashlib.sha256(data).hexdigest(), "words")
+            GoldenEvent(
+                pcr,
+                TYPE_NAMES[0x80000003 if data == app else kind],
+                hashlib.sha256(data).hexdigest(),
+                "words",
+            )
             for pcr, kind, data in boot_events(app)
             if pcr in golden_pcrs
         ),
