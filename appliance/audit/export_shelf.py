@@ -1,4 +1,4 @@
-"""The box's own place for exports: what lies there from before the box was opened, and what is too old."""
+"""The box's own place for exports: what lies there from before it was opened, and until when."""
 
 import os
 import re

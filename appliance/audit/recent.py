@@ -1,4 +1,4 @@
-"""Where requests and receipts of entries stand that no index knows yet, kept in memory by who searches.
+"""Where requests and receipts stand that no index knows yet, kept in memory by who searches.
 
 An index of them in the database would be two pages more in every commit, each encrypted anew, for
 entries that are closed and indexed within the hour. Who searches reads the columns of what has come
