@@ -9,8 +9,10 @@ from typing import Final
 
 from appliance.client.problem import ProblemError
 from appliance.client.session import Session
-from appliance.contract.audit import ExportState, Receipt
+from appliance.contract.audit import Entry, ExportState, Receipt
+from appliance.contract.bodies import BodyView
 from tui.dialogs.export import ExportDialog, ExportWanted
+from tui.dialogs.question import QuestionDialog
 from tui.dialogs.receipt import ReceiptDialog
 from tui.entrance import AskPerson
 from tui.line import Fault
@@ -19,6 +21,28 @@ from tui.newfile import write_new
 _MENDABLE: Final = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
 _UNDER_WAY: Final = frozenset(("waiting", "running"))
 _EVERY_S: Final = 0.5
+_READ: Final = (
+    "调阅这条记录背后的提示与回答?调阅本身会记入日志。\n"
+    "Read the texts behind this entry? That you did is put on the record."
+)
+_READINGS: Final = {"tag": "audit:body:read", "limit": "1000"}
+
+
+@dataclass(frozen=True, slots=True)
+class BodySeen:
+    """The texts behind an entry, or why there are none, and who asked for them.
+
+    Args:
+        entry: the entry.
+        body: its texts; None where there are none to read.
+        refused: why there are none.
+        readings: those of the last thousand readings that were of this entry, newest first.
+    """
+
+    entry: Entry
+    body: BodyView | None
+    refused: str
+    readings: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +74,25 @@ class AuditVisit:
                 if error.status not in _MENDABLE:
                     raise
                 known, said = wanted, Fault.of(error).told.removeprefix("✖ ")
+
+    async def body(self, entry: Entry) -> BodySeen | None:
+        """Read the texts behind an entry, once the person said so; None when they did not.
+
+        Raises:
+            ProblemError, BoxUnreachable: the person may not, or the box does not answer.
+        """
+        if not await self.ask(QuestionDialog(_READ, "调阅 Read")):
+            return None
+        body, refused = None, ""
+        try:
+            body = await self.box.bodies.read(str(entry.index))
+        except ProblemError as error:
+            if not error.code.startswith("body."):
+                raise
+            refused = Fault.of(error).told
+        page = await self.box.audit_entries(**_READINGS)
+        readings = tuple(one for one in page.entries if one.details.get("index") == entry.index)
+        return BodySeen(entry, body, refused, readings)
 
     async def export(
         self, told: Callable[[ExportState], object], *, local: bool

@@ -2,7 +2,8 @@
 
 from textual.message import Message
 
-from appliance.contract.audit import AuditVerified, ExportState, Proof, Receipt
+from appliance.contract.audit import AuditVerified, ExportList, ExportState, Proof, Receipt
+from tui.auditvisit import BodySeen
 from tui.newfile import FileRefused
 from tui.watching import WatchNow
 
@@ -29,6 +30,22 @@ class ProofHeard(Message):
 
     def __init__(self, proof: Proof) -> None:
         self.proof = proof
+        super().__init__()
+
+
+class BodyHeard(Message):
+    """The texts behind an entry, and who read them; None when the person left."""
+
+    def __init__(self, seen: BodySeen | None) -> None:
+        self.seen = seen
+        super().__init__()
+
+
+class ExportsHeard(Message):
+    """The exports that lie on the box."""
+
+    def __init__(self, found: ExportList) -> None:
+        self.found = found
         super().__init__()
 
 

@@ -16,6 +16,7 @@ from appliance.contract.audit import (
     Proof,
     Receipt,
 )
+from appliance.contract.bodies import BodyText, BodyView
 from secure_compute.merkle import MemoryNodes, inclusion_proof, leaf_hash, root_of
 from tests.fakes.paper import API, NOON, Route, event, open_stream, problem, refuse, say
 
@@ -57,10 +58,14 @@ def path_of(index: int, size: int) -> tuple[str, ...]:
 
 @dataclass
 class PaperRecord:
-    """Entries, and who listens to the tail; `lie` is a path that proofs give instead of the true one."""
+    """Entries, and who listens to the tail; `lie` is a path that proofs give instead of the true one.
+
+    `texts` are prompt and answer behind entries.
+    """
 
     integrity: str = "ok"
     lie: tuple[str, ...] = ()
+    texts: dict[int, tuple[str, str]] = field(default_factory=dict)
     entries: list[Entry] = field(
         default_factory=lambda: [entry_of(n, TAGS[n % 5]) for n in range(30)]
     )
@@ -74,6 +79,7 @@ class PaperRecord:
             ("POST", f"{API}/audit/verify", self._verify),
             ("GET", f"{API}/audit/live", self._live),
             ("GET", f"{API}/audit/receipts/{{id}}", self._receipt),
+            ("GET", f"{API}/audit/bodies/{{which}}", self._body),
         ]
 
     async def _entries(self, request: web.Request) -> web.Response:
@@ -168,3 +174,25 @@ class PaperRecord:
         self.entries.append(entry)
         for tail in self.tails:
             tail.put_nowait(entry)
+
+    async def _body(self, request: web.Request) -> web.Response:
+        index = int(request.match_info["which"])
+        found = self.texts.get(index)
+        told = {"found": "kept" if found else "none", "index": index, "patient": None}
+        reading = entry_of(len(self.entries), "audit:body:read", "user:it")
+        self.entries.append(reading.model_copy(update={"details": told}))
+        if found is None:
+            return refuse(problem(404, "body.not-kept", "没有保存正文。", "No body is kept."))
+        prompt, answer = (BodyText(text=one, bytes=len(one) + 9, cut=False) for one in found)
+        cut = answer.model_copy(update={"cut": True})
+        return say(
+            BodyView(
+                index=index,
+                receipt=RECEIPT,
+                patient="pt_4f1c",
+                salt="00" * 32,
+                prompt=prompt,
+                answer=cut,
+                extract=None,
+            )
+        )

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.contract.audit import ExportState, ExportWish
+from appliance.contract.audit import ExportList, ExportState, ExportWish
 from appliance.contract.base import Text
 from appliance.contract.outside import ForwardView, SecondKeyView, WitnessList, WitnessView
 from tests.fakes.paper import API, NOON, Route, problem, refuse, say
@@ -82,6 +82,7 @@ class PaperWatchers:
             ("GET", f"{API}/audit/witnesses", self._witnesses),
             ("GET", f"{API}/audit/forwarding", self._forwarding),
             ("POST", exports, self._begin),
+            ("GET", exports, self._listed),
             ("GET", f"{exports}/{{id}}", self._state),
             ("DELETE", f"{exports}/{{id}}", self._remove),
             ("GET", f"{exports}/{{id}}/download", self._fetch),
@@ -119,6 +120,9 @@ class PaperWatchers:
             way_out=None,
         )
         return say(self.exports[name])
+
+    async def _listed(self, _: web.Request) -> web.Response:
+        return say(ExportList(exports=tuple(self.exports.values())))
 
     async def _state(self, request: web.Request) -> web.Response:
         found = self.exports.get(request.match_info["id"])

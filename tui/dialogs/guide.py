@@ -44,6 +44,7 @@ ROWS = (
     ("", "审计 audit"),
     ("v / x / p", "核验 verify / 导出 export / 存在证明 inclusion proof"),
     ("c / w / k", "查回执 receipt / 见证与转发 witnesses / 取消导出 cancel the export"),
+    ("b / l", "调阅正文 read the texts / 已有的导出 exports that lie here"),
     ("/ · Space", "筛选 filter · 暂停或继续 pause or follow"),
     ("", "符号 signs"),
     ("✔ ▲ ✖ ?", "正常 good · 注意 attention · 有问题 bad · 未知 unknown"),

@@ -18,7 +18,9 @@ from tui.inert import inert
 from tui.line import Line
 from tui.messages import Failed, OverviewHeard
 from tui.messages_audit import (
+    BodyHeard,
     ExportMoved,
+    ExportsHeard,
     ExportStopped,
     LogExported,
     LogVerified,
@@ -27,6 +29,7 @@ from tui.messages_audit import (
     WatchHeard,
 )
 from tui.newfile import FileRefused
+from tui.screens.bodies import describe_body, describe_exports
 from tui.screens.entries import (
     describe_proof,
     describe_receipt,
@@ -50,6 +53,8 @@ class AuditScreen(TailScreen):
         Binding("x", "export", "导出", show=False),
         Binding("p", "prove", "证明", show=False),
         Binding("c", "receipt", "回执", show=False),
+        Binding("b", "body", "正文", show=False),
+        Binding("l", "exports", "导出清单", show=False),
         Binding("w", "watch", "见证", show=False),
         Binding("k", "stop", "取消", show=False),
     ]
@@ -165,6 +170,29 @@ class AuditScreen(TailScreen):
         if message.receipt is not None:
             _ = self.app.push_screen(PageDialog("回执 Receipt", describe_receipt(message.receipt)))
 
+    def action_body(self) -> None:
+        """Read the texts behind the chosen entry, and see who did before."""
+        entry = self.chosen
+        if entry is not None:
+            self.follow(following=False)
+            visit = AuditVisit(self.box, self.app.push_screen_wait)
+            self.ask("body", lambda: visit.body(entry), BodyHeard)
+
+    def on_body_heard(self, message: BodyHeard) -> None:
+        """Show them."""
+        message.stop()
+        if message.seen is not None:
+            _ = self.app.push_screen(PageDialog("正文 Texts", describe_body(message.seen)))
+
+    def action_exports(self) -> None:
+        """Show what lies on the box."""
+        self.ask("exports", self.box.audit_exports, ExportsHeard, patience_s=20)
+
+    def on_exports_heard(self, message: ExportsHeard) -> None:
+        """List it."""
+        message.stop()
+        _ = self.app.push_screen(PageDialog("导出 Exports", describe_exports(message.found)))
+
     def action_export(self) -> None:
         """Ask what and where to, then export; it goes on while one looks at other things."""
         visit = AuditVisit(self.box, self.app.push_screen_wait)
@@ -242,7 +270,7 @@ class AuditScreen(TailScreen):
             self._watch, self._blind = None, "" if hidden else message.fault.sentence
             self._draw_light()
             return
-        if message.topic in {"receipt", "stop"}:
+        if message.topic in {"body", "exports", "receipt", "stop"}:
             self.cry(message.fault.told)
             return
         self.note(message.fault.told)
