@@ -58,13 +58,13 @@ class KeyFolder:
     Args:
         folder: Where they lie; made with mode 0700.
         passphrase: Asked once per key.
-        cost: Of making a key out of a passphrase.
+        cost: Of making a key out of a passphrase; None: what a vendor's keys are worth.
     """
 
-    def __init__(self, folder: Path, passphrase: Passphrase, cost: Argon2Cost = COST) -> None:
+    def __init__(self, folder: Path, passphrase: Passphrase, cost: Argon2Cost | None = None) -> None:
         self._folder = folder
         self._passphrase = passphrase
-        self._cost = cost
+        self._cost = COST if cost is None else cost
 
     def elsewhere(self, folder: Path) -> "KeyFolder":
         """Keys in another folder, as on a medium of their own."""

@@ -136,6 +136,8 @@ def test_one_version_has_one_content(yard, tmp_path):
 
 @pytest.fixture
 def said(monkeypatch, capsys):
+    monkeypatch.setattr("installer.vendor.keys.COST", CHEAP)
+
     def run(*words: object, stdin: str = "") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         status = main(["vendor", *map(str, words)])

@@ -1,10 +1,12 @@
 """Any TUF repository, served over HTTP, that does what a test tells it to; and a client's command."""
 
+import argparse
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
-from installer.__main__ import main
+from installer.vendor import command
 
 START = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
 LATER = START + timedelta(days=30)
@@ -242,4 +244,13 @@ class Client:
         return sorted(path.read_bytes() for path in self.files.rglob("*") if path.is_file())
 
     def _run(self, *words: str) -> int:
-        return main(["vendor", "tuf-client", "--metadata-dir", str(self.folder), *words])
+        base = ["vendor", "tuf-client", "--metadata-dir", str(self.folder)]
+        return command.run(_parser().parse_args([*base, *words]))
+
+
+@cache
+def _parser() -> argparse.ArgumentParser:
+    """Made once: it takes longer than what it parses for."""
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers(dest="command"))
+    return parser
