@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from appliance.updates.chunks import ChunkReader, check_whole
+from appliance.updates.direct import push
 from appliance.updates.fetcher import Stick
 from appliance.updates.held import Holdings
-from appliance.updates.landing import push, settle, sync, write_all
+from appliance.updates.landing import settle, sync, write_all
 from appliance.updates.manifest import Package, PackageFile
 
 UNFINISHED: Final = ".tmp"

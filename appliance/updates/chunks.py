@@ -4,15 +4,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Final
 
+from appliance.updates.direct import read_into, room
 from appliance.updates.errors import BaseMissing, ContentRefused
 from appliance.updates.fetcher import Stick, shown, unreadable
 from appliance.updates.frames import expand
 from appliance.updates.held import Holdings
 from appliance.updates.manifest import Blob, Chunk, Package, PackageFile
 
-_PIECE: Final = 1 << 20
 Content = bytes | bytearray | memoryview
 
 
@@ -39,14 +38,15 @@ class ChunkReader:
         blob = package.supply.get(chunk.sha256)
         if blob is None:
             return self._base(package, chunk.sha256)
-        room = bytearray(blob.size)
-        read_blob(self._stick, blob, memoryview(room))
-        check_blob(blob, room)
+        target = room(blob.size)
+        read_blob(self._stick, blob, target)
+        stored = target[: blob.size]
+        check_blob(blob, stored)
         if blob.form == "plain":
-            return bytes(room)  # its stored bytes are itself, and were hashed
+            return bytes(stored)  # its stored bytes are itself, and were hashed
         base = b"" if blob.base is None else self._base(package, blob.base)
         try:
-            found = _expanded(blob, room, chunk, base)
+            found = _expanded(blob, stored, chunk, base)
         except ValueError:
             raise _refused(blob, "无法展开", "it cannot be expanded") from None
         if sha256(found).hexdigest() != chunk.sha256:
@@ -82,7 +82,7 @@ class ChunkReader:
         return found
 
 
-def _expanded(blob: Blob, stored: bytearray, chunk: Chunk, base: bytes) -> bytes:
+def _expanded(blob: Blob, stored: memoryview, chunk: Chunk, base: bytes) -> bytes:
     if blob.form == "zstd":
         return expand(stored, chunk.size)
     from appliance.updates.deltas import apply_delta  # noqa: PLC0415  # numpy only for deltas
@@ -92,8 +92,8 @@ def _expanded(blob: Blob, stored: bytearray, chunk: Chunk, base: bytes) -> bytes
     return apply_delta(stored, base)
 
 
-def read_blob(stick: Stick, blob: Blob, room: memoryview) -> None:
-    """Read what is stored of a chunk into memory of its size; nobody has hashed it yet.
+def read_blob(stick: Stick, blob: Blob, target: memoryview) -> None:
+    """Read what is stored of a chunk into memory of `direct.room`; nobody has hashed it yet.
 
     Raises:
         ContentRefused: It is missing, or its length is not the signed one.
@@ -104,13 +104,10 @@ def read_blob(stick: Stick, blob: Blob, room: memoryview) -> None:
             # Before a byte is read: what claims to be gigabytes costs nothing.
             if os.fstat(descriptor).st_size != blob.size:
                 raise _length(blob)
-            done = 0
             with _failures(blob):
-                while done < blob.size:
-                    count = os.readv(descriptor, [room[done : min(blob.size, done + _PIECE)]])
-                    if not count:
-                        raise _length(blob)
-                    done += count
+                count = read_into(descriptor, target, blob.size)
+            if count != blob.size:
+                raise _length(blob)
     except FileNotFoundError:
         raise _refused(blob, "文件缺失", "it is missing") from None
 

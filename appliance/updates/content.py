@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from appliance.updates.chunks import ChunkReader, blobs_of, check_blob, read_blob
+from appliance.updates.direct import room
 from appliance.updates.errors import BaseMissing, ContentRefused
 from appliance.updates.fetcher import Stick, shown
 from appliance.updates.held import Holdings
@@ -32,10 +33,10 @@ def check_content(stick: Stick, packages: Sequence[Package], progress: Progress 
     total = sum(blob.size for blob in blobs_of(packages))
     done = 0
     for package, blobs in shares(packages):
-        room = memoryview(bytearray(max((blob.size for blob in blobs), default=0)))
+        target = room(max((blob.size for blob in blobs), default=0))
         for blob in blobs:
-            read_blob(stick, blob, room)
-            check_blob(blob, room[: blob.size])
+            read_blob(stick, blob, target)
+            check_blob(blob, target[: blob.size])
             done += blob.size
             progress(package.target, done, total)
         if package.kind == MODELS:

@@ -11,10 +11,11 @@ from queue import SimpleQueue
 from typing import Final
 
 from appliance.updates.chunks import check_blob, read_blob
+from appliance.updates.direct import push, read_into, room, write_out
 from appliance.updates.fetcher import Stick
 from appliance.updates.manifest import Blob
 
-_ROOMS: Final = 4
+_ROOMS: Final = 6
 """Chunks in memory at once: one being read, the others being hashed and written."""
 _HANDS: Final = 3
 _SYNCS: Final = 4
@@ -55,16 +56,16 @@ class Landing:
         wanted = tuple(blobs)
         largest = max((blob.size for blob in wanted), default=0)  # at most MAX_CHUNK
         for _ in range(_ROOMS):
-            self._rooms.put(memoryview(bytearray(largest)))
+            self._rooms.put(room(largest))
         landing: deque[Future[None]] = deque()
         with ThreadPoolExecutor(_HANDS, "updates-landing") as hands:
             for blob in wanted:
-                room = self._rooms.get()
-                if self._there(blob, room):
-                    self._rooms.put(room)
+                target = self._rooms.get()
+                if self._there(blob, target):
+                    self._rooms.put(target)
                 else:
-                    read_blob(self._stick, blob, room)
-                    landing.append(hands.submit(self._land, blob, room))
+                    read_blob(self._stick, blob, target)
+                    landing.append(hands.submit(self._land, blob, target))
                 while landing and landing[0].done():
                     landing.popleft().result()
                 self._told(blob)
@@ -72,7 +73,7 @@ class Landing:
                 future.result()
         settle(self._folder / blob.place for blob in wanted)
 
-    def _there(self, blob: Blob, room: memoryview) -> bool:
+    def _there(self, blob: Blob, target: memoryview) -> bool:
         """Whether an earlier try left it whole; what a power cut spoiled comes again."""
         path = self._folder / blob.place
         if path.parent not in self._made:
@@ -86,20 +87,22 @@ class Landing:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode) or facts.st_size != blob.size:
                 return False
-            done = 0
-            while done < blob.size and (count := os.readv(descriptor, [room[done : blob.size]])):
-                done += count
+            read_into(descriptor, target, blob.size)
         finally:
             os.close(descriptor)
-        return sha256(room[: blob.size]).hexdigest() == blob.sha256
+        return sha256(target[: blob.size]).hexdigest() == blob.sha256
 
-    def _land(self, blob: Blob, room: memoryview) -> None:
+    def _land(self, blob: Blob, target: memoryview) -> None:
         try:
-            content = room[: blob.size]
+            content = target[: blob.size]
             check_blob(blob, content)
-            write_new(self._folder / blob.place, content)
+            descriptor = os.open(self._folder / blob.place, _NEW, 0o600)
+            try:
+                write_out(descriptor, content)
+            finally:
+                os.close(descriptor)
         finally:
-            self._rooms.put(room)
+            self._rooms.put(target)
 
 
 def write_new(path: Path, content: bytes | memoryview, mode: int = 0o600) -> None:
@@ -117,11 +120,6 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view[:_PIECE]) :]
-
-
-def push(descriptor: int) -> None:
-    """Let the disk begin now with what it would do at the end; a hint that some systems ignore."""
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def settle(paths: Iterable[Path]) -> None:
