@@ -205,10 +205,19 @@ def host() -> Iterator[Host]:
         serving.close()
 
 
+class Clock:
+    """Stands in for the module `time`."""
+
+    now: datetime = START
+
+    def time(self) -> float:
+        return self.now.timestamp()
+
+
 class Client:
     """`wardbox vendor tuf-client` with a folder of its own."""
 
-    def __init__(self, folder: Path, address: str, clock: Any) -> None:
+    def __init__(self, folder: Path, address: str, clock: Clock) -> None:
         self.folder = folder / "metadata"
         self.files = folder / "files"
         self._root = folder / "initial_root.json"
