@@ -45,8 +45,29 @@ class Machine:
 
     def __init__(self, root):
         self.root = root
+        self._touched = []
+
+    def _touch(self, path):
+        """Remembers what will be other: the path, or the highest folder that is made for it."""
+        new = [parent for parent in Path(path).parents if not (self.root / parent).exists()]
+        self._touched.append(new[-1] if new else Path(path))
+
+    def restore(self):
+        """Makes the machine sound again after whatever was done through these methods."""
+        for path in reversed(self._touched):
+            where, first = self.root / path, Path(_first().name) / path
+            if where.is_dir():
+                shutil.rmtree(where)
+            else:
+                where.unlink(missing_ok=True)
+            if first.is_dir():
+                shutil.copytree(first, where, symlinks=True, copy_function=_linked)
+            elif first.exists():
+                _linked(first, where)
+        self._touched.clear()
 
     def put(self, path, content):
+        self._touch(path)
         where = self.root / path
         where.parent.mkdir(parents=True, exist_ok=True)
         # The files of a machine are links to those of the first one: never write through one.
@@ -57,6 +78,7 @@ class Machine:
             where.write_text(content, encoding="utf-8")
 
     def drop(self, path):
+        self._touch(path)
         where = self.root / path
         if where.is_dir():
             shutil.rmtree(where)
@@ -87,6 +109,7 @@ class Machine:
         self.put(f"sys/bus/pci/devices/{address}/class", kind + "\n")
 
     def block(self, name, *, uuid="", slaves=(), dm_name="", partition=False):
+        self._touch(f"sys/class/block/{name}")
         folder = self.root / "sys/class/block" / name
         folder.mkdir(parents=True, exist_ok=True)
         if uuid:
