@@ -40,24 +40,60 @@ class StreamKey:
     algorithm: str = AES_256_GCM
 
 
-def seal_stream(source: BinaryIO, target: BinaryIO, key: StreamKey) -> int:
-    """Seal everything that is left in `source` into `target`.
+class SealedWriter:
+    """Seals what is written to it, piece by piece; without `finish` it is a cut stream, which never opens.
 
     Each stream has a key of its own, derived by HKDF (SHA-256 or SM3) from a random salt, the header
     and the context. Chunks follow the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizar 2015): the
     nonce is a derived prefix (7 bytes), the chunk number (4) and a byte that is 1 on the last chunk.
 
+    Args:
+        target: takes the sealed bytes; it stays the caller's to close.
+        key: what seals it; it may be wiped as soon as this is made.
+    """
+
+    def __init__(self, target: BinaryIO, key: StreamKey) -> None:
+        header = header_bytes(_MAGIC, key.algorithm, key.key_id) + os.urandom(_SALT_SIZE)
+        self._sealer, self._prefix, commitment = _derive(key, header, key.algorithm)
+        self._target = target
+        self._waiting = bytearray()
+        self._number = 0
+        self._total = 0
+        target.write(header + commitment)
+
+    def write(self, piece: bytes) -> None:
+        """Take more plaintext. Raises SealMalformed beyond 4 PiB."""
+        self._total += len(piece)
+        self._waiting += piece
+        # The last chunk is marked, so a full one waits until something follows it.
+        while len(self._waiting) > CHUNK:
+            self._seal(bytes(self._waiting[:CHUNK]), last=False)
+            del self._waiting[:CHUNK]
+
+    def finish(self) -> int:
+        """Seal what is left, and return how many bytes of plaintext there were."""
+        self._seal(bytes(self._waiting), last=True)
+        self._waiting.clear()
+        return self._total
+
+    def _seal(self, chunk: bytes, *, last: bool) -> None:
+        if self._number == _MAX_CHUNKS:
+            raise SealMalformed(reason="it is longer than 4 PiB")
+        nonce = nonce_of(self._prefix, self._number, last=last)
+        self._target.write(self._sealer.encrypt(nonce, chunk, None))
+        self._number += 1
+
+
+def seal_stream(source: BinaryIO, target: BinaryIO, key: StreamKey) -> int:
+    """Seal everything that is left in `source` into `target`, as `SealedWriter` does.
+
     Returns:
         Plaintext bytes sealed.
     """
-    header = header_bytes(_MAGIC, key.algorithm, key.key_id) + os.urandom(_SALT_SIZE)
-    sealer, prefix, commitment = _derive(key, header, key.algorithm)
-    target.write(header + commitment)
-    total = 0
-    for number, chunk, last in _chunks(source, CHUNK):
-        target.write(sealer.encrypt(_nonce(prefix, number, last=last), chunk, None))
-        total += len(chunk)
-    return total
+    writer = SealedWriter(target, key)
+    while piece := source.read(CHUNK):
+        writer.write(piece)
+    return writer.finish()
 
 
 def unseal_stream(source: BinaryIO, target: BinaryIO, key: StreamKey) -> int:
@@ -73,11 +109,11 @@ def unseal_stream(source: BinaryIO, target: BinaryIO, key: StreamKey) -> int:
         SealMalformed: It does not begin like a sealed stream.
         SealBroken: Another key or context; or altered, cut, reordered or lengthened content.
     """
-    opener, prefix = _open_header(source, key)
+    opener, prefix = open_header(source, key)
     total = 0
     for number, chunk, last in _chunks(source, CHUNK + TAG_SIZE):
         try:
-            plain = opener.decrypt(_nonce(prefix, number, last=last), chunk, None)
+            plain = opener.decrypt(nonce_of(prefix, number, last=last), chunk, None)
         except InvalidTag:
             raise SealBroken from None
         target.write(plain)
@@ -111,11 +147,14 @@ def _into_file(target: Path, write: Callable[[BinaryIO], int]) -> int:
     return count
 
 
-def _open_header(source: BinaryIO, key: StreamKey) -> tuple[Aead, bytes]:
-    start = _read_full(source, len(_MAGIC) + 1)
-    for extra in (1, _SALT_SIZE + _COMMITMENT_SIZE):  # each id ends where its length byte says
-        start += _read_full(source, start[-1] + extra) if start else b""
-    algorithm, key_id, at = read_header(start, _MAGIC)
+def open_header(source: BinaryIO, key: StreamKey) -> tuple[Aead, bytes]:
+    """Read the beginning of a sealed stream: what opens its chunks, and the prefix of their nonces.
+
+    Raises:
+        SealMalformed: It does not begin like a sealed stream.
+        SealBroken: Another key or context.
+    """
+    start, algorithm, key_id, at = _beginning(source)
     end = at + _SALT_SIZE
     if len(start) != end + _COMMITMENT_SIZE:
         raise SealMalformed(reason="it is too short")
@@ -124,6 +163,23 @@ def _open_header(source: BinaryIO, key: StreamKey) -> tuple[Aead, bytes]:
     if key_id != key.key_id or not hmac.compare_digest(commitment, start[end:]):
         raise SealBroken
     return opener, prefix
+
+
+def algorithm_of(source: BinaryIO) -> str:
+    """What a sealed stream says that it is sealed with; nothing is proved by it.
+
+    Raises:
+        SealMalformed: It does not begin like a sealed stream.
+    """
+    return _beginning(source)[1]
+
+
+def _beginning(source: BinaryIO) -> tuple[bytes, str, str, int]:
+    """Everything before the chunks; algorithm, key id, and where these end."""
+    start = read_full(source, len(_MAGIC) + 1)
+    for extra in (1, _SALT_SIZE + _COMMITMENT_SIZE):  # each id ends where its length byte says
+        start += read_full(source, start[-1] + extra) if start else b""
+    return start, *read_header(start, _MAGIC)
 
 
 def _derive(key: StreamKey, header: bytes, algorithm: str) -> tuple[Aead, bytes, bytes]:
@@ -137,14 +193,15 @@ def _derive(key: StreamKey, header: bytes, algorithm: str) -> tuple[Aead, bytes,
             return cipher(algorithm, own), rest[:_PREFIX_SIZE], rest[_PREFIX_SIZE:]
 
 
-def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
+def nonce_of(prefix: bytes, number: int, *, last: bool) -> bytes:
+    """The nonce of one chunk of a stream."""
     return prefix + number.to_bytes(4, "big") + bytes([last])
 
 
 def _chunks(source: BinaryIO, size: int) -> Iterator[tuple[int, bytes, bool]]:
     """Chunks of `size` with their number; the last (perhaps shorter or empty) is marked."""
-    number, chunk = 0, _read_full(source, size)
-    while following := _read_full(source, size):
+    number, chunk = 0, read_full(source, size)
+    while following := read_full(source, size):
         yield number, chunk, False
         number, chunk = number + 1, following
         if number == _MAX_CHUNKS:
@@ -152,7 +209,8 @@ def _chunks(source: BinaryIO, size: int) -> Iterator[tuple[int, bytes, bool]]:
     yield number, chunk, True
 
 
-def _read_full(source: BinaryIO, size: int) -> bytes:
+def read_full(source: BinaryIO, size: int) -> bytes:
+    """Read so many bytes, or up to the end."""
     parts, missing = [], size
     while missing and (part := source.read(missing)):  # pipes and sockets give less than asked
         parts.append(part)

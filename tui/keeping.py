@@ -179,10 +179,11 @@ def short_age(seconds: float) -> str:
 def _size(target: BackupTargetView) -> str:
     if not target.snapshots:
         return "–"
-    return _bytes(target.snapshots[0].size)
+    return bytes_told(target.snapshots[0].size)
 
 
-def _bytes(count: int) -> str:
+def bytes_told(count: int) -> str:
+    """A number of bytes in MiB, or GiB."""
     return theme.gigabytes(count) if count >= 2**30 else f"{count / 2**20:.1f} MiB"
 
 
@@ -196,7 +197,7 @@ def target_told(one: BackupTargetView) -> Content:
         last = one.snapshots[0]
         parts.append(
             f" · #{last.number} {last.time:%m-%d %H:%M} UTC · {last.files:,} 文件 files · "
-            f"+{_bytes(last.added)} · {len(one.snapshots)} 个快照 snapshots"
+            f"+{bytes_told(last.added)} · {len(one.snapshots)} 个快照 snapshots"
         )
     for run in (one.created, one.verified, one.drilled):
         if run is not None and not run.ok:

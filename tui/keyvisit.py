@@ -1,7 +1,7 @@
 """Replacing and destroying keys, dialog by dialog: what cannot be undone is asked for twice."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from appliance.client.problem import ProblemError
@@ -9,6 +9,7 @@ from appliance.client.session import Session
 from appliance.contract.people import ApprovalView, ApprovalWish
 from appliance.contract.vault_keys import Erasure, KeyRotated, KeyRow
 from tui.certificate import CertificateFile
+from tui.dialogs.datasets import DatasetsDialog
 from tui.dialogs.erase import CertificateDialog, Doom, EraseDialog, TypedDialog
 from tui.dialogs.question import QuestionDialog
 from tui.entrance import AskPerson
@@ -17,7 +18,13 @@ from tui.line import Fault
 from tui.stick import FileUnusable
 
 NEEDED: Final = "access.approval-needed"
-_MENDABLE: Final = ("vault.subject", "access.approval", "access.person", "request.field")
+_MENDABLE: Final = (
+    "vault.subject",
+    "file.in-use",
+    "access.approval",
+    "access.person",
+    "request.field",
+)
 _COMMAND: Final = re.compile(r"approval request ([a-z.-]{1,64}) ([^\s`]{1,64})`")
 ROOT: Final = (
     "更换根密钥?各开启方式照旧可用,服务不受影响,数毫秒完成。\n"
@@ -77,6 +84,10 @@ class KeyVisit:
             if wanted is None:
                 return None
             doom = wanted
+            if doom.kind == "dataset" and not doom.subject.strip():
+                chosen = await self.ask(DatasetsDialog(await self.box.slots.keys.datasets()))
+                doom, said = replace(doom, subject=chosen or ""), ""
+                continue
             try:
                 return await self._erase(doom)
             except FileUnusable as error:

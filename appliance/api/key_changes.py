@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Literal, TypeVar
@@ -18,7 +19,7 @@ from appliance.errors import ApplianceError, VaultLocked
 from appliance.vault.erasure import ANSWERS, COPIES, erase_box, signed
 from appliance.vault.errors import KeyFixed, KeyUnknown
 from appliance.vault.opened import Opened
-from appliance.vault.subjects import FAMILIES, PATIENT, SubjectKeys
+from appliance.vault.subjects import DATASET, FAMILIES, PATIENT, SubjectKeys
 from appliance.vault.uses import use_of
 from secure_compute.destruction import Destruction
 from secure_compute.errors import SecureComputeError
@@ -91,8 +92,11 @@ async def erase(front: Front, wish: wire.Erasure, who: Grant) -> wire.Destructio
             reason_en="it must repeat what is to be destroyed (for the whole box, its id)",
         )
     opened, disclosure = _opened(front), front.opened().disclosure
+    files = front.opened().files
     about = opened.root_id
     keys: tuple[str, ...] = ()
+    if wish.kind == DATASET:
+        await asyncio.to_thread(files.judge_erasing, wish.subject)
     if wish.kind != "box":
         keys = await asyncio.to_thread(disclosure.erasable, wish.kind, wish.subject)
         about = keys[0]
@@ -113,6 +117,10 @@ async def erase(front: Front, wish: wire.Erasure, who: Grant) -> wire.Destructio
         certificate = signed(opened, told)
         if wish.kind == PATIENT:
             disclosure.forgotten(who.actor, gone[0].partition(":")[2], certificate)
+        else:
+            with suppress(ApplianceError, OSError):
+                # Nobody can read it any more; what is left of it goes with the next sweep.
+                files.erased(wish.subject)
         return certificate
 
     made = await _recorded(front, who, ("erase", about, ""), work_one)

@@ -86,6 +86,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "events": HTTPStatus.TOO_MANY_REQUESTS,
     "examination": HTTPStatus.UNPROCESSABLE_ENTITY,
     "file": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "file.damaged": HTTPStatus.INTERNAL_SERVER_ERROR,
     "file.in-use": HTTPStatus.CONFLICT,
     "file.quota-exceeded": HTTPStatus.INSUFFICIENT_STORAGE,
     "file.too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

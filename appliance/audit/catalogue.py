@@ -213,6 +213,7 @@ KINDS: Final = (
     Kind("file:content:admit", "收下文件。", "A file was taken in.", ("digest",)),
     Kind("file:content:use", "任务开始使用文件。", "A job begins to read a file.", _USE),
     Kind("file:content:delete", "删除文件。", "A file was deleted.", ("digest",)),
+    Kind("file:store:seal", "旧文件已逐个封存。", "Older files were sealed.", ("files", "left")),
     Kind("batch:run:create", "提交批处理。", "A batch was made.", _BATCH),
     Kind("batch:run:cancel", "取消批处理。", "A batch was cancelled.", _BATCH),
     Kind("batch:run:finish", "批处理结束。", "A batch came to rest.", _BATCH),

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from appliance.audit.event import Detail, Event
+from appliance.audit.events import BOX
 
 
 def file_change(
@@ -35,3 +36,8 @@ def batch_change(
 def response_change(action: Literal["keep", "delete"], actor: str, *, response_id: str) -> Event:
     """A response was kept for going on from it, or deleted."""
     return Event(f"model:response:{action}", actor, response_id)
+
+
+def files_seal(*, files: int, left: int) -> Event:
+    """Files of an older release were sealed one by one; `left` still lie as they did."""
+    return Event("file:store:seal", BOX, None, None, {"files": files, "left": left})

@@ -7,10 +7,12 @@ from pathlib import Path
 from appliance.batches.files import Audit, FileLimits, FileService
 from appliance.batches.gateway import Keys
 from appliance.batches.kept import KeptResponses
+from appliance.batches.locker import Locker
 from appliance.batches.service import BatchService, Jobs
 from appliance.batches.store import BatchStore
 from appliance.batches.work import BatchWork, Ground
 from appliance.db.database import Db
+from appliance.vault.dataset_keys import DatasetKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,25 @@ class DeskRules:
 
 
 def make_desk(
-    db: Db, audit: Audit, keys: Keys, rules: DeskRules, clock: Callable[[], float]
+    db: Db,
+    audit: Audit,
+    keys: Keys,
+    rules: DeskRules,
+    clock: Callable[[], float],
+    seals: DatasetKeys,
 ) -> Desk:
-    """Put the room together; what was half sent when the box stopped is deleted."""
+    """Put the room together; what was half sent when the box stopped is deleted.
+
+    Args:
+        db: the box's database.
+        audit: the record.
+        keys: what callers may do.
+        rules: of the files.
+        clock: Unix time in seconds.
+        seals: what each file is sealed with.
+    """
     store = BatchStore(db)
-    files = FileService(db, audit, rules.root, rules.limits, clock)
+    files = FileService(db, audit, Locker(rules.root, seals), rules.limits, clock)
     files.clear_incoming()
     work = BatchWork(Ground(store, files, audit, keys, clock, rules.width))
     return Desk(files, KeptResponses(db, audit, clock), work, store, audit, clock)

@@ -44,13 +44,23 @@ class FileKindRefused(ApplianceError):
 
 
 class FileInUse(ApplianceError):
-    """A file that a batch still reads."""
+    """A file that a batch or a training still reads."""
 
     code = "file.in-use"
-    zh = "文件 {file_id} 正被批处理 {batch_id} 使用。"
-    en = "The file {file_id} is read by the batch {batch_id}."
-    way_out_zh = "请等待批处理结束或先取消它。"
-    way_out_en = "Wait for the batch to end, or cancel it first."
+    zh = "文件 {file_id} 正被 {reader} 使用。"
+    en = "The file {file_id} is being read by {reader}."
+    way_out_zh = "请等待它结束或先取消它。"
+    way_out_en = "Wait for it to end, or cancel it first."
+
+
+class FileDamaged(ApplianceError):
+    """A file whose sealed content is not what was written."""
+
+    code = "file.damaged"
+    zh = "文件 {file_id} 已损坏,无法读取。"
+    en = "The file {file_id} is damaged and cannot be read."
+    way_out_zh = "请重新上传,或从备份恢复。"
+    way_out_en = "Send it again, or restore it from a backup."
 
 
 class BatchUnknown(ApplianceError):

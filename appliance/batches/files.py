@@ -1,34 +1,28 @@
-"""Files that callers send and fetch: in the vault, by id, each seen by its owner alone."""
+"""Files that callers send and fetch: sealed one by one, by id, each seen by its owner alone."""
 
-import hashlib
-import os
-import secrets
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from appliance.audit import events_files as events
 from appliance.audit.event import Event
 from appliance.batches.content import HEAD_BYTES, judge_head, label
-from appliance.batches.errors import (
-    BatchRefused,
-    FileInUse,
-    FilesFull,
-    FileTooLarge,
-    FileUnknown,
-)
-from appliance.batches.shape import SENT, StoredFile
+from appliance.batches.errors import BatchRefused, FileInUse, FilesFull, FileUnknown
+from appliance.batches.incoming import Incoming
+from appliance.batches.locker import Locker, pieces_of
+from appliance.batches.shape import SENT, Standing, StoredFile
 from appliance.batches.store import BatchStore, FileStore
 from appliance.db.database import Db
+from appliance.vault.errors import SubjectErased
+from secure_compute.stream import StreamKey
 
 MOST_FILES: Final = 1000
-_PIECE: Final = 256 * 1024
 _AUDIT_TIMEOUT_S: Final = 30.0
 _ORPHAN_S: Final = 3600.0
-_INCOMING: Final = "incoming-"
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Audit(Protocol):
@@ -47,65 +41,41 @@ class FileLimits:
     all: int
 
 
-class Incoming:
-    """A file on its way in: `write` its pieces, then hand it to `FileService.admit`, or `discard`."""
-
-    def __init__(self, path: Path, limit: int) -> None:
-        self.path = path
-        self.bytes = 0
-        self.head = b""
-        self._limit = limit
-        self._hash = hashlib.sha256()
-        self._stream = path.open("xb")
-
-    def write(self, piece: bytes) -> None:
-        """Take a piece. Raises FileTooLarge."""
-        self.bytes += len(piece)
-        if self.bytes > self._limit:
-            raise FileTooLarge(limit=self._limit)
-        if len(self.head) < HEAD_BYTES:
-            self.head += piece[: HEAD_BYTES - len(self.head)]
-        self._hash.update(piece)
-        self._stream.write(piece)
-
-    def finish(self) -> str:
-        """Make it durable and return its SHA-256 in hexadecimal."""
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._stream.close()
-        return self._hash.hexdigest()
-
-    def discard(self) -> None:
-        """Forget it; nothing happens once it was admitted."""
-        self._stream.close()
-        self.path.unlink(missing_ok=True)
-
-
 class FileService:
     """The files of one box. Every call is synchronous and belongs in the thread pool.
 
     Args:
         db: The box's database, with this room's migrations applied.
         audit: The audit log.
-        root: Where files lie, inside the vault; named by id alone.
+        locker: Where contents lie sealed, inside the vault.
         limits: How large they may be.
         clock: Unix time in seconds.
     """
 
     def __init__(
-        self, db: Db, audit: Audit, root: Path, limits: FileLimits, clock: Callable[[], float]
+        self, db: Db, audit: Audit, locker: Locker, limits: FileLimits, clock: Callable[[], float]
     ) -> None:
         self._store = FileStore(db)
         self._batches = BatchStore(db)
         self._audit = audit
-        self._root = root
+        self._locker = locker
         self._limits = limits
         self._clock = clock
         self._room: Callable[[], object] = _enough
+        self._copies: Callable[[], None] = _enough
+        self._learner: Callable[[str], str | None] = lambda _: None
 
     def ask_for_room(self, room: Callable[[], object]) -> None:
         """From now on ask before a file comes in; what is asked raises when there is none."""
         self._room = room
+
+    def seal_also(self, copies: Callable[[], None]) -> None:
+        """From now on `seal_lying` seals copies of files too; what does it may raise OSError."""
+        self._copies = copies
+
+    def ask_who_learns(self, learner: Callable[[str], str | None]) -> None:
+        """From now on ask which job learns from a file (by its id) before it is erased."""
+        self._learner = learner
 
     def begin(self, owner: str) -> Incoming:
         """Make room for a file. Raises FilesFull, and what the disk's keeper raises."""
@@ -114,9 +84,7 @@ class FileService:
         left = self._limits.all - held
         if count >= MOST_FILES or left <= 0:
             raise FilesFull(limit=self._limits.all, count=MOST_FILES)
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._root / f"{_INCOMING}{secrets.token_hex(12)}"
-        return Incoming(path, min(self._limits.each, left))
+        return self._locker.begin(min(self._limits.each, left))
 
     def admit(
         self, incoming: Incoming, owner: str, name: str, purpose: str, keep_s: float | None = None
@@ -130,7 +98,7 @@ class FileService:
         judge_head(purpose, incoming.head, whole=incoming.bytes <= HEAD_BYTES)
         digest, now = incoming.finish(), self._clock()
         file = StoredFile(
-            id=new_file_id(),
+            id=incoming.id,
             owner=owner,
             name=label(name),
             purpose=purpose,
@@ -140,16 +108,15 @@ class FileService:
             expires=None if keep_s is None else now + keep_s,
         )
         self._record(events.file_change("admit", owner, file_id=file.id, digest=digest))
-        incoming.path.rename(self._root / file.id)
+        self._locker.admit(incoming)
         self._store.add(file)
         return file
 
-    def adopt(self, path: Path, file_id: str, owner: str, name: str, keep_s: float) -> None:
+    def adopt(
+        self, pieces: Iterable[bytes], file_id: str, owner: str, name: str, keep_s: float
+    ) -> None:
         """Take in a file that the box itself wrote; doing it twice is fine."""
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.exists():
-            path.rename(self._root / file_id)
-        digest, size = digest_of(self._root / file_id)
+        digest, size = self._locker.write(file_id, pieces)
         now = self._clock()
         self._store.add(
             StoredFile(file_id, owner, name, "batch_output", size, digest, now, now + keep_s)
@@ -166,72 +133,151 @@ class FileService:
         return self._store.newest(owner, purpose, max(1, min(limit, 10_000)), after)
 
     def path(self, file: StoredFile) -> Path:
-        """Where its content lies."""
-        return self._root / file.id
+        """Where its sealed content lies."""
+        return self._locker.path(file.id)
+
+    def open(self, file: StoredFile) -> BinaryIO:
+        """Open its content for reading.
+
+        Raises:
+            FileUnknown: It was deleted meanwhile.
+            FileDamaged, SubjectErased: It cannot be read (any more).
+        """
+        try:
+            return self._locker.open(file.id, sealed=file.sealed)
+        except FileNotFoundError:
+            raise FileUnknown(file_id=file.id) from None
 
     def content(self, owner: str, file_id: str) -> Iterator[bytes]:
-        """Return the content in pieces. Raises FileUnknown before the first."""
-        path = self.path(self._store.get(owner, file_id))
+        """Return the content in pieces. Raises as `get` and `open` do, before the first."""
+        # Opened now: whoever deletes it meanwhile takes nothing from an answer under way.
+        stream = self.open(self._store.get(owner, file_id))
 
         def pieces() -> Iterator[bytes]:
-            with path.open("rb") as stream:
+            with stream:
                 yield b""
-                while piece := stream.read(_PIECE):
-                    yield piece
+                yield from pieces_of(stream)
 
-        opened = pieces()
-        try:
-            # Opened now: whoever deletes it meanwhile takes nothing from an answer under way.
-            next(opened)
-        except FileNotFoundError:
-            raise FileUnknown(file_id=file_id[:64]) from None
-        return opened
+        begun = pieces()
+        # From here on it closes what it reads, also when nobody asks for more.
+        next(begun)
+        return begun
 
     def delete(self, owner: str, file_id: str) -> StoredFile:
         """Delete a file. Raises FileUnknown or FileInUse."""
         file = self._store.get(owner, file_id)
-        reader = self._batches.reading(file_id)
-        if reader is not None:
-            raise FileInUse(file_id=file_id, batch_id=reader)
+        self._idle(file_id)
         self._forget(file, owner)
         return file
 
+    # Jobs ---------------------------------------------------------------------------------------
+
+    def key(self, file_id: str) -> StreamKey:
+        """What opens a file, for a job that reads it; wipe it. Raises SubjectUnknown, SubjectErased."""
+        return self._locker.keys.opening(file_id)
+
+    def growing(self, file_id: str) -> StreamKey:
+        """What seals a file that the box writes bit by bit; wipe it. Raises SubjectErased."""
+        return self._locker.keys.sealing(file_id)
+
+    def lend(self, file: StoredFile, place: Path) -> None:
+        """Put a file's sealed content into a job's folder; the file may be deleted then."""
+        self._locker.lend(file.id, place, sealed=file.sealed)
+
+    def take_back(self, file_id: str, place: Path) -> None:
+        """Remove what was lent to a job that is over."""
+        self._locker.take_back(file_id, place)
+
+    def seal_copy(self, file_id: str, plain: Path, place: Path) -> None:
+        """Seal a plain copy of a file to another place. Raises SubjectErased, OSError."""
+        with plain.open("rb") as source:
+            self._locker.write(file_id, pieces_of(source), place)
+
+    # Erasing ------------------------------------------------------------------------------------
+
+    def every(self, limit: int) -> list[StoredFile]:
+        """The newest files of all owners, for whoever may erase them."""
+        return self._store.every(max(1, min(limit, 10_000)))
+
+    def standing(self, file: StoredFile) -> Standing:
+        """How a file lies."""
+        keys = self._locker.keys
+        name = keys.name(file.id)
+        if keys.erased(file.id):
+            return Standing("erased", None, name)
+        if not file.sealed:
+            return Standing("plain", None, name)
+        return Standing("sealed", self._locker.algorithm(file.id), name)
+
+    def judge_erasing(self, file_id: str) -> None:
+        """Refuse to erase what is being read. Raises FileInUse."""
+        self._idle(file_id)
+        learner = self._learner(file_id)
+        if learner is not None:
+            raise FileInUse(file_id=file_id, reader=learner)
+
+    def erased(self, file_id: str) -> None:
+        """Forget a file whose key was destroyed: its row, and bytes that nobody can read any more."""
+        self._store.drop(file_id)
+        self._locker.forget(file_id)
+
+    # Living -------------------------------------------------------------------------------------
+
+    def seal_lying(self) -> int:
+        """Seal the files of an older release that lie plain; how many still do. Call it before serving.
+
+        A kill loses nothing: what was begun is finished the next time. A disk without room leaves
+        them plain, and readable, until then.
+        """
+        lying = self._store.plain()
+        try:
+            for file in lying:
+                self._seal(file)
+            self._copies()
+        except OSError as error:
+            _LOG.warning("not every file is sealed yet: %s", error.strerror)
+        left = len(self._store.plain())
+        if len(lying) > left:
+            self._record(events.files_seal(files=len(lying) - left, left=left))
+        return left
+
     def sweep(self) -> None:
-        """Delete what has expired, and what a stop of the box left half sent."""
+        """Delete what has expired or was erased, and what a stop of the box left half sent."""
         for file in self._store.expired(self._clock()):
             if self._batches.reading(file.id) is None:
                 self._forget(file, "box")
-        known, before = self._store.ids(), self._clock() - _ORPHAN_S
-        for path in self._root.glob("file-*"):
-            # One that is just being taken in has its name before it has its row.
-            if path.name not in known and path.stat().st_mtime < before:
-                path.unlink(missing_ok=True)
+        known = self._store.ids()
+        for file_id in known:
+            # A backup brings rows back of files that were erased since.
+            if self._locker.keys.erased(file_id):
+                self.erased(file_id)
+        self._locker.clear_orphans(known, self._clock() - _ORPHAN_S)
 
     def clear_incoming(self) -> None:
         """Delete files that were on their way in when the box stopped; call it before serving."""
-        for path in self._root.glob(f"{_INCOMING}*"):
-            path.unlink(missing_ok=True)
+        self._locker.clear_incoming()
+
+    def _seal(self, file: StoredFile) -> None:
+        try:
+            self._locker.seal_lying(file.id)
+        except (FileNotFoundError, SubjectErased):
+            self.erased(file.id)
+        else:
+            self._store.mark_sealed(file.id)
+
+    def _idle(self, file_id: str) -> None:
+        reader = self._batches.reading(file_id)
+        if reader is not None:
+            raise FileInUse(file_id=file_id, reader=reader)
 
     def _forget(self, file: StoredFile, actor: str) -> None:
         self._record(events.file_change("delete", actor, file_id=file.id, digest=file.digest))
         self._store.drop(file.id)
-        with suppress(FileNotFoundError):
-            self.path(file).unlink()
+        self._locker.forget(file.id)
 
     def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
 
 
 def _enough() -> None:
-    """Nobody watches the disk."""
-
-
-def new_file_id() -> str:
-    """An id that no other file has."""
-    return f"file-{secrets.token_hex(12)}"
-
-
-def digest_of(path: Path) -> tuple[str, int]:
-    """SHA-256 of a file in hexadecimal, and its bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size
+    """Nobody watches the disk, and there are no copies."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -15,6 +14,8 @@ MOST_LINES: Final = 50_000
 LONGEST_LINE: Final = 1_048_576
 _MOST_FAULTS: Final = 100
 _REASON: Final = 200
+Open = Callable[[], BinaryIO]
+"""Opens a file for reading from its beginning."""
 
 
 class Wish(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -38,9 +39,9 @@ class Line:
 _DECODER: Final = msgspec.json.Decoder(Wish)
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def read_lines(source: Open) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of a file that hold something, with their numbers; long ones are cut."""
-    with path.open("rb") as stream:
+    with source() as stream:
         number = 0
         while raw := stream.readline(LONGEST_LINE + 2):
             number += 1
@@ -65,12 +66,12 @@ def read_line(number: int, raw: bytes, endpoint: str) -> Line:
 
 
 def judge_lines(
-    path: Path, endpoint: str, judge: Callable[[str, bytes], None]
+    source: Open, endpoint: str, judge: Callable[[str, bytes], None]
 ) -> tuple[int, tuple[BatchFault, ...]]:
     """Judge every line of a file.
 
     Args:
-        path: The file.
+        source: Opens the file.
         endpoint: The path that every line goes to.
         judge: Judges one body as the route itself would; raises ApplianceError.
 
@@ -80,7 +81,7 @@ def judge_lines(
     faults: list[BatchFault] = []
     seen: set[str] = set()
     count = 0
-    for number, raw in read_lines(path):
+    for number, raw in read_lines(source):
         count += 1
         if count > MOST_LINES:
             faults.append(BatchFault("batch.too-many-lines", f"> {MOST_LINES}", number))

@@ -31,7 +31,13 @@ def _patients(db: "Database") -> None:
     db.execute("ALTER TABLE kept_responses ADD COLUMN patient TEXT")
 
 
+def _sealed(db: "Database") -> None:
+    # What came before this lies plain until the next opening of the vault seals it.
+    db.execute("ALTER TABLE files ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("batches.1-tables", _first),
     Migration("batches.2-patients", _patients),
+    Migration("batches.3-sealed", _sealed),
 )

@@ -22,6 +22,8 @@ class StoredFile:
         digest: SHA-256 of its content, hexadecimal.
         created: When it came.
         expires: When it is deleted, or None.
+        sealed: Whether its content lies sealed under a key of its own; it does from the day it came,
+            but for files of an older release on a disk that has no room for it.
     """
 
     id: str
@@ -32,6 +34,22 @@ class StoredFile:
     digest: str
     created: float
     expires: float | None
+    sealed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a file lies.
+
+    Attributes:
+        state: Sealed under a key of its own; plain, from an older release; or erased.
+        algorithm: What it is sealed with, where that can be told.
+        key: The public name of its key, as certificates of destruction tell it.
+    """
+
+    state: Literal["sealed", "plain", "erased"]
+    algorithm: str | None
+    key: str
 
 
 class BatchStatus(StrEnum):

@@ -28,7 +28,7 @@ class FileStore:
             rows = list(db.query(query, [file_id, owner]))
         if not rows:
             raise FileUnknown(file_id=file_id[:64])
-        return StoredFile(**rows[0])
+        return _file(rows[0])
 
     def newest(self, owner: str, purpose: str | None, limit: int, after: str) -> list[StoredFile]:
         """Return the files of `owner`, newest first, from the one after `after` on."""
@@ -42,7 +42,7 @@ class FileStore:
                     {"owner": owner, "purpose": purpose, "after": after, "limit": limit},
                 )
             )
-        return [StoredFile(**row) for row in rows]
+        return [_file(row) for row in rows]
 
     def held(self, owner: str) -> tuple[int, int]:
         """Return how many files `owner` has, and their bytes together."""
@@ -60,7 +60,24 @@ class FileStore:
         """Return the files whose time is over."""
         with self._db.read() as db:
             rows = list(db.query("SELECT * FROM files WHERE expires <= ?", [now]))
-        return [StoredFile(**row) for row in rows]
+        return [_file(row) for row in rows]
+
+    def every(self, limit: int) -> list[StoredFile]:
+        """Return the newest files of all owners."""
+        with self._db.read() as db:
+            rows = list(db.query("SELECT * FROM files ORDER BY rowid DESC LIMIT ?", [limit]))
+        return [_file(row) for row in rows]
+
+    def plain(self) -> list[StoredFile]:
+        """Return the files that are not sealed, oldest first."""
+        with self._db.read() as db:
+            rows = list(db.query("SELECT * FROM files WHERE NOT sealed ORDER BY rowid"))
+        return [_file(row) for row in rows]
+
+    def mark_sealed(self, file_id: str) -> None:
+        """Note that a file lies sealed."""
+        with self._db.write() as tx:
+            tx.execute("UPDATE files SET sealed = 1 WHERE id = ?", [file_id])
 
     def ids(self) -> set[str]:
         """Return the ids of all files."""
@@ -152,6 +169,10 @@ class ResponseStore:
         """Delete those made before `before`."""
         with self._db.write() as tx:
             tx.execute("DELETE FROM kept_responses WHERE created < ?", [before])
+
+
+def _file(row: dict[str, Any]) -> StoredFile:
+    return StoredFile(**{**row, "sealed": bool(row["sealed"])})
 
 
 def _batch(row: dict[str, Any]) -> Batch:

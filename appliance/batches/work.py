@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,8 +13,8 @@ from appliance.audit import events_files as events
 from appliance.audit.event import Event
 from appliance.batches.files import FileService
 from appliance.batches.gateway import Ask, Keys, Told
-from appliance.batches.lines import Line, judge_lines, read_line, read_lines
-from appliance.batches.results import Results
+from appliance.batches.lines import Line, Open, judge_lines, read_line, read_lines
+from appliance.batches.results import Results, error_id, journals, output_id
 from appliance.batches.shape import (
     RESTING,
     Batch,
@@ -133,6 +134,9 @@ class _Run:
         except ApplianceError as error:
             fault = BatchFault(error.code, error.sentence)
             return _outcome(await self._finish(None, Halt(BatchStatus.FAILED, fault)))
+        finally:
+            if self._results is not None:
+                self._results.close()
 
     async def _run(self) -> Batch:
         batch = await asyncio.to_thread(self._ground.store.get, None, self._id)
@@ -141,7 +145,7 @@ class _Run:
         if batch.ending is not None:
             return await asyncio.to_thread(self._close)
         file = await asyncio.to_thread(self._ground.files.get, batch.owner, batch.input_file)
-        source = self._ground.files.path(file)
+        source = partial(self._ground.files.open, file)
         if batch.status is BatchStatus.VALIDATING:
             judged = await asyncio.to_thread(
                 judge_lines, source, batch.endpoint, self._gateway.judge
@@ -150,12 +154,15 @@ class _Run:
         if batch.faults:
             return await self._finish(source, Halt(BatchStatus.FAILED))
         if batch.status is BatchStatus.IN_PROGRESS:
-            self._results = await asyncio.to_thread(Results, self._directory, batch.id)
+            self._results = await asyncio.to_thread(self._found)
             lines = _open_lines(source, batch.endpoint, self._results)
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._ground.width):
                     group.create_task(self._ask_some(batch, lines))
         return await self._finish(source, self._halt or Halt(BatchStatus.COMPLETED))
+
+    def _found(self) -> Results:
+        return Results(self._directory, self._id, self._ground.files.growing)
 
     def _judged(self, count: int, faults: tuple[BatchFault, ...]) -> Batch:
         def judged(batch: Batch) -> Batch:
@@ -220,17 +227,16 @@ class _Run:
 
         self._ground.store.change(self._id, counted)
 
-    async def _finish(self, source: Path | None, halt: Halt) -> Batch:
+    async def _finish(self, source: Open | None, halt: Halt) -> Batch:
         return await asyncio.to_thread(self._decide, source, halt)
 
-    def _decide(self, source: Path | None, halt: Halt) -> Batch:
+    def _decide(self, source: Open | None, halt: Halt) -> Batch:
         """Decide how it ends; from here on a stop of the box changes nothing any more."""
-        results = self._results or Results(self._directory, self._id)
+        results = self._results = self._results or self._found()
         if halt.status is BatchStatus.EXPIRED and source is not None:
             endpoint = self._ground.store.get(None, self._id).endpoint
             for line in _open_lines(source, endpoint, results):
                 results.given_up(line, *_EXPIRED)
-        short = self._id.removeprefix("batch_")[:23]
 
         def decided(batch: Batch) -> Batch:
             cancelled = batch.status is BatchStatus.CANCELLING
@@ -242,8 +248,8 @@ class _Run:
                 ending=ending,
                 completed=len(results.completed),
                 failed=len(results.failed),
-                output_file=f"file-{short}a" if results.completed else None,
-                error_file=f"file-{short}b" if results.failed else None,
+                output_file=output_id(self._id) if results.completed else None,
+                error_file=error_id(self._id) if results.failed else None,
                 faults=(halt.fault,) if halt.fault is not None else batch.faults,
             )
 
@@ -252,11 +258,14 @@ class _Run:
 
     def _close(self) -> Batch:
         """Make the files and come to rest; doing it twice is fine."""
-        batch = self._ground.store.get(None, self._id)
-        for file_id, name in ((batch.output_file, "output"), (batch.error_file, "errors")):
-            if file_id is not None:
-                path, told = self._directory / f"{name}.jsonl", f"{batch.id}_{name}.jsonl"
-                self._ground.files.adopt(path, file_id, batch.owner, told, _KEEP_S)
+        batch, files = self._ground.store.get(None, self._id), self._ground.files
+        grown = journals(self._directory, self._id, files.growing)
+        for file_id, journal in zip((batch.output_file, batch.error_file), grown, strict=True):
+            if file_id is not None and journal.path.exists():
+                told = f"{batch.id}_{journal.path.stem}.jsonl"
+                files.adopt(journal.lines(), file_id, batch.owner, told, _KEEP_S)
+            journal.drop()
+            journal.close()
         ending = batch.ending or BatchStatus.FAILED
         event = events.batch_change(
             "finish",
@@ -274,7 +283,7 @@ class _Run:
         return replace(batch, status=status, times=times)
 
 
-def _open_lines(source: Path, endpoint: str, results: Results) -> Iterator[Line]:
+def _open_lines(source: Open, endpoint: str, results: Results) -> Iterator[Line]:
     """The lines that have no result yet."""
     for number, raw in read_lines(source):
         line = read_line(number, raw, endpoint)

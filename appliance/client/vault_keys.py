@@ -2,6 +2,7 @@
 
 from appliance.client.transport import Transport
 from appliance.contract.vault_keys import (
+    DatasetList,
     DestructionCertificate,
     Erasure,
     KeyList,
@@ -10,6 +11,7 @@ from appliance.contract.vault_keys import (
 )
 
 _KEYS = "/api/v1/vault/keys"
+_DATASETS = "/api/v1/vault/datasets"
 
 
 class VaultKeys:
@@ -25,6 +27,10 @@ class VaultKeys:
     async def rotate(self, use: str | None) -> KeyRotated:
         """Replace one use, or the root key."""
         return await self._wire.view(KeyRotated, "POST", f"{_KEYS}/rotate", KeyRotation(use=use))
+
+    async def datasets(self, limit: int = 200) -> DatasetList:
+        """Files and data sets of all callers, and how each is sealed."""
+        return await self._wire.view(DatasetList, "GET", f"{_DATASETS}?limit={limit}")
 
     async def erase(self, wish: Erasure) -> DestructionCertificate:
         """Destroy something for good."""

@@ -1,4 +1,4 @@
-"""`wardbox vault keys`, `rotate`, `erase` and `certificate`: the keys of the vault and their end."""
+"""`wardbox vault keys`, `datasets`, `rotate`, `erase`, `certificate`: the vault's keys and their end."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from appliance.client.session import Session
     from appliance.contract.vault_keys import KeyList
 
-WHATS: Final = frozenset(("keys", "rotate", "erase", "certificate"))
+WHATS: Final = frozenset(("keys", "datasets", "rotate", "erase", "certificate"))
 _WHEN: Final = {"now": "立即生效 in use now", "opening": "下次解锁时生效 from the next unlock on"}
 
 
@@ -21,6 +21,10 @@ def add_parsers(what: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     """Add the commands about keys to `wardbox vault`."""
     keys = what.add_parser("keys", help="列出密钥 list the keys: version, algorithm, age")
     keys.add_argument("--json", action="store_true", help="JSON")
+    sets = what.add_parser(
+        "datasets", help="列出调用方文件与数据集 list callers' files and data sets, and their seals"
+    )
+    sets.add_argument("--json", action="store_true", help="JSON")
     rotate = what.add_parser("rotate", help="轮换密钥 replace a key while the box serves")
     one = rotate.add_mutually_exclusive_group()
     one.add_argument("--root", action="store_true", help="根密钥(默认) the root key (default)")
@@ -30,7 +34,7 @@ def add_parsers(what: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     kinds = erase.add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, told in (
-        ("dataset", "一个数据集 one dataset"),
+        ("dataset", "一个文件或数据集(编号) one file or data set, by its id"),
         ("patient", "一位患者的审计正文 a patient's bodies of the record"),
         ("box", "整台设备 the whole box"),
     ):
@@ -61,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         return _check(args)
     if args.what == "keys":
         return converse(args, lambda session: _list(session, as_json=args.json))
+    if args.what == "datasets":
+        return converse(args, lambda session: _datasets(session, as_json=args.json))
     if args.what == "rotate":
         return converse(args, lambda session: _rotate(session, args.use))
     return erase(args)
@@ -144,6 +150,18 @@ def _show(view: "KeyList") -> None:
         wraps = "" if key.wraps is None else f"  封装 wraps {key.wraps}"
         state = "" if key.state == "current" else f"  {key.state}"
         print(f"{key.use}/{key.version}  {key.algorithm}  {made}{state}{wraps}")
+
+
+async def _datasets(session: "Session", *, as_json: bool) -> int:
+    view = await session.slots.keys.datasets()
+    if as_json:
+        print(view.model_dump_json(indent=2))
+        return 0
+    for one in view.datasets:
+        seal = one.algorithm or one.state
+        made = one.created.strftime("%Y-%m-%d")
+        print(f"{one.id}  {seal}  {one.bytes}  {one.purpose}  {made}  {one.owner}  {one.name}")
+    return 0
 
 
 async def _rotate(session: "Session", use: str | None) -> int:

@@ -73,3 +73,24 @@ class DestructionCertificate(Wire):
 
     certificate: str
     digest: str
+
+
+class DatasetRow(Wire):
+    """One caller's file or data set. `key` is the public name of its key, as certificates tell it."""
+
+    id: str
+    name: str
+    owner: str
+    purpose: str
+    bytes: int
+    created: datetime
+    expires: datetime | None
+    state: Literal["sealed", "plain", "erased"]
+    algorithm: str | None
+    key: str
+
+
+class DatasetList(Wire):
+    """Files and data sets of all callers, newest first."""
+
+    datasets: tuple[DatasetRow, ...]

@@ -77,6 +77,8 @@ class Services:
         # Rights change on threads of the pool; who waits for an engine waits on this loop.
         self.access.watched(lambda over: loop.call_soon_threadsafe(self.serving.dismiss, over))
         await asyncio.to_thread(self.catalogue.place_reference, REFERENCE)
+        # Before anybody reads them: what an older release left plain is overwritten.
+        await asyncio.to_thread(self.files.seal_lying)
         await self.serving.start()
         await self.jobs.start()
         await self.cluster.start()

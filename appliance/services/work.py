@@ -22,7 +22,9 @@ from appliance.services.space_gate import Growth, SpaceGate, SpaceWatch
 from appliance.serving.assembly import make_job_desk
 from appliance.serving.service import ServingService
 from appliance.tuning.kind import TRAINING, Gang, Workshop
+from appliance.tuning.sealed_chats import learner, seal_copies
 from appliance.vault.assembly import build_files
+from appliance.vault.dataset_keys import DatasetKeys
 from appliance.vault.space import SpaceKeeper
 
 
@@ -51,7 +53,8 @@ def make_work(
     importer = Importer(catalogue, layout.uploads / "imports", (layout.root,))
     limits = FileLimits(settings.files.max_bytes, settings.files.owner_bytes)
     rules = DeskRules(layout.caller_files, limits, settings.files.batch_width)
-    desk = make_desk(db, log, ground.access, rules, time.time)
+    seals = DatasetKeys(ground.subjects)
+    desk = make_desk(db, log, ground.access, rules, time.time, seals)
     desk.responses.seal_by(ground.subjects)
     workshop = Workshop(catalogue, log, threads, serving.adapters, desk.files)
     workshop.use(Gang(ray_python(layout), cluster.env))
@@ -68,6 +71,8 @@ def make_work(
     lender = make_job_desk(serving.leases, threads, training=TRAINING, evaluation=EVALUATION)
     catalogue.ask_for_room(partial(keeper.require, "shelf"))
     desk.files.ask_for_room(partial(keeper.require, "datasets"))
+    desk.files.ask_who_learns(partial(learner, partial(jobs.list, 1000, TRAINING)))
+    desk.files.seal_also(partial(seal_copies, layout.jobs_dir, jobs.get, desk.files))
     gate = SpaceGate(lender, lambda: keeper.now)
     jobs.borrow_from(gate)
     growth = Growth(lambda: build_files(layout).grow(site.opened.key("files")), log)

@@ -1,8 +1,7 @@
 """The chats of a training file, judged before a job is made of them: which line is wrong, and why."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -34,11 +33,11 @@ class _Chat(msgspec.Struct):
 _CHAT: Final = msgspec.json.Decoder(_Chat)
 
 
-def judge_chats(path: Path) -> int:
+def judge_chats(source: Callable[[], BinaryIO]) -> int:
     """Read a whole file of chats: `{"messages": [{"role", "content"}, ...]}` a line.
 
     Args:
-        path: JSON Lines; the last turn of each chat is the answer that is learnt.
+        source: Opens JSON Lines; the last turn of each chat is the answer that is learnt.
 
     Returns:
         How many chats it holds.
@@ -47,7 +46,7 @@ def judge_chats(path: Path) -> int:
         JobSpecInvalid: A line is no such chat, or there are too few or too many.
     """
     count = 0
-    for number, line in _lines(path):
+    for number, line in _lines(source):
         _judge(line, number)
         count += 1
     if not _LEAST_CHATS <= count <= _MOST_CHATS:
@@ -58,8 +57,8 @@ def judge_chats(path: Path) -> int:
     return count
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    with path.open("rb") as stream:
+def _lines(source: Callable[[], BinaryIO]) -> Iterator[tuple[int, bytes]]:
+    with source() as stream:
         number = 0
         while line := stream.readline(_MAX_LINE + 1):
             number += 1

@@ -4,8 +4,8 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, BinaryIO, Final, Protocol
 
 from appliance.jobs.errors import JobSpecInvalid, JobUnknown
 from appliance.jobs.job import Job, JobEvent, Json
@@ -37,8 +37,8 @@ class Files(Protocol):
         """A file; raises FileUnknown."""
         ...
 
-    def path(self, file: Any) -> Path:
-        """Where its content lies."""
+    def open(self, file: Any) -> BinaryIO:
+        """Open its content for reading; raises FileDamaged, SubjectErased."""
         ...
 
 
@@ -174,7 +174,7 @@ class FineTuning:
                 reason_zh=f"该文件的用途不是 {PURPOSE}",
                 reason_en=f"the file was not sent for the purpose {PURPOSE}",
             )
-        judge_chats(self._files.path(file))
+        judge_chats(partial(self._files.open, file))
 
 
 def _name(wish: Wish) -> str:

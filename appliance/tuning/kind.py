@@ -1,7 +1,6 @@
 """Training as a kind of job: the spec is judged, a worker trains, the result goes on the shelf."""
 
 import asyncio
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -15,6 +14,7 @@ from appliance.audit.events_files import content_use
 from appliance.cluster.errors import NotMember
 from appliance.jobs.errors import WorkerDied
 from appliance.jobs.job import Job, JobKind, Json
+from appliance.tuning.sealed_chats import CHATS, Files, told_to_worker
 from appliance.tuning.spec import ADAPTER, REFERENCE, read_spec
 from models.card import ModelCard
 from models.errors import ModelsError, ModelUnknown
@@ -24,7 +24,6 @@ from models.registry.shelf import ShelvedModel
 TRAINING: Final = "training"
 _SILENCE_S: Final = 1800.0  # inventing the records and the tokenizer says nothing for minutes
 _AUDIT_TIMEOUT_S: Final = 30.0
-_CHATS: Final = "chats.jsonl"
 
 
 class Catalogue(Protocol):
@@ -67,18 +66,6 @@ class Registry(Protocol):
 
     async def register(self, adapter: str, base: str, source: Path, actor: str) -> Adapter:
         """Judge an adapter's file and copy it into the vault; raises why not."""
-        ...
-
-
-class Files(Protocol):
-    """The files of callers; `appliance.batches.files.FileService`."""
-
-    def get(self, owner: str, file_id: str) -> Any:
-        """A file; raises FileUnknown."""
-        ...
-
-    def path(self, file: Any) -> Path:
-        """Where its content lies."""
         ...
 
 
@@ -165,22 +152,29 @@ class Workshop:
         if job.spec.get("recipe") != ADAPTER:
             return words
         words = (*words, str(self._catalogue.get(str(job.spec["base"])).path))
-        return words if job.spec.get("dataset") is None else (*words, str(directory / _CHATS))
+        return words if job.spec.get("dataset") is None else (*words, str(directory / CHATS))
 
     def _given(self, job: Job, directory: Path) -> Json:
-        """What the worker reads; the submitter's file is copied once, and may be deleted then."""
-        kept = directory / _CHATS
+        """What the worker reads; who submitted a file may delete it from here on."""
+        given = {**job.spec, "directory": str(directory)}
         file_id = job.spec.get("dataset")
-        if file_id is not None and self._files is not None and not kept.exists():
-            coming, file = kept.with_suffix(".part"), self._files.get(job.actor, str(file_id))
-            use = content_use(
-                job.actor, file_id=file.id, digest=file.digest, job_id=job.id, purpose=TRAINING
-            )
-            self._audit.append(use).result(_AUDIT_TIMEOUT_S)
-            shutil.copyfile(self._files.path(file), coming)
-            coming.rename(kept)
-        ray = dict(self._require_gang().env()) if _boxes(job) > 1 else {}
-        return {**job.spec, "directory": str(directory), **({"ray": ray} if ray else {})}
+        if file_id is not None and self._files is not None:
+            self._borrow(self._files, job, str(file_id), directory / CHATS)
+            given["seal"] = told_to_worker(self._files, str(file_id))
+        if _boxes(job) > 1:
+            given["ray"] = dict(self._require_gang().env())
+        return given
+
+    def _borrow(self, files: Files, job: Job, file_id: str, place: Path) -> None:
+        """Take hold of the submitter's file, once for each job and on the record."""
+        if place.exists():
+            return
+        file = files.get(job.actor, file_id)
+        use = content_use(
+            job.actor, file_id=file.id, digest=file.digest, job_id=job.id, purpose=TRAINING
+        )
+        self._audit.append(use).result(_AUDIT_TIMEOUT_S)
+        files.lend(file, place)
 
     def _require_gang(self) -> Gang:
         if self._gang is None:
@@ -227,6 +221,9 @@ class Workshop:
             result=made.digest,
         )
         await asyncio.wrap_future(self._audit.append(event))
+        file_id = job.spec.get("dataset")
+        if file_id is not None and self._files is not None:
+            await asyncio.to_thread(self._files.take_back, str(file_id), directory / CHATS)
         kept = {key: value for key, value in result.items() if key != "gguf"}
         return {"adapter": made.id, "base": base, "digest": made.digest, **kept}
 

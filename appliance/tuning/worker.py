@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import orjson
 
+from appliance.tuning.sealed_chats import lines_of
 from appliance.tuning.spec import ADAPTER
 from models.errors import ModelsError
 from models.training.worker import (
@@ -23,6 +24,7 @@ from models.training.worker import (
     say,
     say_fault,
 )
+from secure_compute.guard import guard
 
 if TYPE_CHECKING:
     from models.training.loop import Outcome, Trainer
@@ -75,7 +77,7 @@ def _train(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str
     return {
         "gguf": made.gguf.name,
         "card": described.to_json(),
-        **_told(spec, folder, chosen.as_dict(), made.outcome),
+        **_told(spec, digest_of_folder(folder / "corpus"), chosen.as_dict(), made.outcome),
     }
 
 
@@ -98,17 +100,21 @@ def _tune(spec: dict[str, Any], stream: BinaryIO, asked: list[int]) -> dict[str,
     chosen = adapter_run.recipe(spec)
     source = adapter_run.Source(spec["records"])
     if spec.get("dataset") is not None:
-        source = adapter_run.Source(chats=Path(sys.argv[2]), epochs=spec["epochs"])
+        # Whoever holds a key of somebody's data leaves no core dump.
+        guard()
+        lines = lines_of(Path(sys.argv[2]), spec["seal"])
+        source = adapter_run.Source(chats=lines, epochs=spec["epochs"])
     say(stream, "progress", {"phase": "prepare", "fraction": 0.0})
     outside = Surroundings(folder / "checkpoints", report, lambda: bool(asked))
     made = adapter_run.tune(base, folder, chosen, outside, source)
     if not isinstance(made, adapter_run.Tuned):
         return None
-    return _told(spec, folder, made.recipe.as_dict(), made.outcome) | {"gguf": made.gguf.name}
+    told = _told(spec, made.corpus, made.recipe.as_dict(), made.outcome)
+    return told | {"gguf": made.gguf.name}
 
 
 def _told(
-    spec: dict[str, Any], folder: Path, recipe: dict[str, Any], outcome: "Outcome"
+    spec: dict[str, Any], digest: str, recipe: dict[str, Any], outcome: "Outcome"
 ) -> dict[str, Any]:
     """What every training tells of itself."""
     dataset = {
@@ -120,7 +126,7 @@ def _told(
         dataset = {"file": spec["dataset"], "epochs": spec["epochs"]}
     return {
         "recipe": recipe,
-        "dataset": {**dataset, "digest": digest_of_folder(folder / "corpus")},
+        "dataset": {**dataset, "digest": digest},
         "steps": outcome.step,
         "loss": outcome.loss,
         "tokens": outcome.tokens,

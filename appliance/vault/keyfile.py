@@ -18,6 +18,7 @@ from secure_compute.sealed_root import SealedRoot
 
 _JOURNAL: Final = "wardbox-rotation/1"
 _MAX_BYTES: Final = 1 << 21
+_AT_ONCE: Final = 1 << 20
 
 
 def read_sealed_root(layout: StateLayout) -> SealedRoot:
@@ -167,7 +168,7 @@ def _finish(layout: StateLayout, document: SealedRoot, book: KeyBook) -> None:
     replace_scrubbed(layout.keyring_file, canonical_bytes(book.to_json()))
     _write_root(layout, document)
     layout.rotation_file.unlink()
-    _sync_directory(layout.rotation_file.parent)
+    sync_directory(layout.rotation_file.parent)
 
 
 def replace_scrubbed(path: Path, content: bytes) -> None:
@@ -198,12 +199,15 @@ def destroy(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        os.pwrite(handle, bytes(os.fstat(handle).st_size), 0)
+        size, zeros = os.fstat(handle).st_size, bytes(_AT_ONCE)
+        # Also large files come here: those that lay unsealed on boxes of an older release.
+        for at in range(0, size, _AT_ONCE):
+            os.pwrite(handle, zeros[: size - at], at)
         os.fsync(handle)
     finally:
         os.close(handle)
     path.unlink()
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
     return True
 
 
@@ -224,10 +228,11 @@ def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     part.replace(path)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)

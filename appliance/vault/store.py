@@ -68,6 +68,14 @@ class SubjectStore:
                 [family, tag, sealed, made],
             )
 
+    def drop(self, family: str, tag: bytes) -> None:
+        """Delete a row with its key; one of a destroyed key stays."""
+        with self._db.write() as tx:
+            tx.execute(
+                "DELETE FROM vault_subjects WHERE family = ? AND tag = ? AND sealed NOTNULL",
+                [family, tag],
+            )
+
     def count(self, family: str) -> int:
         """How many keys of a family are not destroyed."""
         with self._db.read() as db:

@@ -63,6 +63,35 @@ class SubjectKeys:
                 raise SubjectUnknown(subject=subject)
             return self._open(family, tag, row, subject)
 
+    def existing(self, family: str, subject: str) -> Secret:
+        """The key of a subject that has one; the caller wipes it.
+
+        Raises:
+            SubjectUnknown, SubjectErased: there is no key for it (any more).
+        """
+        with self._lock:
+            tag = self._tag(family, subject)
+            row = self._store.get(family, tag)
+            if row is None:
+                raise SubjectUnknown(subject=subject)
+            return self._open(family, tag, row, subject)
+
+    @property
+    def algorithm(self) -> str:
+        """What new content is sealed with. Raises VaultLocked."""
+        return self._opened.suite.aead
+
+    def keep(self, family: str, subject: str, key: Secret) -> None:
+        """Keep a key that was made elsewhere; a subject that has one keeps its own."""
+        with self._lock:
+            tag = self._tag(family, subject)
+            self._store.add(family, tag, self._wrap(family, tag, key), self._opened.now())
+
+    def drop(self, family: str, subject: str) -> None:
+        """Let go of a key that locks nothing any more; unlike `erase` this destroys no copy of it."""
+        with self._lock:
+            self._store.drop(family, self._tag(family, subject))
+
     def name(self, family: str, subject: str) -> str:
         """The public name of a subject: 32 hexadecimal digits of a keyed hash."""
         return self._tag(family, subject)[:NAME_BYTES].hex()
@@ -93,13 +122,8 @@ class SubjectKeys:
             SubjectUnknown, SubjectErased: there is no key for it (any more).
             SealBroken, SealMalformed: it is something else.
         """
-        with self._lock:
-            tag = self._tag(family, subject)
-            row = self._store.get(family, tag)
-            if row is None:
-                raise SubjectUnknown(subject=subject)
-            with self._open(family, tag, row, subject) as key:
-                return unseal(Sealed.parse(sealed), key, aad)
+        with self.existing(family, subject) as key:
+            return unseal(Sealed.parse(sealed), key, aad)
 
     def open_named(self, family: str, name: str, sealed: bytes, aad: bytes = b"") -> bytes:
         """Open what `seal` made for the subject that has a public name.

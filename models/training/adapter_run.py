@@ -1,6 +1,6 @@
 """Trains an adapter on a model of the shelf, as lessons of the generator teach it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from models.training import adapter as adapters
 from models.training import model as decoders
 from models.training import tokenizer as cutting
 from models.training.adapter_export import write_gguf_adapter
-from models.training.corpus import Corpus, Example, plan_batches, read_chats, write
+from models.training.corpus import Corpus, Example, chats_of, digest, encode, plan_batches
 from models.training.gguf_base import open_gguf
 from models.training.lessons import lessons
 from models.training.loop import Outcome, Surroundings, train
@@ -22,25 +22,33 @@ _RATE = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a finished training left: how it ended, the adapter's file, and the recipe as it ran."""
+    """What a finished training left.
+
+    Attributes:
+        outcome: How it ended.
+        gguf: The adapter's file.
+        recipe: The recipe as it ran.
+        corpus: Digest of what was learnt, as tokens.
+    """
 
     outcome: Outcome
     gguf: Path
     recipe: Recipe
+    corpus: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is learnt: `records` lessons of the generator, or `chats` of a file, `epochs` times."""
+    """What is learnt: `records` lessons of the generator, or `chats` (lines of a file), `epochs` times."""
 
     records: int = 0
-    chats: Path | None = None
+    chats: Iterable[bytes] | None = None
     epochs: int = 1
 
     def examples(self, seed: int) -> Iterator[Example]:
         """The examples. Raises CorpusMalformed."""
         if self.chats is not None:
-            return read_chats(self.chats)
+            return chats_of(self.chats, "chats")
         return lessons(seed, self.records)
 
     def fit(self, chosen: Recipe, corpus: Corpus) -> Recipe:
@@ -103,7 +111,8 @@ def tune(
     # Without the tokens that end a turn there is no chat to teach.
     _, padding = cutting.end_and_padding(cutter)
     longest = min(_MOST_CONTEXT, int(model.config.max_position_embeddings))
-    corpus = write(folder / "corpus", source.examples(chosen.seed), cutter, longest=longest)
+    # Kept in memory: what people sent lies on no disk but sealed.
+    corpus = encode(source.examples(chosen.seed), cutter, longest=longest)
     chosen = source.fit(chosen, corpus)
     wrapped = adapters.attach(model, chosen.adapter or Adapter(token_rows=False))
     outcome = train(wrapped, corpus, chosen, surroundings, padding=padding)
@@ -111,4 +120,4 @@ def tune(
         return outcome
     adapters.save(wrapped, folder / "peft")
     written = write_gguf_adapter(folder / "peft", base, folder / GGUF_NAME)
-    return Tuned(outcome, written, chosen)
+    return Tuned(outcome, written, chosen, digest(corpus))

@@ -1,9 +1,11 @@
-"""Token arrays on disk: written once, memory-mapped, cut into batches of like length."""
+"""Token arrays, in memory or on disk and memory-mapped, cut into batches of like length."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,13 +49,18 @@ def read_chats(path: Path) -> Iterator[Example]:
     """
     try:
         with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if len(line) > _MAX_LINE_BYTES:
-                    raise CorpusMalformed(reason=f"{path.name}:{number}: line too long")
-                if line.strip():
-                    yield _read(line, f"{path.name}:{number}")
+            yield from chats_of(lines, path.name)
     except OSError as fault:
         raise CorpusMalformed(reason=f"{path.name}: {fault.strerror}") from fault
+
+
+def chats_of(lines: Iterable[bytes], name: str) -> Iterator[Example]:
+    """Read chats from lines, as `read_chats` does; `name` stands in refusals."""
+    for number, line in enumerate(lines, start=1):
+        if len(line) > _MAX_LINE_BYTES:
+            raise CorpusMalformed(reason=f"{name}:{number}: line too long")
+        if line.strip():
+            yield _read(line, f"{name}:{number}")
 
 
 def _read(line: bytes, where: str) -> Example:
@@ -76,7 +83,7 @@ def _turn(role: object, content: object) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Memory-mapped examples.
+    """Examples, memory-mapped or in memory.
 
     Attributes:
         tokens: All token ids in a row, uint16 or uint32, shape [tokens].
@@ -112,10 +119,8 @@ class Batch:
     tokens: int
 
 
-def write(
-    folder: Path, examples: Iterable[Example], tokenizer: Tokenizer, *, longest: int
-) -> Corpus:
-    """Encode examples and write `tokens.npy`, `starts.npy` and `answers.npy` under `folder`.
+def encode(examples: Iterable[Example], tokenizer: Tokenizer, *, longest: int) -> Corpus:
+    """Encode examples into memory.
 
     Examples longer than `longest` tokens are left out: half a note teaches a wrong ending.
 
@@ -139,11 +144,47 @@ def write(
     if not rows:
         raise CorpusMalformed(reason="no example fits")
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    return Corpus(np.concatenate(rows), starts, np.asarray(answers, dtype=np.int64))
+
+
+def write(
+    folder: Path, examples: Iterable[Example], tokenizer: Tokenizer, *, longest: int
+) -> Corpus:
+    """Encode examples and write `tokens.npy`, `starts.npy` and `answers.npy` under `folder`.
+
+    Raises:
+        CorpusMalformed: No example is left.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {"tokens": np.concatenate(rows), "starts": starts, "answers": np.asarray(answers)}
-    for name, array in arrays.items():
+    made = encode(examples, tokenizer, longest=longest)
+    for name, array in _arrays(made):
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     return open_corpus(folder)
+
+
+def digest(corpus: Corpus) -> str:
+    """SHA-256 over the names and digests of the files that `write` makes of it, in hexadecimal."""
+    whole = sha256()
+    for name, array in sorted(_arrays(corpus), key=lambda one: one[0]):
+        each = _Hashing()
+        np.save(each, array, allow_pickle=False)
+        whole.update(f"{name}.npy {each.sum.hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+class _Hashing:
+    """A file that is only hashed."""
+
+    def __init__(self) -> None:
+        self.sum = sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sum.update(data)
+        return len(data)
+
+
+def _arrays(corpus: Corpus) -> tuple[tuple[str, npt.NDArray[Any]], ...]:
+    return ("tokens", corpus.tokens), ("starts", corpus.starts), ("answers", corpus.answers)
 
 
 def open_corpus(folder: Path) -> Corpus:

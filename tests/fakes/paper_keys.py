@@ -9,6 +9,8 @@ from appliance.contract.base import Text
 from appliance.contract.people import ActionView, ApprovalList, ApprovalView, ApprovalWish
 from appliance.contract.system import Info
 from appliance.contract.vault_keys import (
+    DatasetList,
+    DatasetRow,
     DestructionCertificate,
     Erasure,
     KeyList,
@@ -30,6 +32,21 @@ def key_of(use: str, replaced: str, zh: str, en: str, **more: Any) -> KeyRow:
     told = {"version": 1, "state": "current", "algorithm": "aes-256-gcm", "wraps": None, **more}
     told.setdefault("made", NOON - timedelta(days=40))
     return KeyRow(use=use, replaced=replaced, meaning=Text(zh=zh, en=en), **told)
+
+
+def dataset_of(number: int, hostile: str = "") -> DatasetRow:
+    return DatasetRow(
+        id=f"file-{number:024x}",
+        name=f"白内障_{number}.jsonl{hostile}",
+        owner="key:emr",
+        purpose="fine-tune",
+        bytes=20_000_000 * (number + 1),
+        created=NOON - timedelta(days=number),
+        expires=None,
+        state="plain" if number == 2 else "sealed",
+        algorithm=None if number == 2 else "aes-256-gcm",
+        key=f"dataset:{number:032x}",
+    )
 
 
 def approval_of(number: int, state: str = "waiting", **more: Any) -> ApprovalView:
@@ -82,12 +99,14 @@ class PaperKeys:
         ]
         self.root = "root-4c1f09a2"
         self.patients = {"P0042"}
+        self.datasets = [dataset_of(number, hostile) for number in range(3)]
         self.approvals: list[ApprovalView] = []
 
     def routes(self) -> list[Route]:
         keys, approvals = f"{API}/vault/keys", f"{API}/approvals"
         return [
             ("GET", keys, self._list),
+            ("GET", f"{API}/vault/datasets", self._datasets),
             ("POST", f"{keys}/rotate", self._rotate),
             ("POST", f"{keys}/erase", self._erase),
             ("GET", approvals, self._approvals),
@@ -108,6 +127,9 @@ class PaperKeys:
                 keys=tuple(self.keys),
             )
         )
+
+    async def _datasets(self, _: web.Request) -> web.Response:
+        return say(DatasetList(datasets=tuple(self.datasets)))
 
     async def _rotate(self, request: web.Request) -> web.Response:
         wish = KeyRotation.model_validate(await request.json())
@@ -133,6 +155,7 @@ class PaperKeys:
         if wish.kind == "patient" and wish.subject not in self.patients:
             return refuse(UNKNOWN)
         self.patients.discard(wish.subject)
+        self.datasets = [one for one in self.datasets if one.id != wish.subject]
         return say(DestructionCertificate(certificate=CERTIFICATE, digest="sha256:" + "ab" * 32))
 
     async def _approvals(self, _: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from tests.fakes.fake_box import FakeBox
 from tests.fakes.paper_keys import CERTIFICATE, SUBJECT, approval_of
 from tests.tui.conftest import console_on, enter, press, stands, text, until
 from tui.app import ConsoleApp
+from tui.dialogs.datasets import DatasetsDialog
 from tui.dialogs.erase import EraseDialog, TypedDialog
 from tui.dialogs.question import QuestionDialog
 from tui.widgets.rowtable import RowTable
@@ -175,3 +176,28 @@ async def test_hostile_names_stay_inert_and_weak_memory_is_told() -> None:
         shown += [text(app, "#said"), *map(str, requests.get_row_at(0))]
         assert not any(sign in one for one in shown for sign in "\x1b\x07\u202e\u2066\x9b")
     await box.close()
+
+
+async def test_a_file_is_chosen_from_the_list_and_destroyed(box: FakeBox, tmp_path: Path) -> None:
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _open(pilot, app)
+        place = tmp_path / "file.cert"
+        await pilot.press("e")
+        await stands(pilot, EraseDialog)
+        app.screen.query_one("#kind", Select).value = "dataset"
+        await _enter(pilot, "", place)
+        await stands(pilot, DatasetsDialog)
+        table = app.screen.query_one("#datasets", RowTable)
+        await until(pilot, lambda: table.row_count == 3)
+        assert "plain" in str(table.get_row_at(2)[1])
+        table.choose("file-" + "0" * 23 + "1")
+        await until(pilot, lambda: "0001" in text(app, "#chosen"))
+        await press(pilot, "#do")
+        await stands(pilot, EraseDialog)
+        chosen = app.screen.query_one("#subject", Input).value
+        assert chosen == "file-" + "0" * 23 + "1"
+        await press(pilot, "#do")
+        await _type(pilot, chosen)
+        await until(pilot, lambda: place.exists() and place.read_text() == CERTIFICATE)
+        assert [one.id[-1] for one in box.vault_keys.datasets] == ["0", "2"]

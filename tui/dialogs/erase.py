@@ -14,13 +14,14 @@ from tui.inert import inert, inert_lines
 Kind = Literal["dataset", "patient", "box"]
 KINDS: Final[dict[Kind, str]] = {
     "patient": "一位患者的正文 one patient's bodies",
-    "dataset": "一个数据集 one dataset",
+    "dataset": "一个文件或数据集 one file or data set",
     "box": "整台设备 the whole box",
 }
 LOST: Final[dict[Kind, str]] = {
     "patient": "这位患者在审计日志中的正文将无人能读;日志本身仍可核验。\n"
     "Nobody will read this patient's bodies of the record; the log itself goes on verifying.",
-    "dataset": "该数据集将无人能读。\nNobody will read this dataset.",
+    "dataset": "该文件(数据集)将无人能读,用它的任务也不能续做。\n"
+    "Nobody will read this file or data set; jobs on it cannot go on.",
     "box": "本机的一切将无人能读:数据库、审计日志、模型、文件;只能清空后重新安装。\n"
     "Nobody will read anything of this box: databases, log, models, files. It must be installed anew.",
 }
@@ -65,7 +66,9 @@ class EraseDialog(FormDialog[Doom]):
         before = self._before
         options = [(words, kind) for kind, words in KINDS.items()]
         yield Select(options, value=before.kind, allow_blank=False, id="kind", compact=True)
-        yield label("患者编号或数据集名称 the patient's id or the dataset's name")
+        yield label(
+            "患者编号,或文件编号(留空则列出) the patient's id; the file's, or empty for a list"
+        )
         yield Input(before.subject, id="subject", compact=True, max_length=200)
         yield label("销毁证明写到(新文件,本控制台所在机器) a new file for the certificate, here")
         yield Input(before.path or "destroyed.cert", id="path", compact=True, max_length=1024)
@@ -90,7 +93,7 @@ class EraseDialog(FormDialog[Doom]):
         chosen = str(self.query_one("#kind", Select).value)
         kind: Kind = next(one for one in KINDS if one == chosen)
         subject = "" if kind == "box" else self.query_one("#subject", Input).value
-        if kind != "box" and not subject.strip():
+        if kind == "patient" and not subject.strip():
             raise Unclear("请写出要销毁的名称。 Say what is to be destroyed.")
         if not self.typed("path"):
             raise Unclear("请给出证明的文件名。 Name a file for the certificate.")

@@ -1,10 +1,14 @@
 """Routes of the vault's keys: how they lie, replacing them, erasing by destroying them."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from appliance.api import key_changes
-from appliance.api.deps import SystemReader, TheFront, VaultWriter
+from appliance.api.dataset_views import dataset_list
+from appliance.api.deps import Box, SystemReader, TheFront, VaultWriter
 from appliance.contract.vault_keys import (
+    DatasetList,
     DestructionCertificate,
     Erasure,
     KeyList,
@@ -25,6 +29,14 @@ def keys(front: TheFront, _: SystemReader) -> KeyList:
 async def rotate(wish: KeyRotation, front: TheFront, who: VaultWriter) -> KeyRotated:
     """Replace the root key, or the key of one use; nobody is disturbed."""
     return await key_changes.rotate(front, wish, who)
+
+
+@router.get("/datasets")
+def datasets(
+    box: Box, _: VaultWriter, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+) -> DatasetList:
+    """Files and data sets of all callers, newest first: how each is sealed; never their content."""
+    return dataset_list(box.files, limit)
 
 
 @router.post("/keys/erase")

@@ -42,6 +42,7 @@ from appliance.serving.upstream_client import Endpoint, UpstreamPool
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.signin.service import SignInService, Trust
+from appliance.vault.dataset_keys import DatasetKeys
 from appliance.vault.offer import Offer
 from appliance.vault.outcome import VaultStatus
 from models.hardware.detect import detect_hardware
@@ -157,13 +158,14 @@ async def build_services(
     StateLayout(state).vault.mkdir(exist_ok=True)
     limits = (settings or Settings()).files
     rules = DeskRules(state / "callers", FileLimits(limits.max_bytes, limits.owner_bytes))
-    desk = make_desk(db, log, access, rules, time.time)
+    disclosure = paper_disclosure(db, log, StateLayout(state))
+    seals = DatasetKeys(disclosure.subjects)
+    desk = make_desk(db, log, access, rules, time.time, seals)
     backups = BackupJobs(paper_backups(db, log, state), never_run)
     kinds = {"batch": desk.work.kind(), "backup": backups.kind()}
     jobs = JobService(db, log, kinds, state / "jobs", time.time)
     site = settings or Settings(), StateLayout(state)
     outside = make_outside(settings or Settings(), StateLayout(state), PaperKeys(), db, log)
-    disclosure = paper_disclosure(db, log, StateLayout(state))
     desk.responses.seal_by(disclosure.subjects)
     return Services(
         db=db,

@@ -20,8 +20,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHATS = line(GOOD) * 12
 WORKER = """
 import json, pathlib, sys
+from appliance.tuning.sealed_chats import lines_of
 spec = json.loads(sys.stdin.readline())
-lines = pathlib.Path(sys.argv[2]).read_text().splitlines()
+lines = list(lines_of(pathlib.Path(sys.argv[2]), spec["seal"]))
 if spec["seed"] == 13:
     sys.exit(3)
 if spec["seed"] == 7:

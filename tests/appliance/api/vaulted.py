@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from appliance.api.front import Front
+from appliance.batches.locker import Locker
+from appliance.vault.dataset_keys import DatasetKeys
 from appliance.vault.unattended import Unattended
 from appliance.vault.vault import Vault
 from tests.appliance.api.stand_ins import paper_disclosure
@@ -30,9 +32,11 @@ def vault_for(front: Front, chip: PaperTpm) -> Vault:
 
 
 def keep_under(front: Front, vault: Vault) -> None:
-    """Have the bodies of the box sealed under the keys of a vault."""
+    """Have the bodies and files of the box sealed under the keys of a vault."""
     box = front.services
     if box is not None:
         disclosure = paper_disclosure(box.db, box.log, front.layout, vault.opened)
         box.responses.seal_by(disclosure.subjects)
+        callers = front.layout.root / "callers"
+        box.files._locker = Locker(callers, DatasetKeys(disclosure.subjects))
         front.services = replace(box, disclosure=disclosure)

@@ -22,6 +22,7 @@ from appliance.batches.shape import RESTING
 from appliance.db.database import Db
 from appliance.jobs.migrations import MIGRATIONS as JOBS
 from appliance.jobs.service import JobService
+from tests.appliance.vault.paper_vault import VAULT, seals_of
 
 CHAT = "/v1/chat/completions"
 OWNER = Grant("key:a", frozenset({"chat"}), None, "a", "application")
@@ -96,7 +97,8 @@ class Room:
 
     def build(self, width=1):
         rules = DeskRules(self.folder / "callers", FileLimits(20_000, 60_000), width)
-        self.desk = make_desk(self.db, self.log, self.keys, rules, self.clock)
+        self.seals = seals_of(self.folder, self.db)
+        self.desk = make_desk(self.db, self.log, self.keys, rules, self.clock, self.seals)
         self.files = self.desk.files
         kinds = {"batch": self.desk.work.kind()}
         self.jobs = JobService(self.db, self.log, kinds, self.folder / "jobs", self.clock)
@@ -136,7 +138,7 @@ def line(number, **changes):
 
 @contextlib.asynccontextmanager
 async def opened(folder, width=1):
-    db = Db(folder / "box.db", b"k" * 32, [*JOBS, *MIGRATIONS])
+    db = Db(folder / "box.db", b"k" * 32, [*JOBS, *VAULT, *MIGRATIONS])
     room = Room(folder, db)
     room.build(width)
     await room.jobs.start()

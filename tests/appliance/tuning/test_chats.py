@@ -19,7 +19,7 @@ GOOD = {
 def told(tmp_path, *lines):
     path = tmp_path / "chats.jsonl"
     path.write_bytes(b"".join(one if isinstance(one, bytes) else line(one) for one in lines))
-    return path
+    return lambda: path.open("rb")
 
 
 def line(chat) -> bytes:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.training.corpus import gather, open_corpus, plan_batches, read_chats, write
+from appliance.tuning.worker import digest_of_folder
+from models.training.corpus import (
+    chats_of,
+    digest,
+    encode,
+    gather,
+    open_corpus,
+    plan_batches,
+    read_chats,
+    write,
+)
 from models.training.errors import CorpusMalformed
 from models.training.tokenizer import TURN_END
 
@@ -107,3 +117,18 @@ def test_damaged_arrays_are_refused(tokenizer, examples, tmp_path):
     (tmp_path / "starts.npy").write_bytes(b"")
     with pytest.raises(CorpusMalformed):
         open_corpus(tmp_path)
+
+
+def test_a_corpus_in_memory_is_that_on_the_disk_and_has_its_digest(tokenizer, examples, tmp_path):
+    held = encode(iter(examples), tokenizer, longest=10_000)
+    mapped = write(tmp_path / "corpus", iter(examples), tokenizer, longest=10_000)
+    for name in ("tokens", "starts", "answers"):
+        kept, read = getattr(held, name), getattr(mapped, name)
+        assert kept.dtype == read.dtype
+        assert kept.tolist() == read.tolist()
+    assert digest(held) == digest(mapped) == digest_of_folder(tmp_path / "corpus")
+
+
+def test_chats_from_lines_name_the_line(tokenizer):
+    with pytest.raises(CorpusMalformed, match="chats:2"):
+        list(chats_of([b"\n", b"{"], "chats"))
