@@ -12,8 +12,9 @@ from appliance.audit.timekeeper import Timekeeper
 from appliance.audit.tree import GrowingTree
 from secure_compute.canonical import canonical_bytes
 from secure_compute.errors import SecureComputeError
+from secure_compute.heads import HeadSigner
 from secure_compute.merkle import Frontier, leaf_hash, leaf_hashes
-from secure_compute.note import Checkpoint, NoteKey, verify_checkpoint
+from secure_compute.note import NoteKey, verify_checkpoint
 from secure_compute.signing import SigningKey
 from secure_compute.tiles import HEIGHT, WIDTH
 
@@ -62,7 +63,7 @@ class Ledger:
         stored: "Stored",
     ) -> None:
         self._writer = writer
-        self._identity = identity
+        self._signer = HeadSigner(identity.origin, identity.signing_key)
         self._timekeeper = timekeeper
         self._boot = boot
         self._tree = stored.tree
@@ -129,8 +130,7 @@ class Ledger:
         if not rows:
             return
         tree, tiles = self._tree.grow(hashes)
-        checkpoint = Checkpoint(self._identity.origin, tree.size, tree.frontier.root())
-        note = checkpoint.sign(self._identity.signing_key).to_bytes().decode()
+        note = self._signer.note(tree.size, tree.frontier.root())
         head = Head(tree.size, tree.frontier.peaks, note, self._boot, time, clean)
         keep = clean or time - self._kept >= _KEEP_EVERY_US
         self._writer.write(Change(rows, tiles, head, keep))

@@ -54,6 +54,10 @@ class GrowingTree:
         Returns:
             The new tree and the tiles that became full, lowest level first.
         """
+        if len(hashes) == 1 and self.rows and len(self.rows[0]) < WIDTH - 1:
+            # The usual commit of a quiet box: no tile becomes full, and few nodes are new.
+            row = (*self.rows[0], hashes[0])
+            return GrowingTree(self.frontier.append(hashes[0]), (row, *self.rows[1:])), ()
         frontier, runs = self.frontier.extend(hashes)
         fresh = {run.level: run.hashes for run in runs if run.level % HEIGHT == 0}
         rows: list[tuple[bytes, ...]] = []

@@ -28,6 +28,17 @@ def test_any_batches_give_the_same_tree(batches):
     )[: len(tree.rows)]
 
 
+def test_leaves_one_by_one_give_the_tree_of_all_of_them():
+    hashes = [leaf_hash(str(number).encode()) for number in range(520)]
+    one_by_one, tiles = GrowingTree(), []
+    for number, value in enumerate(hashes, 1):
+        one_by_one, full = one_by_one.grow([value])
+        tiles += full
+        if number % 37 == 0 or number % 256 < 2:
+            assert one_by_one == GrowingTree().grow(hashes[:number])[0]
+    assert tiles == list(GrowingTree().grow(hashes)[1])
+
+
 def test_the_second_level_of_tiles_fills_too():
     hashes = [bytes([number % 251]) * 32 for number in range(256)]
     tree, seen = GrowingTree(), []
