@@ -7,10 +7,14 @@ from typing import Any
 
 from eval.abilities.register import ability
 from eval.errors import EvalSpecInvalid
+from eval.sets import read_set
 from eval.subject import Address
 from eval.suite import Suite, build_suite
 
-KEYS = {"abilities", "model", "base_url", "socket", "token", "seed", "limit", "out", "concurrency"}
+KEYS = {
+    *("abilities", "sets", "model", "base_url", "socket", "token", "seed", "limit", "out"),
+    "concurrency",
+}
 MOST_CONCURRENT = 256
 MOST_SEED = 2**31
 
@@ -28,7 +32,7 @@ def read_specification(given: Mapping[str, Any]) -> Specification:
     """Judge a specification.
 
     `abilities` is a list of ids, or of `{"id": ..., "limit": ...}`; `limit` applies where an ability
-    has none of its own. `token` authenticates at the model's address and is never kept.
+    has none of its own. `sets` tells where evaluation sets lie that came as data, by id. `token` authenticates at the model's address and is never kept.
 
     Raises:
         EvalSpecInvalid: unknown or missing keys, values out of range.
@@ -43,9 +47,9 @@ def read_specification(given: Mapping[str, Any]) -> Specification:
     listed = given.get("abilities")
     if not isinstance(listed, list) or not listed:
         raise EvalSpecInvalid(reason="abilities 须为非空列表 must be a non-empty list")
-    socket = given.get("socket")
+    socket, sets = given.get("socket"), _sets(given.get("sets", {}))
     return Specification(
-        suites=tuple(_suite(entry, seed, limit) for entry in listed),
+        suites=tuple(_suite(entry, seed, limit, sets) for entry in listed),
         address=Address(
             base_url=_text(given, "base_url", "http://localhost"),
             model=_text(given, "model"),
@@ -57,7 +61,18 @@ def read_specification(given: Mapping[str, Any]) -> Specification:
     )
 
 
-def _suite(entry: object, seed: int, limit: int | None) -> Suite:
+def _sets(given: object) -> dict[str, Path]:
+    if not isinstance(given, dict):
+        raise EvalSpecInvalid(reason="sets 须为对象 must be an object of paths")
+    found = {}
+    for name, place in given.items():
+        if not isinstance(name, str) or not isinstance(place, str):
+            raise EvalSpecInvalid(reason="sets 须为对象 must be an object of paths")
+        found[name] = Path(place)
+    return found
+
+
+def _suite(entry: object, seed: int, limit: int | None, sets: Mapping[str, Path]) -> Suite:
     wish = {"id": entry} if isinstance(entry, str) else entry
     if not isinstance(wish, dict) or not isinstance(wish.get("id"), str):
         raise EvalSpecInvalid(reason=f"abilities 的一项无法理解 an entry makes no sense: {entry!r}")
@@ -66,7 +81,9 @@ def _suite(entry: object, seed: int, limit: int | None) -> Suite:
         raise EvalSpecInvalid(reason=f"未知的键 unknown keys {', '.join(unknown)}")
     own = wish.get("limit")
     wanted = limit if own is None else _whole(wish, "limit", 1, range(1, MOST_SEED))
-    return build_suite(ability(wish["id"]), seed, wanted)
+    place = sets.get(wish["id"])
+    examined = ability(wish["id"]) if place is None else read_set(place).ability
+    return build_suite(examined, seed, wanted)
 
 
 def _whole(given: Mapping[str, Any], key: str, default: int, allowed: range) -> int:

@@ -12,6 +12,7 @@ TOTP_OFF: Final = "role.totp-off"
 REVOKE_EXPORT_KEY: Final = "key.revoke-export"
 REVOKE_SLOT: Final = "vault.revoke-slot"
 ERASE: Final = "vault.erase"
+TAKE_EXPIRED: Final = "update.take-expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,12 @@ ACTIONS: Final = {
             "vault:write",
             "销毁数据集、患者或整机的密钥(由 wardbox vault erase 执行)",
             "destroy the keys of a dataset, a patient or the box (done by wardbox vault erase)",
+        ),
+        Action(
+            TAKE_EXPIRED,
+            "updates:write",
+            "使用已过期但最新的更新包(由 wardbox update apply --approval 执行)",
+            "take a bundle that is the newest but has expired (done by wardbox update apply --approval)",
         ),
         Action(
             REVOKE_SLOT,

@@ -76,6 +76,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "TotpCode": {"code": "123456"},
     "TotpDemand": {"demanded": True},
     "Unlock": {"secret": "the passphrase of the vault"},
+    "RollbackWish": {"kind": "models", "id": "qwen3-32b"},
     "UpdateWish": {"directory": "/media/stick/wardbox-update"},
     "UserWish": {"name": _PERSON, "password": _PASSWORD, "role": _ROLE, "temporary": True},
     "WindowWish": {"window": "22:00-06:00"},

@@ -1,10 +1,9 @@
 """From reports, drafts and bundles to what the wire carries."""
 
 from dataclasses import asdict
-from typing import Any
 
 from appliance.api.views import maybe
-from appliance.contract import posture, specialist, update
+from appliance.contract import posture, specialist
 from appliance.contract.base import Text
 from appliance.posture.service import Checked
 from appliance.specialists import draft as drafts
@@ -98,7 +97,3 @@ def draft_event(step: Delta | NoteChecked | Done) -> tuple[str, specialist.Draft
     }
     return "checked", specialist.DraftEvent.model_validate(told)
 
-
-def update_view(row: Any) -> update.UpdateView:
-    """A bundle that was seen."""
-    return update.UpdateView.model_validate(row, from_attributes=True)

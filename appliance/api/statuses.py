@@ -151,6 +151,8 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "update": HTTPStatus.UNPROCESSABLE_ENTITY,
     "update.busy": HTTPStatus.CONFLICT,
     "update.disk-full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "update.interrupted": HTTPStatus.CONFLICT,
+    "update.nothing-before": HTTPStatus.CONFLICT,
     "vault": HTTPStatus.SERVICE_UNAVAILABLE,
     "vault.area-full": HTTPStatus.INSUFFICIENT_STORAGE,
     "vault.backoff": HTTPStatus.TOO_MANY_REQUESTS,

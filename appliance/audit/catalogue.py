@@ -5,6 +5,7 @@ from typing import Final
 from appliance.audit.kind import Kind
 from appliance.audit.kinds_bodies import BODIES
 from appliance.audit.kinds_outside import OUTSIDE
+from appliance.audit.kinds_updates import UPDATES
 
 _ANSWER: Final = (
     "adapter_digest",
@@ -32,7 +33,6 @@ _SLOT: Final = ("kind", "slot", "what")
 _TWO: Final = ("approved_by", "requested_by", "what")
 _JOB: Final = ("code", "kind")
 _SHELF: Final = ("digest", "ok")
-_BUNDLE: Final = ("code", "version")
 _BATCH: Final = ("endpoint", "lines", "status")
 _ALERT: Final = ("alert", "rule")
 _DEPLOYED: Final = ("revision", "targets")
@@ -207,9 +207,6 @@ KINDS: Final = (
         ("base", "dataset", "recipe", "result"),
     ),
     Kind("evaluation:run:finish", "评测完成。", "An evaluation finished.", ("model", "report")),
-    Kind("update:bundle:verify", "更新包校验通过。", "An update was verified.", _BUNDLE),
-    Kind("update:bundle:refuse", "更新包被拒绝。", "An update was refused.", _BUNDLE),
-    Kind("update:bundle:apply", "更新包已应用。", "An update was applied.", _BUNDLE),
     Kind("file:content:admit", "收下文件。", "A file was taken in.", ("digest",)),
     Kind("file:content:use", "任务开始使用文件。", "A job begins to read a file.", _USE),
     Kind("file:content:delete", "删除文件。", "A file was deleted.", ("digest",)),
@@ -242,6 +239,7 @@ KINDS: Final = (
     Kind("backup:box:restore", "本机由备份恢复。", "The box came out of a backup.", _RESTORED),
     *OUTSIDE,
     *BODIES,
+    *UPDATES,
     Kind("alert:rule:raise", "告警触发。", "An alert was raised.", _ALERT),
     Kind("alert:rule:clear", "告警解除。", "An alert was cleared.", _ALERT),
     Kind("alert:rule:acknowledge", "告警已由人确认。", "A person took note of an alert.", _ALERT),

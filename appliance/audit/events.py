@@ -239,14 +239,14 @@ def admission_note_draft(
 
 
 def model_shelf(
-    action: Literal["admit", "remove", "verify"],
+    action: Literal["admit", "remove", "switch", "verify"],
     actor: str,
     *,
     model: str,
     digest: str,
     ok: bool = True,
 ) -> Event:
-    """A model was put on the shelf, taken off it or rehashed there."""
+    """A model was put on the shelf, switched to another version, taken off or rehashed there."""
     return Event(f"model:shelf:{action}", actor, model, None, {"digest": digest, "ok": ok})
 
 

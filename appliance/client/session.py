@@ -19,6 +19,7 @@ from appliance.client.signin import OutsideSignIn
 from appliance.client.slots import VaultSlots
 from appliance.client.storage import Storage
 from appliance.client.transport import Transport
+from appliance.client.updates import Updates
 from appliance.contract.access import (
     CreatedKey,
     KeyView,
@@ -37,7 +38,6 @@ from appliance.contract.posture import PostureReport
 from appliance.contract.problem import Problem
 from appliance.contract.specialist import Draft, DraftEvent
 from appliance.contract.system import Health, Info, Overview
-from appliance.contract.update import UpdateList, UpdateView
 
 NOTE = "/api/v1/specialists/admission-note"
 
@@ -60,6 +60,7 @@ class Session(AuditCalls):
         self.imports = Imports(transport)
         self.slots = VaultSlots(transport)
         self.storage = Storage(transport)
+        self.updates = Updates(transport)
 
     @classmethod
     def local(cls, socket: Path) -> Self:
@@ -239,22 +240,6 @@ class Session(AuditCalls):
             if sent.event == "error":
                 raise ProblemError(Problem.model_validate_json(sent.data))
             yield JobEvent.model_validate_json(sent.data)
-
-    # Updates
-
-    async def updates(self) -> UpdateList:
-        """Bundles seen."""
-        return await self._wire.view(UpdateList, "GET", "/api/v1/updates")
-
-    async def verify_update(self, directory: str) -> UpdateView:
-        """Verify a bundle (local socket only)."""
-        wish = {"directory": directory}
-        return await self._wire.view(UpdateView, "POST", "/api/v1/updates/verify", wish)
-
-    async def apply_update(self, directory: str) -> UpdateView:
-        """Verify a bundle and place it (local socket only)."""
-        wish = {"directory": directory}
-        return await self._wire.view(UpdateView, "POST", "/api/v1/updates/apply", wish)
 
 
 def _part(value: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,6 +18,7 @@ from eval.abilities.register import MODULES
 from models.registry.shelf import ShelvedModel
 
 EVALUATION: Final = "evaluation"
+FILES: Final = "files"
 _KEYS: Final = frozenset({"abilities", "model", "limit", "seed"})
 _MOST_ABILITIES: Final = 64
 _MOST_CASES: Final = 1_000_000
@@ -72,6 +73,11 @@ class ExaminationService:
         self._catalogue = catalogue
         self._socket = socket
         self._clock = clock
+        self._sets: Callable[[], Mapping[str, Path]] = dict
+
+    def look_for_sets(self, sets: Callable[[], Mapping[str, Path]]) -> None:
+        """From now on examine also by evaluation sets: id -> the folder of the version in use."""
+        self._sets = sets
 
     def kind(self) -> JobKind:
         """Return the kind of job to give to `JobService`."""
@@ -95,12 +101,12 @@ class ExaminationService:
         unknown = sorted(set(spec) - _KEYS)
         if unknown:
             raise _invalid(unknown[0], "未知的键", "unknown key")
-        abilities = spec.get("abilities") or list(MODULES)
+        abilities, sets = spec.get("abilities") or list(MODULES), self._sets()
         if not isinstance(abilities, list | tuple) or len(abilities) > _MOST_ABILITIES:
             raise _invalid("abilities", "须为列表", "must be a list")
         for one in abilities:
-            if not isinstance(one, str) or one not in MODULES:
-                known = ", ".join(MODULES)
+            if not isinstance(one, str) or (one not in MODULES and one not in sets):
+                known = ", ".join((*MODULES, *sets))
                 raise _invalid("abilities", f"可用 {known}", f"the abilities are {known}")
         seed = _whole(spec.get("seed", 1), "seed", 0, _MOST_SEED)
         limit = spec.get("limit")
@@ -119,7 +125,10 @@ class ExaminationService:
 
     def _worker_spec(self, job: Job, directory: Path) -> Json:
         given = {key: value for key, value in job.spec.items() if value is not None}
-        return {**given, "socket": str(self._socket), "out": str(directory)}
+        here = self._sets()
+        wanted = {name: str(here[name] / FILES) for name in job.spec["abilities"] if name in here}
+        # A set that went meanwhile is unknown to the worker, which says so.
+        return {**given, "socket": str(self._socket), "out": str(directory), "sets": wanted}
 
     async def _finish(self, job: Job, directory: Path, result: Json) -> Json:
         del directory

@@ -18,6 +18,7 @@ from appliance.services.ground import Ground, Site, open_ground
 from appliance.services.keeping import make_disclosure
 from appliance.services.open_box import Services
 from appliance.services.outside import make_outside
+from appliance.services.updating import make_updating
 from appliance.services.version import POLICY
 from appliance.services.work import make_work
 from appliance.serving.assembly import Ground as ServingGround
@@ -28,10 +29,10 @@ from appliance.settings.model import Settings
 from appliance.signin.service import SignInService, Trust
 from appliance.specialists.admission_note import AdmissionNoteWriter
 from appliance.specialists.recording import Provenance
-from appliance.updates.service import Places, UpdateService
+from appliance.updates.packs import PackShelf
 from appliance.vault.opened import Opened
 from firmware_checks.posture import run_checks
-from models.registry.shelf import Shelf
+from models.registry.succession import GrowingShelf
 
 
 async def build(
@@ -72,11 +73,11 @@ def _assemble(site: Site, ground: Ground) -> Services:
     )
     serving = make_serving(settings, layout, serving_ground, salt)
     go_beyond(serving, cluster.peering, serving_ground, salt)
-    work = make_work(site, ground, catalogue, serving, cluster)
+    updating = make_updating(site, ground, catalogue, serving, PackShelf(layout.packs))
+    work = make_work(site, ground, catalogue, serving, cluster, updating)
     trust = Trust(layout, site.opened.ca, site.clock)
     disclosure = make_disclosure(site, ground, work.space.keeper)
     provenance = Provenance(salt, posture.digest, POLICY, site.clock, disclosure.keys.seal)
-    places = Places(root=layout.updates_root, staging=layout.uploads / "updates")
     outside = make_outside(settings, layout, site.opened, db, log)
     return Services(
         db=db,
@@ -89,7 +90,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
         jobs=work.jobs,
         specialist=AdmissionNoteWriter(EngineAuthor(serving), log, provenance),
         posture=posture,
-        updates=UpdateService(db, log, catalogue, places, site.clock),
+        updates=updating,
         cluster=cluster,
         files=work.files,
         batches=work.batches,
@@ -107,5 +108,5 @@ def _assemble(site: Site, ground: Ground) -> Services:
 def _make_catalogue(site: Site, ground: Ground) -> CatalogueService:
     signer = site.opened.signing_key("manifest")
     trusted = {signer.key_id: signer.verify_key}
-    shelf = Shelf(site.layout.shelf, clock=site.clock, trusted=trusted)
+    shelf = GrowingShelf(site.layout.shelf, clock=site.clock, trusted=trusted)
     return CatalogueService(shelf, signer, ground.log, site.settings.model.default)

@@ -23,11 +23,11 @@ from appliance.jobs.service import JobService
 from appliance.posture.service import PostureService
 from appliance.services.outside import Outside
 from appliance.services.space_gate import SpaceWatch
+from appliance.services.updating import Updating
 from appliance.serving.service import ServingService
 from appliance.serving.turn import Notary
 from appliance.signin.service import SignInService
 from appliance.specialists.admission_note import AdmissionNoteWriter
-from appliance.updates.service import UpdateService
 from appliance.vault.body_keys import BodyKeys
 from models.hardware.facts import Hardware
 
@@ -52,7 +52,7 @@ class Services:
     jobs: JobService
     specialist: AdmissionNoteWriter
     posture: PostureService
-    updates: UpdateService
+    updates: Updating
     cluster: ClusterService
     files: FileService
     batches: BatchService
@@ -80,6 +80,7 @@ class Services:
         # Before anybody reads them: what an older release left plain is overwritten.
         await asyncio.to_thread(self.files.seal_lying)
         await self.serving.start()
+        await self.updates.start()
         await self.jobs.start()
         await self.cluster.start()
         self.schedules.once("posture at boot", self.posture.check)

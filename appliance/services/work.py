@@ -19,10 +19,12 @@ from appliance.jobs.service import JobService
 from appliance.services.ground import Ground, Site
 from appliance.services.keeping import make_backups
 from appliance.services.space_gate import Growth, SpaceGate, SpaceWatch
+from appliance.services.updating import EVALUATIONS, Updating
 from appliance.serving.assembly import make_job_desk
 from appliance.serving.service import ServingService
 from appliance.tuning.kind import TRAINING, Gang, Workshop
 from appliance.tuning.sealed_chats import learner, seal_copies
+from appliance.updates.work import UPDATE
 from appliance.vault.assembly import build_files
 from appliance.vault.dataset_keys import DatasetKeys
 from appliance.vault.space import SpaceKeeper
@@ -46,8 +48,9 @@ def make_work(
     catalogue: CatalogueService,
     serving: ServingService,
     cluster: ClusterService,
+    updating: Updating,
 ) -> Work:
-    """Make the jobs of a box: training, evaluation, batches and imports."""
+    """Make the jobs of a box: training, evaluation, batches, imports, backups and updates."""
     settings, layout = site.settings, site.layout
     db, log, threads = ground.db, ground.log, settings.jobs.threads
     importer = Importer(catalogue, layout.uploads / "imports", (layout.root,))
@@ -59,12 +62,15 @@ def make_work(
     workshop = Workshop(catalogue, log, threads, serving.adapters, desk.files)
     workshop.use(Gang(ray_python(layout), cluster.env))
     backups = BackupJobs(make_backups(site, ground))
+    examination = ExaminationService(db, log, catalogue, layout.socket, time.time)
+    examination.look_for_sets(partial(updating.packs.current, EVALUATIONS))
     kinds = {
         TRAINING: workshop.kind(),
-        EVALUATION: ExaminationService(db, log, catalogue, layout.socket, time.time).kind(),
+        EVALUATION: examination.kind(),
         BATCH: desk.work.kind(),
         IMPORT: importer.kind(),
         BACKUP: backups.kind(),
+        UPDATE: updating.jobs.kind(),
     }
     jobs = JobService(db, log, kinds, layout.jobs_dir, time.time, workers=settings.jobs.workers)
     keeper = SpaceKeeper(layout, settings.storage)

@@ -1,17 +1,17 @@
 """Which models are in memory: loaded once however many ask, evicted by need, never oversold."""
 
 import asyncio
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
 from appliance.errors import ApplianceError
+from appliance.serving.ending import Endings
 from appliance.serving.errors import ModelNoRoom
 from appliance.serving.failures import Failures
 from appliance.serving.hot_adapters import check_adapters, swap
 from appliance.serving.lease import LeaseOffice
-from appliance.serving.resident import Ends, Habits, Phase, Resident
+from appliance.serving.resident import Habits, Phase, Resident
 from appliance.serving.room import Maker, ModelSource, Room
 from models.engines.lifecycle_table import State
 from models.errors import EngineDraining, EngineFailed, ModelsError, ModelUnknown
@@ -61,7 +61,7 @@ class Residency:
         )
         self._beside: list[Resident] = []
         self._closed = False
-        self._ends = Ends()
+        self._ends = Endings(office)
 
     @property
     def residents(self) -> Mapping[str, Resident]:
@@ -121,11 +121,11 @@ class Residency:
         one = self._residents.pop(model_id, None)
         if one is None:
             return False
-        await self._dissolve(one)
+        await self._ends.dissolve(one)
         return True
 
     async def refresh(self, model_id: str) -> None:
-        """Replace a model's engine by one with its present adapters.
+        """Replace a model's engine by one with the model and its adapters as they are now.
 
         The new engine is started beside the old one where both fit, and takes over when it is
         ready; where they do not fit, the old one is drained first.
@@ -133,16 +133,34 @@ class Residency:
         Raises:
             ApplianceError, ModelsError: the new one did not come up; beside, the old one stays.
         """
-        task = asyncio.create_task(self._refresh(model_id), name=f"refresh-{model_id}")
-        self._ends.tasks.add(task)
-        task.add_done_callback(self._ends.forget)
-        await asyncio.shield(task)
+        await asyncio.shield(self._begin_refresh(model_id))
 
-    async def _refresh(self, model_id: str) -> None:
+    async def keep_up(self, one: Resident) -> bool:
+        """Whether a model is still on the shelf; for another version of it, begin a `refresh`."""
+        lying = await self.digest(one.model_id)
+        under_way = {task.get_name() for task in self._ends.tasks}
+        if lying not in {one.digest, None} and _renewal(one.model_id) not in under_way:
+            _ = self._begin_refresh(one.model_id)
+        return lying is not None
+
+    def _begin_refresh(self, model_id: str) -> asyncio.Task[None]:
+        name = _renewal(model_id)
+        before = {task for task in self._ends.tasks if task.get_name() == name}
+        task = asyncio.create_task(self._refresh(model_id, before), name=name)
+        return self._ends.follow(task)
+
+    async def _refresh(self, model_id: str, before: set[asyncio.Task[None]]) -> None:
+        if before:
+            # Two beside the old one would be one too many.
+            await asyncio.wait(before)
         old = self._residents.get(model_id)
-        if old is not None and await swap(old, self._habits.adapters(model_id)):
+        now, adapters = await self.digest(model_id), self._habits.adapters(model_id)
+        done = old is not None and old.digest == now
+        if old is not None and done and before and old.adapters == adapters:
             return
-        if old is None or old.phase is not Phase.READY or not await self._fits_beside(old):
+        if old is not None and done and await swap(old, adapters):
+            return
+        if old is None or old.phase is not Phase.READY or not await self._fits_beside(model_id):
             await self.end(model_id)
             await self.ready(model_id, None)
             return
@@ -153,15 +171,16 @@ class Residency:
         self.failures.forgive(model_id)
         if new.phase is Phase.READY and self._residents.get(model_id) is old:
             self._residents[model_id] = new
-            await self._dissolve(old)
+            await old.served()
+            await self._ends.dissolve(old)
             return
-        await self._dissolve(new)
+        await self._ends.dissolve(new)
         if new.error is not None:
             raise new.error
 
-    async def _fits_beside(self, old: Resident) -> bool:
-        adapters = self._habits.adapters(old.model_id)
-        return old.model is not None and await self._room.fits(old.model, adapters)
+    async def _fits_beside(self, model_id: str) -> bool:
+        model = await asyncio.to_thread(self._shelf.get, model_id)
+        return await self._room.fits(model, self._habits.adapters(model_id))
 
     async def sweep(self) -> None:
         """Give up engines that keep dying, and forgive failures of models that have changed."""
@@ -187,7 +206,7 @@ class Residency:
         """Let every model go, and wait until every process is gone."""
         self._closed = True
         for one in list(self._beside):
-            await self._dissolve(one)
+            await self._ends.dissolve(one)
         await asyncio.gather(*(self.end(model_id) for model_id in list(self._residents)))
         while self._ends.tasks:
             await asyncio.wait(set(self._ends.tasks))
@@ -217,7 +236,7 @@ class Residency:
             del self._residents[one.model_id]
         if not isinstance(error, (ModelUnknown, ModelNoRoom)):
             self._note(one, error)
-        await self._dissolve(one)
+        await self._ends.dissolve(one)
 
     async def _bring_up(self, one: Resident) -> None:
         leaving = self._ends.by_model.get(one.model_id)
@@ -262,36 +281,7 @@ class Residency:
         self.failures.note(one.model_id, one.digest, error, one.status().failure)
         self._habits.told("fail", one.model_id, error.code)
 
-    # Ending -------------------------------------------------------------------------------------
 
-    async def _dissolve(self, one: Resident) -> None:
-        """End a resident to its last byte, even when who asked for it is gone meanwhile."""
-        ending = asyncio.create_task(self._undo(one, asyncio.current_task()), name="end-model")
-        self._ends.tasks.add(ending)
-        self._ends.by_model[one.model_id] = ending
-
-        def over(task: asyncio.Task[None]) -> None:
-            self._ends.tasks.discard(task)
-            if self._ends.by_model.get(one.model_id) is task:
-                del self._ends.by_model[one.model_id]
-
-        ending.add_done_callback(over)
-        await asyncio.shield(ending)
-
-    async def _undo(self, one: Resident, asker: asyncio.Task[None] | None) -> None:
-        task = one.task
-        if task is not None and task is not asker and not task.done():
-            task.cancel()
-            await asyncio.wait({task})
-        if one.phase is not Phase.FAILED:
-            one.phase = Phase.DRAINING
-        if one.pool is not None:
-            # Running answers end; who still waits for a turn is told to come again.
-            one.pool.turn_away(EngineDraining)
-        if one.supervisor is not None:
-            await one.supervisor.drain()
-            folder = one.supervisor.spec.runtime_dir
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        one.hang_up()
-        if one.lease is not None:
-            await self._office.release(one.lease)
+def _renewal(model_id: str) -> str:
+    """The name of the task that replaces a model's engine."""
+    return f"refresh-{model_id}"

@@ -26,6 +26,7 @@ _ASKERS_PER_SLOT: Final = 16
 # One connection more than slots keeps the engine fed; its other threads are for health checks.
 _SPARE: Final = 1
 _LONGEST_WAIT_S: Final = 60
+_LOOK_S: Final = 0.05
 
 
 class Phase(StrEnum):
@@ -75,20 +76,6 @@ class Habits:
     adapters: Callable[[str], tuple[LoadedAdapter, ...]] = lambda _: ()
     adapter_room: Callable[[str], int] = lambda _: 0
     told: Callable[[Happened, str, str | None], None] = lambda *_: None
-
-
-@dataclass(slots=True)
-class Ends:
-    """Engines on their way out: their memory comes back when each task is done."""
-
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    by_model: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-
-    def forget(self, task: asyncio.Task[None]) -> None:
-        """Drop a task that is done; whoever asked for it may have left and reads no error."""
-        self.tasks.discard(task)
-        if not task.cancelled():
-            task.exception()
 
 
 @dataclass(slots=True)
@@ -167,6 +154,11 @@ class Resident:
         self.upstreams = {}
         if self._offers is not None:
             self._offers()
+
+    async def served(self) -> None:
+        """Wait until nobody waits for a place at its engine any more, or it is gone."""
+        while self.pool is not None and self.pool.waiting and self.alive():  # noqa: ASYNC110  # no event tells of it
+            await asyncio.sleep(_LOOK_S)
 
     def hang_up(self) -> None:
         """Close the connections to the engine; the next offer makes new ones."""

@@ -265,7 +265,7 @@ class ServingService:
     # Sweeping -----------------------------------------------------------------------------------
 
     async def _sweep(self) -> None:
-        """Load what is wanted, let idle and replaced models go, keep hours."""
+        """Load what is wanted, let idle models go, renew others, keep hours."""
         while True:
             with suppress(ApplianceError, ModelsError):
                 await self.leases.tick()
@@ -296,4 +296,4 @@ class ServingService:
         limit = self.keeper.idle_s(one.model_id)
         if limit and not one.in_flight and self._clock() - one.used > limit:
             return True
-        return await self.residency.digest(one.model_id) != one.digest
+        return not await self.residency.keep_up(one)

@@ -210,6 +210,16 @@ class StateLayout:
         return self.files_mount / "uploads"
 
     @property
+    def updates(self) -> Path:
+        """Where a release waits for the installer, what was asked of it, and how that ended."""
+        return self.root / "updates"
+
+    @property
+    def packs(self) -> Path:
+        """Evaluation sets, firmware baselines and data packs that sticks brought."""
+        return self.files_mount / "packs"
+
+    @property
     def logs(self) -> Path:
         """The directory of logs."""
         return self.root / "logs"

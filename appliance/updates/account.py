@@ -6,9 +6,7 @@ from typing import Final
 
 from appliance.updates.store import Seen
 from appliance.updates.verify import Verified
-from models.card import ModelCard
 
-KIND: Final = "models"
 UNKNOWN: Final = "none"
 """Id of a bundle that was refused before anything of it could be believed."""
 _LONGEST: Final = 2000
@@ -18,15 +16,24 @@ class Account:
     """What is known of a bundle so far; a refusal tells no more than was proven."""
 
     def __init__(self) -> None:
-        self._seen = Seen(UNKNOWN, KIND, "", "", "", datetime.fromtimestamp(0, UTC), "")
+        self._seen = Seen(UNKNOWN, "", "", "", "", datetime.fromtimestamp(0, UTC), "")
 
-    def about(self, found: Verified, cards: tuple[ModelCard, ...]) -> None:
-        """Learn the bundle's id and models, and their versions from the cards."""
-        subject = ", ".join(package.model_id for package in found.packages)
-        version = ", ".join(card.version for card in cards)
+    def about(self, found: Verified) -> None:
+        """Learn the bundle's id and its packages."""
+        kinds = ", ".join(sorted({package.kind for package in found.packages}))
+        subject = ", ".join(package.package_id for package in found.packages)
+        version = ", ".join(package.version for package in found.packages)
         self._seen = replace(
-            self._seen, id=found.bundle, subject=subject[:_LONGEST], version=version[:_LONGEST]
+            self._seen,
+            id=found.bundle,
+            kind=kinds,
+            subject=subject[:_LONGEST],
+            version=version[:_LONGEST],
         )
+
+    def concern(self, kind: str, package_id: str) -> None:
+        """Learn which package it is about, where no bundle is."""
+        self._seen = replace(self._seen, kind=kind, subject=package_id)
 
     def value(self, state: str, sentence: str, time: datetime) -> Seen:
         """Return the entry for the history."""

@@ -113,6 +113,8 @@ SUBJECTS: Final = {
     "specialist:admission-note": Subject(PATIENT_RECORD, (), REPORT),
     "tuning:run": _WORK,
     "update:bundle": _SOFTWARE,
+    "update:health": _SOFTWARE,
+    "update:package": _SOFTWARE,
     "vault:key": _SECRETS,
     "vault:root": _RESTRICTED,
     "vault:slot": _SECRETS,

@@ -123,6 +123,9 @@ class NoUpdates:
     def list(self, limit: int = 100) -> tuple[()]:
         return ()
 
+    async def start(self) -> None:
+        pass
+
 
 class NoSchedules:
     def cron(self, *args: object) -> None:

@@ -32,7 +32,7 @@ async def test_through_the_local_door(box: LiveBox):
         assert (await session.audit_verify()).ok
         assert (await session.audit_entries(limit="1")).entries[0].tag == "audit:log:verify"
         assert (await session.jobs()) == ()
-        assert (await session.updates()).updates == ()
+        assert (await session.updates.list()).updates == ()
 
 
 async def test_through_the_network_door_with_a_person(box: LiveBox):

@@ -2,24 +2,31 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
 
 import pytest
 
 from appliance.catalogue.service import CatalogueService
 from appliance.db.database import Db
-from appliance.updates.content import free_bytes
+from appliance.updates.applying import Rooms
+from appliance.updates.kinds import ModelKind, PackKind
 from appliance.updates.migrations import MIGRATIONS
-from appliance.updates.service import Places, UpdateService
+from appliance.updates.packs import PackShelf
+from appliance.updates.plan import Site
+from appliance.updates.service import UpdateService
+from appliance.updates.software import SoftwareDesk
+from appliance.updates.staging import free_bytes
+from appliance.updates.store import UpdateStore
+from appliance.updates.surroundings import Surroundings
 from appliance.updates.trust import TrustStore
-from models.registry.shelf import Shelf
+from models.registry.succession import GrowingShelf
 from secure_compute.signing import SigningKey
 from tests.appliance.access.doubles import RememberingAudit
 from tests.installer.vendor.yard import NOW, Yard
 
-if TYPE_CHECKING:
-    from datetime import datetime
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Box:
@@ -31,18 +38,30 @@ class Box:
         signer = SigningKey.generate()
         trusted = {signer.key_id: signer.verify_key}
         self.audit = RememberingAudit()
-        self.shelf = Shelf(folder / "shelf", clock=lambda: self.now, trusted=trusted)
+        self.shelf = GrowingShelf(folder / "shelf", clock=lambda: self.now, trusted=trusted)
         self.catalogue = CatalogueService(self.shelf, signer, self.audit, "wardbox-reference")
-        self.places = Places(folder / "trust" / "updates" / "root.json", folder / "staging")
-        self.trust = TrustStore(self.places.root)
+        root, staging = folder / "trust" / "updates" / "root.json", folder / "staging"
+        self.places = SimpleNamespace(root=root, staging=staging)
+        self.trust = TrustStore(root)
         self.db = Db(folder / "box.db", bytes(32), MIGRATIONS)
-        self.updates = UpdateService(
-            self.db, self.audit, self.catalogue, self.places, lambda: self.now, free
-        )
+        self.packs = PackShelf(folder / "packs")
+        self.desk = SoftwareDesk(folder / "updates", free)
+        self.renewed: list[str] = []
+        self.site = Site("ward-1", "0.1.0", frozenset({"cpu"}))
+        store = UpdateStore(self.db)
+
+        def ours(name: str) -> bool:
+            return any(one.package_id == name for one in store.installed())
+
+        kinds = {kind: PackKind(kind, self.packs) for kind in ("evaluations", "baselines", "data")}
+        kinds["models"] = ModelKind(self.catalogue, ours, self.renewed.append)
+        rooms = Rooms(kinds, self.desk, staging, free)
+        around = Surroundings(lambda: self.now, lambda: EPOCH, lambda: self.site)
+        self.updates = UpdateService(self.db, self.audit, rooms, root, around)
 
     def state(self) -> dict[str, bytes]:
-        """Every byte that counts: the shelf and the trust."""
-        roots = [self.folder / "shelf", self.folder / "trust"]
+        """Every byte that counts: the shelf, the packs and the trust."""
+        roots = [self.folder / name for name in ("shelf", "packs", "trust")]
         return {
             str(path): path.read_bytes()
             for root in roots

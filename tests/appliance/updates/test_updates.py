@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -18,7 +19,8 @@ from appliance.updates.fetcher import Stick
 from models.errors import ModelExists
 from models.formats.refusals import FileRefused
 from tests.appliance.updates.conftest import Box
-from tests.installer.vendor.yard import NOW, rewrite
+from tests.appliance.updates.sticks import manifest_of, model_of
+from tests.installer.vendor.yard import NOW, remanifest
 from tests.models.formats.build import gguf_bytes
 
 
@@ -164,20 +166,20 @@ def test_an_id_that_is_taken_refuses_the_whole_bundle(box: Box, yard, tmp_path):
 
 
 def test_a_model_that_no_engine_should_see_is_refused_though_signed(box: Box, yard, stick):
-    files = stick / "targets" / "models" / "demo-1" / "files"
-    there = next(files.iterdir())
     bad = gguf_bytes()[:-8]
-    from hashlib import sha256
-
     digest = sha256(bad).hexdigest()
-    (files / f"{digest}.demo.gguf").write_bytes(bad)
-    there.unlink()
+    (stick / "chunks" / digest[:2]).mkdir(exist_ok=True)
+    (stick / "chunks" / digest[:2] / digest).write_bytes(bad)
 
-    def swap(signed):
-        target = signed["targets"]["models/demo-1/files/demo.gguf"]
-        target["length"], target["hashes"] = len(bad), {"sha256": digest}
+    def swap(manifest):
+        (row,) = [row for row in manifest["files"] if row["name"] == "files/demo.gguf"]
+        row["size"], row["sha256"], row["chunks"] = len(bad), digest, [[digest, len(bad)]]
+        (card,) = [one for one in manifest["files"] if one["name"] == "card.json"]
+        kept = {name: manifest["supply"][name] for name, _ in card["chunks"]}
+        stored = {"blob": digest, "size": len(bad), "form": "plain"}
+        manifest["supply"] = {**kept, digest: stored}
 
-    rewrite(yard, stick, "models", swap)
+    remanifest(yard, stick, "models", "demo-1", swap)
     before = box.state()
     with pytest.raises(FileRefused):
         box.updates.apply(stick, "x")
@@ -202,7 +204,7 @@ def test_a_bundle_is_found_whatever_else_is_on_the_stick(box: Box, stick):
     (stick / "metadata" / "9.evil.json").write_text("{")
     (stick / "metadata" / "models.json").write_text("{")
     (stick / "targets" / "evil.gguf").write_bytes(b"GGUF")
-    (stick / "targets" / "models" / "demo-1" / "files" / "x.py").write_text("import os")
+    (manifest_of(stick).parent / "x.py").write_text("import os")
     box.updates.apply(stick, "x")
     held = [path.name for path in box.folder.rglob("*") if path.is_file()]
     assert not {"autorun.inf", "evil.gguf", "x.py", "9.evil.json"} & set(held)
@@ -213,19 +215,20 @@ def test_a_stick_is_read_once(box: Box, stick, monkeypatch):
     walk = Stick._walk
 
     def counted(self, path):
-        opened.append(str(path))
+        if self.name.startswith("'" + str(stick)):
+            opened.append(str(path))
         return walk(self, path)
 
     monkeypatch.setattr(Stick, "_walk", counted)
     box.updates.apply(stick, "x")
-    content_reads = [name for name in opened if name.startswith("targets/")]
-    assert len(content_reads) == len(set(content_reads)) == 2
+    content_reads = [name for name in opened if name.startswith("chunks/")]
+    assert len(content_reads) == len(set(content_reads)) >= 2
 
 
 def test_the_stick_may_lie_under_a_link_but_not_hold_one(box: Box, stick, tmp_path):
     (tmp_path / "usb").symlink_to(stick)
     box.updates.apply(tmp_path / "usb", "x")
-    model = next((stick / "targets" / "models" / "demo-1" / "files").iterdir())
+    model = model_of(stick)
     shutil.move(model, tmp_path / "elsewhere")
     model.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ContentRefused):
