@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,58 @@ def test_any_damage_anywhere_is_refused(shop, tmp_path, data):
         else:
             with pytest.raises(UpdateError):
                 verify_metadata(held, anchor, NOW)
+
+
+def test_every_byte_of_a_manifest_counts(box: Box, stick):
+    path = manifest_of(stick)
+    raw = path.read_bytes()
+    anchor = box.trust.anchor()
+    accepted = []
+    for at in range(0, len(raw), 97):
+        changed = bytearray(raw)
+        changed[at] ^= 1 << (at % 8)
+        path.write_bytes(changed)
+        with suppress(UpdateError), Stick(stick) as held:
+            verify_metadata(held, anchor, NOW)
+            accepted.append(at)
+    assert accepted == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Path.unlink,
+        lambda path: path.write_bytes(path.read_bytes() + b" "),
+        lambda path: os.truncate(path, 0),
+        lambda path: os.truncate(path, (4 << 30) + 1),
+        _fifo,
+        _link,
+        _device,
+        _folder,
+    ],
+)
+def test_a_manifest_that_is_not_the_signed_one(box: Box, stick, change):
+    change(manifest_of(stick))
+    refused(box, stick, ContentRefused, StickUnreadable)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.update(id="demo-2"),
+        lambda data: data.update(version="2.0"),
+        lambda data: data.update(kind="data"),
+        lambda data: data["files"][1].update(name="files/../../../etc/passwd"),
+        lambda data: data["files"][1].update(size=1 << 45),
+        lambda data: data["files"][1].update(sha256="0" * 64),
+        lambda data: data["files"].pop(),
+        lambda data: data.update(supply={}),
+    ],
+)
+def test_a_manifest_that_lies_though_properly_signed(box: Box, yard, stick, change):
+    remanifest(yard, stick, "models", "demo-1", change)
+    before = box.state()
+    with pytest.raises(UpdateError):
+        box.updates.apply(stick, "x")
+    assert box.state() == before
+    assert box.models() == []

@@ -260,11 +260,3 @@ def test_hashing_and_writing_is_not_done_by_the_thread_that_reads(
     monkeypatch.setattr(landing, "check_blob", watched)
     take(staging, tmp_path / "stick", bundle)
     assert names == {"updates-landing"}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [(2 << 30) + 1, (4 << 30) + 1])
-def test_a_sparse_file_in_place_of_a_blob_costs_nothing(bundle, staging, tmp_path, size):
-    os.truncate(tmp_path / "stick" / next(bundle.blobs()).place, size)
-    with pytest.raises(ContentRefused):
-        take(staging, tmp_path / "stick", bundle)
