@@ -23,6 +23,7 @@ from installer.vendor.roster import (
     ROOT_FILE,
     adopt,
     first_delegations,
+    note_name,
     read_delegations,
     read_draft,
     write_delegations,
@@ -70,6 +71,10 @@ def hold_ceremony(
         metadata.sign(signer, append=True)
     raw = compact(metadata.to_dict())
     write_delegations(folder, first_delegations({kind: others[kind] for kind in KINDS}))
+    for name, signer in zip(ROOT_KEYS, roots, strict=True):
+        note_name(folder, signer.public_key.keyid, name)
+    for role, key in others.items():
+        note_name(folder, key.keyid, role)
     write_new(folder / METADATA / f"1.{ROOT_FILE}", raw)
     write_new(folder / ROOT_FILE, raw)
     return describe(sound_root(raw))

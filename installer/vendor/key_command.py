@@ -151,7 +151,9 @@ def _next_step(args: argparse.Namespace) -> str:
 
 def _told(office: "Office") -> str:
     lines = [f"{office.role:<12}{office.threshold} / {len(office.keys)}"]
-    lines += [f"    {key} {name or '不在此处 kept elsewhere'}" for key, name in office.keys.items()]
+    for key, name in office.keys.items():
+        away = "" if key in office.here else " (不在此处 kept elsewhere)"
+        lines.append(f"    {key} {name}{away}")
     return "\n".join(lines)
 
 

@@ -61,7 +61,9 @@ class KeyFolder:
         cost: Of making a key out of a passphrase; None: what a vendor's keys are worth.
     """
 
-    def __init__(self, folder: Path, passphrase: Passphrase, cost: Argon2Cost | None = None) -> None:
+    def __init__(
+        self, folder: Path, passphrase: Passphrase, cost: Argon2Cost | None = None
+    ) -> None:
         self._folder = folder
         self._passphrase = passphrase
         self._cost = COST if cost is None else cost

@@ -27,6 +27,7 @@ from appliance.updates.shape import compact, paths_of
 from appliance.updates.trust import MAX_ROOT, Pinned, describe, sound_root
 from installer.vendor.errors import (
     VendorArgumentRefused,
+    VendorFolderTaken,
     VendorFolderUnusable,
     VendorKeyUnusable,
     VendorRoleRefused,
@@ -38,6 +39,8 @@ from installer.vendor.times import later
 ROOT_FILE: Final = "root.json"
 NEXT_ROOT: Final = "next-root.json"
 DELEGATIONS: Final = "delegations.json"
+NAMES: Final = "names.json"
+"""Id of a key -> the name that it was given, wherever it is kept now."""
 METADATA: Final = "metadata"
 ROOT_DAYS: Final = 3650
 OFFICES: Final = ("root", "targets", "snapshot", "timestamp", *KINDS)
@@ -53,12 +56,14 @@ class Office:
     Attributes:
         role: Its name.
         threshold: Signatures needed.
-        keys: Id of each key -> the name of its file here, empty for a key that is kept elsewhere.
+        keys: Id of each key -> the name that it was given here, or empty.
+        here: Ids of those that lie in the vendor's folder.
     """
 
     role: str
     threshold: int
     keys: dict[str, str]
+    here: frozenset[str]
 
 
 def first_delegations(keys: dict[str, Key]) -> Delegations:
@@ -98,6 +103,24 @@ def write_delegations(folder: Path, delegations: Delegations) -> None:
     write_new(folder / DELEGATIONS, compact(delegations.to_dict()))
 
 
+def note_name(folder: Path, key_id: str, name: str) -> None:
+    """Remember what a key is called, so that it can be told by its name once it is elsewhere."""
+    write_new(folder / NAMES, compact({**_names(folder), key_id: name}))
+
+
+def _names(folder: Path) -> dict[str, str]:
+    path = folder / NAMES
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(read_bounded(path, _MAX))
+        return {str(key): str(name) for key, name in document.items()}
+    except (ValueError, AttributeError) as error:
+        raise VendorFolderUnusable(
+            path=path, reason_zh="内容损坏", reason_en="it is damaged"
+        ) from error
+
+
 class Roster:
     """The keys of every role.
 
@@ -112,13 +135,14 @@ class Roster:
 
     def offices(self) -> tuple[Office, ...]:
         """Return who signs for what, as the next bundle and the next root have it."""
-        names = {file.key_id: file.name for file in self._keys.list()}
+        names = _names(self._folder)
+        here = frozenset(file.key_id for file in self._keys.list())
         root, kinds = self._next_root().signed, self._kinds()
         found = []
         for role in OFFICES:
             held = (kinds if role in KINDS else root).get_delegated_role(role)
             keys = {key_id: names.get(key_id, "") for key_id in held.keyids}
-            found.append(Office(role, held.threshold, keys))
+            found.append(Office(role, held.threshold, keys, here & set(keys)))
         return tuple(found)
 
     def admit(self, role: str, name: str, home: KeyFolder, now: datetime) -> str:
@@ -134,14 +158,14 @@ class Roster:
             Its id.
         """
         _check_role(role)
-        key = home.create(name).public_key
+        key = self._make(name, home)
         self._change(role, lambda office: office.add_key(key, role), now)
         return str(key.keyid)
 
     def rotate(self, role: str, old: str, name: str, home: KeyFolder, now: datetime) -> str:
         """Make a key and let it sign for a role in the place of another. Returns its id."""
         gone = self._find(role, old)
-        key = home.create(name).public_key
+        key = self._make(name, home)
 
         def change(office: Root | Targets) -> None:
             office.add_key(key, role)
@@ -164,6 +188,13 @@ class Roster:
             office.get_delegated_role(role).threshold = threshold
 
         self._change(role, change, now)
+
+    def _make(self, name: str, home: KeyFolder) -> Key:
+        if name in _names(self._folder).values():
+            raise VendorFolderTaken(folder=name)
+        key = home.create(name).public_key
+        note_name(self._folder, key.keyid, name)
+        return key
 
     def _find(self, role: str, told: str) -> str:
         """The id of a key by the name of its file, or by the beginning of its id."""

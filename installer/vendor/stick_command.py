@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from installer.vendor.terminal import add_time, moment, plain, say
+from installer.vendor.terminal import add_folder, add_time, moment, plain, say
 
 if TYPE_CHECKING:
     from installer.vendor.difference import Difference
@@ -25,7 +25,8 @@ def add_parsers(actions: Any) -> None:
     publish = actions.add_parser("publish", help="写入介质并读回校验 put a bundle on a stick")
     publish.add_argument("stick", type=Path, metavar="DIR", help="介质目录 where it is mounted")
     publish.add_argument("--bundle", type=Path, required=True, help="更新包 a finished bundle")
-    publish.add_argument("--root", type=Path, required=True, help="信任根 the root boxes trust")
+    publish.add_argument("--root", type=Path, help="信任根 the root boxes trust (DIR/root.json)")
+    add_folder(publish)
     for one in (look, publish):
         add_time(one)
 
@@ -51,8 +52,10 @@ def _diff(args: argparse.Namespace) -> int:
 
 def _publish(args: argparse.Namespace) -> int:
     from installer.vendor.publishing import publish  # noqa: PLC0415
+    from installer.vendor.roster import ROOT_FILE  # noqa: PLC0415
 
-    found = publish(args.bundle, args.stick, args.root, moment(args))
+    root = args.directory / ROOT_FILE if args.root is None else args.root
+    found = publish(args.bundle, args.stick, root, moment(args))
     say(_told(found))
     say(f"✓ 已写入 {args.stick} 并读回校验,可以拔出。 Written and read back: it can be unplugged.")
     return 0

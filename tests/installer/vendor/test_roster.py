@@ -94,7 +94,10 @@ def test_a_key_more_and_a_threshold_of_two_in_two_places(yard, roster, tmp_path)
     away = yard.keys.elsewhere(tmp_path / "away")
     roster.admit("models", "models-2", away, NOW)
     roster.require("models", 2, NOW)
-    assert list(office(roster, "models").keys.values()) == ["models", ""]
+    assert list(office(roster, "models").keys.values()) == ["models", "models-2"]
+    assert len(office(roster, "models").here) == 1
+    with pytest.raises(VendorFolderTaken):
+        roster.admit("models", "models-2", yard.keys, NOW)
     with pytest.raises(VendorSignaturesMissing, match="models 1/2") as caught:
         yard.build(tmp_path / "early")
     draft = yard.folder / "metadata" / "models.draft.json"
