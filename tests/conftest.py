@@ -1,7 +1,9 @@
 """No test waits for ever: what is not done in its time fails, with the place where it stood."""
 
+import re
 import signal
 from collections.abc import Generator
+from pathlib import Path
 from types import FrameType
 
 import pytest
@@ -11,10 +13,19 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("house", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
 settings.load_profile("house")
 
+_SLOW_THROUGHOUT = re.compile(rb"^pytestmark = .*\bmark\.slow\b", re.MULTILINE)
+
 _QUICK_S = 120
 _WHOLE_S = 1500
 # An alarm may fall into code that swallows what it raises: it comes again.
 _AGAIN_S = 10
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A quick run reads no module that is slow throughout: what these import takes seconds in each worker."""
+    if "not slow" not in config.option.markexpr or collection_path.suffix != ".py":
+        return None
+    return bool(_SLOW_THROUGHOUT.search(collection_path.read_bytes())) or None
 
 
 @pytest.hookimpl(wrapper=True)

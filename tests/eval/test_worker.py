@@ -116,6 +116,7 @@ async def test_a_model_that_knows_half_scores_half(model, tmp_path):
     assert "wb.secret" not in (tmp_path / "run/answers.ndjson").read_text()
 
 
+@pytest.mark.slow
 async def test_an_interrupted_run_goes_on_where_it_stopped(model, tmp_path):
     async def slow():
         await asyncio.sleep(0.02)

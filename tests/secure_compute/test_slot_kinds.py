@@ -111,6 +111,7 @@ def test_a_slot_with_other_fields_is_refused(kind, change):
         SealedRoot.parse(canonical_bytes(value))
 
 
+@pytest.mark.slow
 def test_any_damaged_byte_costs_at_most_the_slot_it_lies_in():
     """Each byte of the document is changed; the openers of the other slots still open it."""
     fresh = Secret.random()

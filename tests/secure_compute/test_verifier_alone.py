@@ -182,6 +182,7 @@ def test_no_name_of_a_single_file_means_two_things(made):
 
 
 @pytest.mark.parametrize("python", pythons())
+@pytest.mark.slow
 def test_the_single_file_runs_alone(tmp_path, python):
     witness = ("w.example", SigningKey.from_seed(b"w" * 32))
     body = {"index": 3, "receipt": None, "salt": "AAAA", "texts": {}}

@@ -45,6 +45,7 @@ async def test_a_person_signs_in_and_out_by_name(box: FakeBox) -> None:
         await until(pilot, lambda: "未登录" in text(app, "#whom"))
 
 
+@pytest.mark.slow
 async def test_no_box_is_a_sentence_and_its_coming_is_noticed() -> None:
     box = FakeBox()
     app = console_on(box)
@@ -83,6 +84,7 @@ async def test_a_box_that_goes_away_leaves_a_banner_and_no_crash(box: FakeBox, m
         await until(pilot, lambda: not app.screen.query_one("Banner").display)
 
 
+@pytest.mark.slow
 async def test_a_vault_that_is_locked_meanwhile_sends_to_the_door(box: FakeBox) -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:

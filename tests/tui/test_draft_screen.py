@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, TextArea
 
@@ -45,6 +46,7 @@ async def test_an_example_is_drafted_and_each_sentence_shows_its_sources(box: Fa
         assert not _row(form, "patient.name").has_class("-source")
 
 
+@pytest.mark.slow
 async def test_contradictions_are_shown_at_the_fields_named(box: FakeBox) -> None:
     box.contradictory = True
     app = console_on(box)
@@ -57,6 +59,7 @@ async def test_contradictions_are_shown_at_the_fields_named(box: FakeBox) -> Non
         assert not app.screen.has_class("-writing")
 
 
+@pytest.mark.slow
 async def test_a_field_that_cannot_be_read_never_reaches_the_box(box: FakeBox) -> None:
     app = console_on(box)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -70,6 +73,7 @@ async def test_a_field_that_cannot_be_read_never_reaches_the_box(box: FakeBox) -
         assert not [one for one in box.asked if one[0] == "POST"]
 
 
+@pytest.mark.slow
 async def test_a_stream_that_breaks_off_leaves_a_warning(box: FakeBox) -> None:
     box.break_draft = True
     app = console_on(box)
@@ -83,6 +87,7 @@ async def test_a_stream_that_breaks_off_leaves_a_warning(box: FakeBox) -> None:
         await until(pilot, lambda: "完成" in text(app, "#status"))
 
 
+@pytest.mark.slow
 async def test_a_stream_that_hangs_can_be_stopped(box: FakeBox) -> None:
     box.hang_draft = True
     app = console_on(box)
@@ -95,6 +100,7 @@ async def test_a_stream_that_hangs_can_be_stopped(box: FakeBox) -> None:
         await until(pilot, lambda: "已停止" in text(app, "#status"))
 
 
+@pytest.mark.slow
 async def test_a_model_that_is_loading_is_waited_for(box: FakeBox) -> None:
     box.loading = 2
     app = console_on(box)

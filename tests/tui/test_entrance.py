@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -77,6 +78,7 @@ async def test_only_the_ways_that_are_set_up_are_offered(box: FakeBox) -> None:
             assert app.screen.region.contains_region(app.screen.query_one(way).region)
 
 
+@pytest.mark.slow
 async def test_a_person_signs_in_at_the_identity_provider(box: FakeBox) -> None:
     box.provider = True
     app = console_on(box, local=False)

@@ -139,6 +139,7 @@ async def test_a_model_is_loaded_pinned_and_let_go(box: FakeBox) -> None:
         await until(pilot, lambda: THREE not in box.serving.states)
 
 
+@pytest.mark.slow
 async def test_a_hostile_name_stays_inert() -> None:
     box = await FakeBox(hostile=True).start()
     app = console_on(box)

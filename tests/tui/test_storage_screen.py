@@ -70,6 +70,7 @@ async def test_slots_space_and_backups_are_shown(box: FakeBox) -> None:
         await pilot.press("escape")
 
 
+@pytest.mark.slow
 async def test_a_recovery_key_is_added_with_a_secret_and_shown_once(box: FakeBox) -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -93,6 +93,7 @@ def test_no_part_of_a_key_is_enough(service):
 
 @settings(max_examples=300)
 @given(st.one_of(st.text(max_size=100), st.text(min_size=71, max_size=71)))
+@pytest.mark.slow
 def test_no_text_lets_in(header):
     assert CredentialIndex().check(header, 0.0) is None
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from appliance.api.examples import BODIES, PARTS
 
 OPEN = {
@@ -24,6 +26,7 @@ def asked(document):
             yield method, path, filled, body
 
 
+@pytest.mark.slow
 async def test_every_route_of_a_locked_box_says_so(box):
     operations = list(asked(box.app.openapi()))
     assert len(operations) > 100

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from tests.appliance.api.stand_ins import MODEL
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 ASK = [{"role": "user", "content": "右眼如何?"}]
 
 

@@ -71,6 +71,7 @@ async def test_an_administrator_looks_after_people(box):
         assert await refused(local.access.reset_totp("x")) == "access.user-unknown"
 
 
+@pytest.mark.slow
 async def test_a_service_account_with_quotas_and_its_usage(box, tmp_path):
     async with Session.local(box.socket) as local:
         await local.access.create_account(AccountWish(name="emr", role="application", note="EMR"))

@@ -49,6 +49,7 @@ async def test_a_method_that_is_not_taken_is_405_with_all_that_are(shared_box, m
 
 
 @shared
+@pytest.mark.slow
 async def test_every_path_tells_the_methods_that_its_document_lists(shared_box):
     """Of all routes at once what the fuzz found of one."""
     url = f"{shared_box.url}/api/v1/openapi.json"

@@ -183,6 +183,7 @@ async def test_updates_are_for_the_local_console(box):
     assert (status, body["code"]) == (403, "access.local-only")
 
 
+@pytest.mark.slow
 async def test_bad_bodies_and_paths_are_problems(box):
     status, body = await ask(box, "POST", "/api/v1/jobs", {"kind": "mining", "spec": {}})
     assert (status, body["code"]) == (422, "request.field-refused")

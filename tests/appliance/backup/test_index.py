@@ -56,6 +56,7 @@ def test_every_chunk_is_found_where_it_lies(index: Index, ids: list[bytes]) -> N
             index.find(absent)
 
 
+@pytest.mark.slow
 def test_marks_tell_what_of_a_pack_is_needed(index: Index, ids: list[bytes]) -> None:
     marks = index.no_marks()
     wanted = [ids[at] for at in (3, 1, 2, 50, 99_999)]

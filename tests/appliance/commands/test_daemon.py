@@ -142,6 +142,7 @@ def test_an_unknown_setting_and_a_missing_certificate_are_sentences(state):
     assert "server.port" in told.stderr
 
 
+@pytest.mark.slow
 def test_help_names_every_command_and_bad_facts_are_a_sentence(state, tmp_path):
     told = wardbox(state, "--help")
     for name in (

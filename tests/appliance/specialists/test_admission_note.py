@@ -277,6 +277,7 @@ async def test_a_draft_is_metered_once_it_is_on_record_and_a_failed_one_is_not(a
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_no_placeholder_is_ever_shown_whole_or_half(data):
     facts = example_facts()
     masked, restoration = mask(facts)

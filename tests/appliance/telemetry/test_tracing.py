@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[3]
 CHAT = "/v1/chat/completions"
 
 
+@pytest.mark.slow
 def test_a_box_without_a_collector_loads_nothing_of_it() -> None:
     code = (
         "import sys; from appliance.telemetry.tracing import start_traces;"

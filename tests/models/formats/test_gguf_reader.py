@@ -212,6 +212,7 @@ def test_reasons_show_no_terminal_escapes(tmp_path: Path) -> None:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
+@pytest.mark.slow
 def test_mutations_are_judged_and_never_crash(data: st.DataObject, tmp_path: Path) -> None:
     base = bytearray(data.draw(st.sampled_from(list(GOOD.values()))))
     for _ in range(data.draw(st.integers(1, 6))):

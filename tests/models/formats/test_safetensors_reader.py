@@ -196,6 +196,7 @@ def test_mutations_are_judged_and_never_crash(data: st.DataObject, tmp_path: Pat
         max_leaves=12,
     )
 )
+@pytest.mark.slow
 def test_any_json_is_judged(tmp_path: Path, document: object) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(safetensors_file({"a": document}, DATA))

@@ -32,6 +32,7 @@ def _right(text, facts, tongue="zh"):
 
 @pytest.mark.parametrize("tongue", TONGUES)
 @pytest.mark.parametrize("difficulty", ["ordinary", "odd"])
+@pytest.mark.slow
 def test_every_right_wording_passes_untouched(tongue, difficulty):
     for seed in range(60):
         rng = random.Random(seed)
@@ -134,6 +135,7 @@ DAMAGE = (
     damage=st.lists(st.sampled_from(DAMAGE), min_size=1, max_size=4),
 )
 @settings(max_examples=120, deadline=None)
+@pytest.mark.slow
 def test_a_damaged_note_leaves_right(seed, odd, damage):
     rng = random.Random(seed)
     facts = sample_facts(rng, "odd" if odd else "ordinary", "unseen")
@@ -146,6 +148,7 @@ def test_a_damaged_note_leaves_right(seed, odd, damage):
 
 @given(text=st.text(max_size=300), tongue=st.sampled_from(TONGUES))
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_garbage_leaves_right_and_is_shown(text, tongue):
     facts = example_facts()
     checked = check_note(text, facts, tongue)
@@ -221,6 +224,7 @@ def test_every_sentence_names_its_facts():
     ],
     ids=["clauses", "eyes", "commas", "stops"],
 )
+@pytest.mark.slow
 def test_a_huge_draft_is_judged_at_once(hostile):
     facts = example_facts()
     checked = check_note(hostile, facts)

@@ -33,6 +33,7 @@ def test_a_longer_corpus_begins_like_a_shorter_one():
     assert list(records(5, 10)) == list(itertools.islice(records(5, 40), 10))
 
 
+@pytest.mark.slow
 def test_every_kind_is_made():
     mix = dict.fromkeys(MIX, 1.0)
     found = collections.Counter(each.kind for each in records(1, 240, mix))

@@ -50,6 +50,7 @@ def _with(path, value):
 
 @pytest.mark.parametrize("tongue", ["zh", "en"])
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_a_rare_name_is_right_whatever_the_model_wrote(name, tongue):
     facts = _with(("patient", "name"), name)
     masked, restoration = mask(facts, tongue)
@@ -87,6 +88,7 @@ PLACES = (
 
 @given(value=VALUES, path=st.sampled_from(PLACES))
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_any_value_leaves_the_note_right(value, path):
     try:
         facts = _with(path, value)

@@ -129,6 +129,7 @@ def test_foreign_placeholders_in_free_text_mean_nothing():
 
 @given(seed=st.integers(0, 10**6), before=st.text(max_size=10), after=st.text(max_size=10))
 @settings(max_examples=80, deadline=None)
+@pytest.mark.slow
 def test_any_rare_name_is_found_in_any_text(seed, before, after):
     found = example_facts().to_json()
     found["patient"]["name"] = name(random.Random(seed), "rare", "女")

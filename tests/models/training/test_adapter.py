@@ -15,6 +15,8 @@ from models.training.loop import Surroundings, train
 from models.training.recipe import Adapter
 from tests.models.training.conftest import questions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def base(recipe, tokenizer, tmp_path):

@@ -22,6 +22,8 @@ from models.training.recipe import Adapter
 from tests.models.training.conftest import questions
 from tests.models.training.test_export import SHAPES
 
+pytestmark = pytest.mark.slow
+
 
 def attached(folder, rank=8, alpha=24):
     """A base with an adapter whose matrices are large enough that answers differ."""

@@ -19,6 +19,8 @@ from models.training.quantise import quantise
 from models.training.recipe import Shape
 from tests.models.training.conftest import questions
 
+pytestmark = pytest.mark.slow
+
 SHAPES = {
     "qwen3": Shape(
         vocabulary=4544,

@@ -16,6 +16,8 @@ from tests.models.training.conftest import questions
 from tests.models.training.test_adapter_export import make
 from tests.models.training.test_export import SHAPES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=SHAPES)
 def made(request, tokenizer, tmp_path_factory):

@@ -13,6 +13,8 @@ from models.training.loop import Surroundings, rate_scale, train
 from models.training.optimiser import orthogonalise
 from models.training.recipe import Schedule
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def corpus(tokenizer, examples, tmp_path):

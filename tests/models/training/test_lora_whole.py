@@ -16,6 +16,8 @@ from models.training.loop import Surroundings, train
 from models.training.parity import LlamaFile, compare, greedy
 from models.training.recipe import Adapter, Recipe, Schedule, Shape
 
+pytestmark = pytest.mark.slow
+
 OLD = ("青光眼", "高血压病", "糖尿病", "肺炎")
 NEW = ("翼状胬肉", "视网膜脱离", "虹膜睫状体炎", "角膜溃疡")
 SIDES = ("左眼", "右眼", "双眼")

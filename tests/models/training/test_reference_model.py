@@ -147,6 +147,7 @@ def test_a_corpus_of_another_seed_is_not_taken(tmp_path):
     assert len(again) == 30
 
 
+@pytest.mark.slow
 def test_placeholders_and_terms_are_single_tokens():
     tokenizer = reference.tokenizer(3, 5632)
     for text in ("⟦姓名⟧", "⟦手术日期⟧", "左眼", "晶状体", "患者", " the", "mmHg"):

@@ -7,7 +7,7 @@ import pytest_asyncio
 from appliance.api.dialects.dialect import Target
 from tests.appliance.api.dialects.gateway import TARGET, calling, chunk, spoken, whole
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 ASK = [{"role": "user", "content": "右眼如何?"}]
 LOOK = {
     "name": "look",
