@@ -13,6 +13,7 @@ _ELSEWHERE = (
     ("train", "训练参考模型 train the reference model"),
     ("firmware", "检查固件姿态 check the firmware posture"),
     ("vendor", "制作离线更新包 build offline bundles"),
+    ("apply-update", "应用已暂存的软件版本 apply the release that waits"),
     ("install", "安装 install the box"),
     ("uninstall", "卸载 remove the box"),
 )

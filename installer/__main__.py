@@ -37,12 +37,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         from installer import engine_command  # noqa: PLC0415  keeps --help light
 
         engine_command.add_parser(commands)
+    if words[:1] == ["apply-update"]:
+        from installer import apply_command  # noqa: PLC0415  needs the environment
+
+        apply_command.add_parser(commands)
     args = parser.parse_args(words)
     try:
         if args.command == "vendor":
             from installer.vendor import command as vendor  # noqa: PLC0415
 
             return vendor.run(args)
+        if args.command == "apply-update":
+            from installer import apply_command  # noqa: PLC0415
+
+            return apply_command.run(args, CHECKOUT)
         from installer import installation  # noqa: PLC0415  keeps --help light
 
         if args.command == "engine":

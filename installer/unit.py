@@ -51,11 +51,11 @@ def unit_text(checkout: Path, state: Path, *, root: bool) -> str:
         state: the box's state directory.
         root: whether it is the system's own unit, else one of an ordinary user.
     """
-    launcher = _word(str(checkout / "wardbox"))
+    launcher = word(str(checkout / "wardbox"))
     return _TEXT.format(
         page=quote(str(checkout / "README.md")).replace("%", "%%"),
-        checkout=_word(str(checkout)),
-        state=_word(str(state)),
+        checkout=word(str(checkout)),
+        state=word(str(state)),
         told=_told(state),
         # systemd.service(5): only here a dollar sign would be taken for a variable.
         launcher=launcher.replace("$", "$$"),
@@ -83,10 +83,10 @@ def lingers(user: str, root: Path = _LINGERING) -> bool:
 
 
 def _told(state: Path) -> str:
-    return _word(f"WARDBOX_STATE={state}")
+    return word(f"WARDBOX_STATE={state}")
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
     """One word as systemd.syntax(7) and systemd.unit(5) read it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"' if any(c in escaped for c in " \t'\"\\;") else escaped

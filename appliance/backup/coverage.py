@@ -30,7 +30,9 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "restore.json": "it tells that a restore is going on",
         "run": "sockets and process ids",
         "settings.toml.before-restore": "what a restore put aside",
+        "software": "programs, which an installation brings",
         "storage.json": _MACHINE,
+        "updates": "a release on its way into the box",
         "vault/audit.db.anchor": "it is made anew; a restore tells by itself of a later log",
         "vault/audit.db.lock": "whoever writes the log holds it",
         "vault/files.cipher": "the encrypted side of vault/files",
@@ -39,6 +41,7 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "vault/files/shelf/tmp": _UNJUDGED,
         "vault/files/uploads": _UNJUDGED,
         "vault/log.reserve": "room that is kept free",
+        "vault/trial": "the database once more, while a release is on trial",
         "vault/lost+found": "the file system's own, where the vault stands on LUKS2",
     }
 )

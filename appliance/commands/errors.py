@@ -121,3 +121,13 @@ class UnwrittenSecret(ApplianceError):
         "上面若显示了密文请立即抄录;否则请运行 wardbox vault slots revoke {slot} 后重新添加。"
     )
     way_out_en = "Copy the secret above if it was shown; else run wardbox vault slots revoke {slot} and add it anew."
+
+
+class RecordFormChanges(ApplianceError):
+    """A release would write the audit log in a form that the one before it cannot go on with."""
+
+    code = "trial.record-form-changes"
+    zh = "新版本要改变审计日志的存储形式({steps}),旧版本将无法继续写入。"
+    en = "The release would change the form of the audit log ({steps}); the one before could not go on with it."
+    way_out_zh = "一体机未被改动。请供应商先发布能读新形式的版本:日志从不回退。"
+    way_out_en = "The box is unchanged. Ask the vendor for a release in between that reads both forms: the log is never put back."

@@ -18,9 +18,11 @@ from typing_extensions import override
 
 from appliance import compiled
 from appliance.commands.errors import CertificateMissing, DescriptorsFew
+from appliance.commands.holding import open_door
 from appliance.commands.listeners import BACKLOG, Listeners, begin_anew, listening
 from appliance.errors import ApplianceError
 from appliance.settings.layout import StateLayout, state_directory
+from appliance.updates.trial import place_of
 
 if TYPE_CHECKING:
     import uvicorn
@@ -163,8 +165,10 @@ async def _live(
     renewing = asyncio.create_task(_renew(tls), name="tls")
     # A server closes what it was given; the sockets themselves stay open, and hold who comes meanwhile.
     many_tcp = [both.tcp.dup() for _ in range(_ACCEPTS)]
+    place = place_of(layout, environ)
+    door = open_door(place, compiled.HOUSE, front.stopping, lambda: servers[0].serve(many_tcp))
     try:
-        await asyncio.gather(servers[0].serve(many_tcp), servers[1].serve([both.uds.dup()]))
+        await asyncio.gather(door, servers[1].serve([both.uds.dup()]))
     finally:
         renewing.cancel()
         await front.close()

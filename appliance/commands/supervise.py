@@ -5,20 +5,21 @@ file that its child writes the root key to when a person unlocks the vault.
 """
 
 import argparse
-import fcntl
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from appliance.commands.errors import StopTimedOut, SupervisorRunning
+from appliance.commands.holding import NOT_STARTED, Step, become, ended, stand_still
+from appliance.commands.pid_lock import holder, only_one
 from appliance.errors import ApplianceError
 from appliance.settings.layout import StateLayout, state_directory
+from appliance.updates.trial import CURRENT, on_trial, place_of
 from models.engines.tied import tied
 
 BAD_CONFIGURATION: Final = 78
@@ -29,7 +30,8 @@ _STEADY_S: Final = 60.0
 _CHILD_STOP_S: Final = 40.0
 _STOP_WAIT_S: Final = 60.0
 _POLL_S: Final = 0.1
-_LOOKS_S: Final = 3.0
+_HOUSE: Final = Path(__file__).resolve().parents[2]
+_LAUNCHER: Final = "wardbox"
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,9 +56,11 @@ def run(args: argparse.Namespace) -> int:
             return _status(layout)
         if args.stop:
             return _stop(layout)
+        place = place_of(layout, args.environ)
+        _begin_as_current(place, ("--detach",) if args.detach else (), args.environ)
         if args.detach and not _detach(layout):
             return 0
-        with _only_one(layout.supervise_pid):
+        with only_one(layout.supervise_pid):
             return Supervisor(layout, args.environ).run()
     except ApplianceError as error:
         print(f"{error.sentence}\n{error.way_out}", file=sys.stderr)
@@ -71,9 +75,13 @@ class Supervisor:
         from secure_compute.guard import guard  # noqa: PLC0415
 
         guard()
-        self._key = KeyHandover.create()
+        # The supervisor of the release before hands it on; a first one makes it.
+        self._key = KeyHandover.inherited(environ) or KeyHandover.create()
+        os.set_inheritable(self._key.descriptor, True)
+        self._layout = layout
+        self._place = place_of(layout, environ)
         self._environ = {
-            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+            "PYTHONPATH": str(_HOUSE),
             # glibc gives each thread a pool of its own; what a pool once held, it keeps.
             "MALLOC_ARENA_MAX": _POOLS,
             **environ,
@@ -82,15 +90,21 @@ class Supervisor:
         }
         self._child = 0
         self._asked = False
+        self._renewing = False
 
     def run(self) -> int:
         """Keep the box running until SIGTERM or SIGINT; the status of its last end."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_renewal)
         pause, status = _FIRST_PAUSE_S, 0
         while not self._asked:
+            if self._renewing:
+                self._renew()
             began = time.monotonic()
             status = self._live()
+            if self._renewing:
+                continue
             if self._is_over(status):
                 break
             steady = time.monotonic() - began > _STEADY_S
@@ -102,12 +116,33 @@ class Supervisor:
         return status if status == BAD_CONFIGURATION else 0
 
     def _is_over(self, status: int) -> bool:
-        return self._asked or status == BAD_CONFIGURATION
+        # What a release on trial makes of the settings is no reason to give the key away.
+        bad = status == BAD_CONFIGURATION and not on_trial(self._place, _HOUSE)
+        return self._asked or bad
+
+    def _renew(self) -> None:
+        """Stand still while somebody asks for it, then become the release that is the current one."""
+        stand_still(self._place, self._layout.run, self._carry_out, lambda: self._asked)
+        program = self._place / CURRENT / _LAUNCHER
+        if program.exists() and not self._asked and not getattr(sys, "frozen", False):
+            # A signal that comes before the next one listens must not end it.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            become(program, ("supervise",), self._environ)
+            signal.signal(signal.SIGHUP, self._on_renewal)
+        self._renewing = False
+
+    def _carry_out(self, step: Step) -> int:
+        try:
+            child = _start(step.argv(), self._environ)
+        except OSError as error:
+            print(f"{step.release}: {error.strerror}", file=sys.stderr)
+            return NOT_STARTED
+        return ended(child, step.seconds, lambda: self._asked)
 
     def _live(self) -> int:
         """Start the child and wait for its end; its exit status, or 128 and the signal."""
         self._child = _spawn(self._environ)
-        if self._asked:
+        if self._asked or self._renewing:
             os.kill(self._child, signal.SIGTERM)
         _, status = os.waitpid(self._child, 0)
         self._child = 0
@@ -117,11 +152,19 @@ class Supervisor:
 
     def _rest(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
-        while not self._asked and time.monotonic() < ends:
+        while not (self._asked or self._renewing) and time.monotonic() < ends:
             time.sleep(_POLL_S)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._asked = True
+        self._end_child()
+
+    def _on_renewal(self, _number: int, _frame: object) -> None:
+        if not (self._renewing or self._asked):
+            self._renewing = True
+            self._end_child()
+
+    def _end_child(self) -> None:
         if self._child:
             os.kill(self._child, signal.SIGTERM)
             signal.signal(signal.SIGALRM, self._on_alarm)
@@ -139,62 +182,28 @@ def _spawn(environ: Mapping[str, str]) -> int:
     """
     frozen = getattr(sys, "frozen", False)
     serve = (sys.executable, *(() if frozen else ("-m", "appliance")), "serve")
+    return _start(serve, environ)
+
+
+def _start(program: tuple[str, ...], environ: Mapping[str, str]) -> int:
     setpriv = shutil.which("setpriv")
-    argv = serve if setpriv is None else (*tied(setpriv, os.getpid()), *serve)
+    argv = program if setpriv is None else (*tied(setpriv, os.getpid()), *program)
     return os.posix_spawn(argv[0], argv, dict(environ))
 
 
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold the pid file's lock for life: a file that a killed process left locks nobody out."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _take(handle, path)
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
-        yield
-        os.ftruncate(handle, 0)
-    finally:
-        os.close(handle)
-
-
-def _take(handle: int, path: Path) -> None:
-    """Take the lock. Whoever only looks (`_holder`) holds it for a moment, so one look is not enough."""
-    ends = time.monotonic() + _LOOKS_S
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if _read_pid(path) or time.monotonic() > ends:
-                raise SupervisorRunning(pid=_read_pid(path)) from error
-            time.sleep(_POLL_S / 10)
-        else:
-            return
-
-
-def _holder(path: Path) -> int:
-    """The pid of the running supervisor, 0 when none runs."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return 0
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return _read_pid(path)
-    else:
-        return 0
-    finally:
-        os.close(handle)
-
-
-def _read_pid(path: Path) -> int:
-    text = path.read_text(encoding="ascii", errors="replace").strip()
-    return int(text) if text.isascii() and text.isdigit() else 0
+def _begin_as_current(place: Path, words: tuple[str, ...], environ: Mapping[str, str]) -> None:
+    """Whichever release is asked to run the box, the current one does it."""
+    program = place / CURRENT / _LAUNCHER
+    if (
+        program.exists()
+        and program.resolve().parent != _HOUSE
+        and not getattr(sys, "frozen", False)
+    ):
+        become(program, ("supervise", *words), environ)
 
 
 def _status(layout: StateLayout) -> int:
-    pid = _holder(layout.supervise_pid)
+    pid = holder(layout.supervise_pid)
     if not pid:
         print("守护进程未运行。 The supervisor is not running.")
         return 3
@@ -203,13 +212,13 @@ def _status(layout: StateLayout) -> int:
 
 
 def _stop(layout: StateLayout) -> int:
-    pid = _holder(layout.supervise_pid)
+    pid = holder(layout.supervise_pid)
     if not pid:
         print("守护进程未运行。 The supervisor is not running.")
         return 0
     os.kill(pid, signal.SIGTERM)
     ends = time.monotonic() + _STOP_WAIT_S
-    while _holder(layout.supervise_pid):
+    while holder(layout.supervise_pid):
         if time.monotonic() > ends:
             raise StopTimedOut(pid=pid, seconds=int(_STOP_WAIT_S))
         time.sleep(_POLL_S)
@@ -219,7 +228,7 @@ def _stop(layout: StateLayout) -> int:
 
 def _detach(layout: StateLayout) -> bool:
     """Become a daemon (fork, setsid, fork); True in the daemon, False in whoever started it."""
-    pid = _holder(layout.supervise_pid)
+    pid = holder(layout.supervise_pid)
     if pid:
         raise SupervisorRunning(pid=pid)
     layout.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -244,5 +253,5 @@ def _detach(layout: StateLayout) -> bool:
 
 def _await_holder(path: Path) -> None:
     ends = time.monotonic() + _FIRST_PAUSE_S * 50
-    while not _holder(path) and time.monotonic() < ends:
+    while not holder(path) and time.monotonic() < ends:
         time.sleep(_POLL_S / 5)

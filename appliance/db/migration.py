@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlite_utils import Database
 
@@ -56,16 +56,24 @@ def migrate(
         message = "two migrations have the same id"
         raise ValueError(message)
     database.conn.execute(_TABLE)
-    done = {str(row[0]) for row in database.conn.execute("SELECT id FROM schema_migrations")}
+    done = applied(database.conn)
     unknown = sorted(done - {step.id for step in steps})
     if unknown:
         raise DbMigrationUnknown(path=path, migration=unknown[0])
-    applied = [step for step in steps if step.id not in done]
-    for step in applied:
+    missing = [step for step in steps if step.id not in done]
+    for step in missing:
         with database.atomic():
             step.apply(database)
             database.conn.execute(
                 "INSERT INTO schema_migrations (id, applied) VALUES (?, ?)",
                 (step.id, clock().astimezone(UTC).isoformat()),
             )
-    return tuple(step.id for step in applied)
+    return tuple(step.id for step in missing)
+
+
+def applied(connection: Any) -> frozenset[str]:
+    """The ids of the steps that an open database has had; none where it never had any."""
+    tables = "SELECT count(*) FROM sqlite_master WHERE name = 'schema_migrations'"
+    if not connection.execute(tables).fetchone()[0]:
+        return frozenset()
+    return frozenset(str(row[0]) for row in connection.execute("SELECT id FROM schema_migrations"))

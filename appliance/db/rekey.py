@@ -1,14 +1,13 @@
 """A new key for a database: a copy is encrypted anew, tried, and put in the place of the old one."""
 
-import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from appliance.db.connection import Connection, open_connection, told
+from appliance.db.connection import Connection, told
+from appliance.db.copying import copy_file, fold, sync
 from appliance.db.errors import DbDamaged, DbError, DbWrongKey
 
 _PART: Final = ".rekey"
@@ -37,12 +36,12 @@ def rekey(path: Path, old: bytes, new: bytes) -> bool:
     if not path.exists() or opens(path, new):
         return False
     try:
-        part.unlink(missing_ok=True)
-        _fold(path, old)
-        _copy(path, part)
+        # A log under the old key must not meet the new file.
+        fold(path, old)
+        copy_file(path, part)
         _encrypt(part, old, new)
         part.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise DbError(path=path, reason=error.strerror or str(error)) from error
     finally:
@@ -70,28 +69,6 @@ def opens(path: Path, key: bytes) -> bool:
     return True
 
 
-def _fold(path: Path, key: bytes) -> None:
-    """Bring the write-ahead log into the file: a log under the old key must not meet the new file."""
-    connection = open_connection(path, key)
-    try:
-        with told(path):
-            # Nobody should have it open: waiting for them would help nobody.
-            connection.execute("PRAGMA busy_timeout = 500")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    finally:
-        connection.close()
-    left = path.with_name(path.name + "-wal")
-    if left.exists() and left.stat().st_size:
-        raise DbError(path=path, reason="仍有程序打开 another program has it open")
-
-
-def _copy(path: Path, part: Path) -> None:
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as target, path.open("rb") as source:
-        shutil.copyfileobj(source, target, 1 << 20)
-
-
 def _encrypt(part: Path, old: bytes, new: bytes) -> None:
     with told(part):
         connection = sqlcipher.connect(str(part), isolation_level=None)
@@ -109,7 +86,7 @@ def _encrypt(part: Path, old: bytes, new: bytes) -> None:
                 raise DbDamaged(path=part)
         finally:
             connection.close()
-    _sync(part)
+    sync(part)
 
 
 def _key(connection: Connection, key: bytes) -> None:
@@ -117,11 +94,3 @@ def _key(connection: Connection, key: bytes) -> None:
     connection.execute("PRAGMA key = \"x'" + key.hex() + "'\"")
     connection.execute("PRAGMA cipher_hmac_algorithm = HMAC_SHA256")
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

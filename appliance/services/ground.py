@@ -21,6 +21,7 @@ from appliance.backup.migrations import MIGRATIONS as BACKUP
 from appliance.batches.migrations import MIGRATIONS as BATCHES
 from appliance.bodies.keeper import Place
 from appliance.cluster.migrations import MIGRATIONS as CLUSTER
+from appliance.compiled import HOUSE
 from appliance.db.database import Db
 from appliance.examination.migrations import MIGRATIONS as EXAMINATION
 from appliance.forwarding.migrations import MIGRATIONS as FORWARDING
@@ -34,6 +35,7 @@ from appliance.settings.reading import digest_of
 from appliance.signin.migrations import MIGRATIONS as SIGNIN
 from appliance.telemetry.migrations import MIGRATIONS as TELEMETRY
 from appliance.updates.migrations import MIGRATIONS as UPDATES
+from appliance.updates.trial import place_of, settle
 from appliance.vault.migrations import MIGRATIONS as VAULT
 from appliance.vault.opened import Opened
 from appliance.vault.subjects import SubjectKeys
@@ -93,6 +95,8 @@ async def open_ground(site: Site, undo: AsyncExitStack) -> Ground:
     log = await asyncio.to_thread(_open_log, site)
     undo.push_async_callback(asyncio.to_thread, log.close)
     await record_settings(log, digest_of(site.settings))
+    # A release that was taken back left a database behind that this one does not know.
+    await asyncio.to_thread(settle, layout, place_of(layout, site.environ), HOUSE)
     key = site.opened.key("box.db")
     db = await asyncio.to_thread(Db, layout.box_db, key, MIGRATIONS, site.clock)
     undo.push_async_callback(asyncio.to_thread, db.close)

@@ -110,6 +110,16 @@ class StateLayout:
         return self.trust / "updates" / "root.json"
 
     @property
+    def updates(self) -> Path:
+        """Where a release waits for the installer, what was asked of it, and how that ended."""
+        return self.root / "updates"
+
+    @property
+    def software(self) -> Path:
+        """The releases of the software and the journal of their changes; the installer's own."""
+        return self.root / "software"
+
+    @property
     def tls_cert(self) -> Path:
         """The server certificate with its chain."""
         return self.root / "tls" / "server.pem"
@@ -170,6 +180,11 @@ class StateLayout:
         return self.vault / "bodies.db"
 
     @property
+    def trial(self) -> Path:
+        """Copies of the box's database while a release is on trial."""
+        return self.vault / "trial"
+
+    @property
     def log_reserve(self) -> Path:
         """Room that is given to the log when everything else has filled the disk."""
         return self.vault / "log.reserve"
@@ -208,11 +223,6 @@ class StateLayout:
     def uploads(self) -> Path:
         """What came in and is not yet judged."""
         return self.files_mount / "uploads"
-
-    @property
-    def updates(self) -> Path:
-        """Where a release waits for the installer, what was asked of it, and how that ended."""
-        return self.root / "updates"
 
     @property
     def packs(self) -> Path:

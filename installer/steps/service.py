@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.apply_unit import apply_units
 from installer.conversation import Conversation
 from installer.errors import ServiceSilent
 from installer.host import Command, Host
@@ -72,8 +73,11 @@ class Service:
         """Stop it and forget the unit, if it is this box's and not another one's."""
         unit = unit_path()
         if starts(unit, self.site.state):
-            host.run(Command((*self._systemctl(), "disable", "--now", unit.name)))
-            host.remove(unit)
+            others = apply_units(self.site.checkout, self.site.state, root=os.geteuid() == 0)
+            for path in (*reversed(tuple(others)), unit):
+                if path.exists():
+                    host.run(Command((*self._systemctl(), "disable", "--now", path.name)))
+                    host.remove(path)
             host.run(Command((*self._systemctl(), "daemon-reload")))
         elif self.site.python.exists():
             host.run(Command(self._wardbox("supervise", "--stop"), environment=self._state()))
@@ -82,8 +86,15 @@ class Service:
         unit = unit_path()
         root = os.geteuid() == 0
         host.write(unit, unit_text(self.site.checkout, self.site.state, root=root))
+        others = apply_units(self.site.checkout, self.site.state, root=root)
+        for path, text in others.items():
+            host.write(path, text)
         host.run(Command((*self._systemctl(), "daemon-reload")))
         host.run(Command((*self._systemctl(), "enable", "--now", unit.name)))
+        for path in others:
+            # The one that works has nothing to do yet; the one that watches begins at once.
+            now = ("--now",) if path.suffix == ".path" else ()
+            host.run(Command((*self._systemctl(), "enable", *now, path.name)))
         user = getpass.getuser()
         if not root and not lingers(user):
             host.say(f"      {_ENDS_WITH_SESSION} sudo loginctl enable-linger {user}")

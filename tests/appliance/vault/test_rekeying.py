@@ -151,7 +151,7 @@ def test_a_staged_key_waits_while_the_disk_is_full(vault, created, layout, monke
     opened.renew("box.db", "next")
     vault.lock()
     with monkeypatch.context() as full:
-        full.setattr("appliance.db.rekey.shutil.copyfileobj", lambda *_: full_disk())
+        full.setattr("appliance.db.copying.shutil.copyfileobj", lambda *_: full_disk())
         opened = vault.unlock(PASSPHRASE)
         assert opened.book.waiting() == ("box.db",)
         assert len(_content(layout.box_db, opened.key("box.db"))[1]) == 40
