@@ -7,11 +7,17 @@ from typing import Final
 
 from firmware_checks import golden
 from firmware_checks.commands.reading import bounded
-from firmware_checks.errors import BaselineMalformed, BaselineUnreadable, ReportUnwritable
+from firmware_checks.errors import (
+    BaselineMalformed,
+    BaselineOther,
+    BaselineUnreadable,
+    ReportUnwritable,
+)
 
 SAME: Final = 0
 DIFFERENT: Final = 1
 COULD_NOT_COMPARE: Final = 2
+_SHOWN: Final = 80
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,9 +30,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     taken.set_defaults(run=_capture)
     shown = verbs.add_parser("show", help="显示基线 show one")
     shown.add_argument("file", type=Path, metavar="FILE")
+    _digest(shown)
     shown.set_defaults(run=_show)
     compared = verbs.add_parser("diff", help="与本机比较 compare one with this machine")
     compared.add_argument("file", type=Path, metavar="FILE")
+    _digest(compared)
     _root(compared)
     compared.set_defaults(run=_diff)
 
@@ -41,19 +49,35 @@ def _root(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_baseline(path: Path) -> golden.Golden:
+def _digest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--digest",
+        metavar="HEX",
+        help="只接受此摘要的基线 take the baseline only if this is its SHA-256",
+    )
+
+
+def read_baseline(path: Path, wanted: str | None = None) -> golden.Golden:
     """The baseline in a file.
+
+    Args:
+        path: The file.
+        wanted: The SHA-256 that it must have, in hexadecimal; None takes any.
 
     Raises:
         BaselineUnreadable: The file cannot be read.
         BaselineMalformed: It holds something else.
+        BaselineOther: It has another digest than is wanted.
     """
     found = bounded(path, golden.MAX_BYTES)
     if isinstance(found, str):
         raise BaselineUnreadable(path=str(path), reason=found)
     if found is None:
         raise BaselineMalformed(reason=f"it has more than {golden.MAX_BYTES} bytes")
-    return golden.parse(found)
+    read = golden.parse(found)
+    if wanted is not None and wanted.removeprefix("sha256:").lower() != read.digest:
+        raise BaselineOther(digest=read.digest, wanted=wanted[:_SHOWN])
+    return read
 
 
 def _capture(arguments: argparse.Namespace) -> int:
@@ -78,7 +102,7 @@ def _capture(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     from firmware_checks.baseline.show import as_text  # noqa: PLC0415 - only where it is shown
 
-    print(as_text(read_baseline(arguments.file)))
+    print(as_text(read_baseline(arguments.file, arguments.digest)))
     return SAME
 
 
@@ -86,7 +110,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     from firmware_checks.baseline.show import difference, summary  # noqa: PLC0415
     from firmware_checks.posture import look  # noqa: PLC0415
 
-    found = difference(read_baseline(arguments.file), look(arguments.root))
+    found = difference(read_baseline(arguments.file, arguments.digest), look(arguments.root))
     print(summary(found))
     if found.lines:
         return DIFFERENT

@@ -70,5 +70,5 @@ def _explain(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace) -> int:
     del arguments
     for check in CHECKS:
-        print(f"L{check.level} {check.id:26s} {check.zh.title} {check.en.title}")
+        print(f"L{check.level} {check.id:32s} {check.zh.title} {check.en.title}")
     return SOUND

@@ -169,6 +169,16 @@ def test_what_is_not_a_baseline_is_refused(data, tmp_path, capsys):
     assert "firmware.baseline-malformed" in capsys.readouterr().err
 
 
+def test_a_digest_that_is_demanded(tmp_path, capsys):
+    file = tmp_path / "server1.json"
+    file.write_bytes(golden())
+    digest = parse(golden()).digest
+    assert main(["baseline", "show", str(file), "--digest", f"sha256:{digest}"]) == 0
+    assert main(["baseline", "show", str(file), "--digest", digest.upper()]) == 0
+    assert main(["baseline", "show", str(file), "--digest", "0" * 64]) == 2
+    assert "firmware.baseline-other" in capsys.readouterr().err
+
+
 def test_a_missing_baseline_file(tmp_path, capsys):
     assert main(["baseline", "show", str(tmp_path / "gone")]) == 2
     assert "firmware.baseline-unreadable" in capsys.readouterr().err

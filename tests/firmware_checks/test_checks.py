@@ -13,12 +13,14 @@ from tests.firmware_checks.spoiled import (
     FAILURES,
     HIDDEN,
     OTHERWISE,
+    RUIN,
     SIG,
     UNREAD,
     both,
     cmdline,
     drop,
     put,
+    ruined,
     swap_on,
 )
 
@@ -176,3 +178,11 @@ def test_gpu_checks_do_not_apply_only_where_the_bus_shows_none(tmp_path):
     machine.empty("sys/bus/pci/devices")
     machine.drop("capture/nvml.json")
     assert outcome_of(machine, "gpu.driver").outcome is Outcome.COULD_NOT_CHECK
+
+
+def test_a_bad_server(machine):
+    report = run_checks(ruined(machine).root)
+    failed = {found.check.id for found in report.findings if found.verdict.outcome is Outcome.FAIL}
+    assert len(failed) > 55, sorted(set(RUIN) - failed)
+    assert report.posture.level == 0
+    assert report.exit_status == 1
