@@ -1,7 +1,6 @@
 """Machines spoiled in one place, and machines that hide one fact: a table for each check."""
 
-from firmware_checks.golden import Versions
-from tests.firmware_checks import measured_machine, platform_machine, platform_spoiled
+from tests.firmware_checks import measured_machine, platform_spoiled
 from tests.firmware_checks.logs import boot_log
 from tests.firmware_checks.machine import (
     EFIVARS,
@@ -14,7 +13,6 @@ from tests.firmware_checks.machine import (
     SWAP_HEAD,
     signatures,
 )
-from tests.firmware_checks.platform_machine import HSI, hsi
 
 UNREAD = {"unread": "GPU is lost"}
 LOST = {name: UNREAD for name in GPU if name != "name"}
@@ -264,53 +262,3 @@ HIDDEN = {
 FAILURES |= platform_spoiled.FAILURES | measured_machine.FAILURES
 HIDDEN |= platform_spoiled.HIDDEN | measured_machine.HIDDEN
 OTHERWISE = platform_spoiled.OTHERWISE
-
-
-def ruined(machine):
-    """A bad server: neglected and tampered with, as many ways at once as go together."""
-    for check_id in RUIN:
-        FAILURES[check_id][0](machine)
-    hsi(machine, bad=tuple(HSI))
-    machine.put(platform_machine.BASELINE, platform_machine.golden(versions=NEWER))
-    machine.nvml(driver="550.40", confidential_on=False, gpus=[{**GPU, **SICK}])
-    return machine
-
-
-SICK = {
-    "ecc_on": False,
-    "remap_failed": True,
-    "exhausted_banks": 2,
-    "slowed": 0x40,
-    "celsius": 91,
-    "lanes": 4,
-}
-NEWER = {
-    kind: Versions(
-        dict.fromkeys(told.floors, "ff.99.99.99.99" if kind == "gpu-vbios" else "99999"), {}
-    )
-    for kind, told in platform_machine.VERSIONS.items()
-}
-"""Floors that nothing reaches; a shape that cannot be compared tells nothing."""
-# Those left out replace a file that another of them spoils, or take away what another is about.
-RUIN = tuple(
-    check_id
-    for check_id in FAILURES
-    if check_id
-    not in {
-        "baseline.present",
-        "baseline.registers",
-        "confidential.guest",
-        "cpu.aes",
-        "cpu.guards",
-        "cpu.microcode",
-        "cpu.vulnerabilities",
-        "disk.sealed",
-        "firmware.identified",
-        "gpu.attested",
-        "gpu.confidential",
-        "ima.measures",
-        "memory.encryption",
-        "tpm.present",
-        "tpm.strong-bank",
-    }
-)

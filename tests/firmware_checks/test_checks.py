@@ -9,18 +9,17 @@ from firmware_checks.probes import hardware
 from firmware_checks.probes.gather import PROBES
 from firmware_checks.probes.tree import Tree
 from tests.firmware_checks.machine import sound
+from tests.firmware_checks.ruined import RUIN, ruined
 from tests.firmware_checks.spoiled import (
     FAILURES,
     HIDDEN,
     OTHERWISE,
-    RUIN,
     SIG,
     UNREAD,
     both,
     cmdline,
     drop,
     put,
-    ruined,
     swap_on,
 )
 
