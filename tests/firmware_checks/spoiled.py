@@ -1,6 +1,6 @@
 """Machines spoiled in one place, and machines that hide one fact: a table for each check."""
 
-from tests.firmware_checks import measured_machine, platform_spoiled
+from tests.firmware_checks import measured_machine, platform_hidden, platform_spoiled
 from tests.firmware_checks.logs import boot_log
 from tests.firmware_checks.machine import (
     EFIVARS,
@@ -260,5 +260,5 @@ HIDDEN = {
 }
 
 FAILURES |= platform_spoiled.FAILURES | measured_machine.FAILURES
-HIDDEN |= platform_spoiled.HIDDEN | measured_machine.HIDDEN
+HIDDEN |= platform_hidden.HIDDEN | measured_machine.HIDDEN
 OTHERWISE = platform_spoiled.OTHERWISE
