@@ -18,6 +18,7 @@ from tui.screens.draft import DraftScreen
 from tui.screens.jobs import JobsScreen
 from tui.screens.keys import KeysScreen
 from tui.screens.overview import OverviewScreen
+from tui.screens.posture import PostureScreen
 from tui.screens.serving import ServingScreen
 from tui.screens.storage import StorageScreen
 from tui.screens.unlock import UnlockScreen
@@ -33,6 +34,7 @@ EXIT_REFUSED = 3
 
 SCREENS: dict[str, type[BoxScreen]] = {
     "overview": OverviewScreen,
+    "posture": PostureScreen,
     "draft": DraftScreen,
     "jobs": JobsScreen,
     "audit": AuditScreen,

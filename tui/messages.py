@@ -10,19 +10,10 @@ from appliance.contract.audit import (
     EntryPage,
 )
 from appliance.contract.job import Job, JobEvent
-from appliance.contract.posture import PostureReport
 from appliance.contract.signin import SignInOffer
 from appliance.contract.specialist import Draft, DraftEvent
 from appliance.contract.system import Health, Overview
 from tui.line import Fault
-
-
-class PostureHeard(Message):
-    """The last report of the checks."""
-
-    def __init__(self, report: PostureReport) -> None:
-        self.report = report
-        super().__init__()
 
 
 class Failed(Message):

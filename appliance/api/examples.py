@@ -94,6 +94,7 @@ PARTS: Final[dict[str, Any]] = {
     "alert": 1,
     "approval_id": "apr_0123456789abcdef",
     "batch_id": "batch_0123456789abcdef01234567",
+    "digest": "0" * 64,
     "entry": "0",
     "export_id": "audit-20260301T080000000000Z",
     "file_id": "file-0123456789abcdef01234567",

@@ -21,7 +21,6 @@ from appliance.vault.offer import Offer
 from appliance.vault.opened import Opened
 from appliance.vault.outcome import VaultStatus
 from appliance.vault.vault import Vault
-from firmware_checks.errors import FirmwareError
 from secure_compute.errors import SecureComputeError
 
 _AGAIN_S: Final = 20
@@ -62,6 +61,7 @@ class Front:
         self.routes = HotRoutes(lambda: self.services, limit, clock, self.watch.observed)
         self._attending: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
+        self._locking: asyncio.Task[VaultStatus] | None = None
         self._refused = 0
         self._moving = asyncio.Lock()
 
@@ -159,6 +159,7 @@ class Front:
             # Half a box is no box: it stays locked, and the reason reaches whoever unlocked it.
             await asyncio.to_thread(self.vault.lock)
             raise
+        services.posture.locks_by(self._lock_soon)
         await services.start()
         services.batches.open(InnerGateway(self.routes))
         self.services = services
@@ -166,15 +167,17 @@ class Front:
         await self.watch.opened(services)
         self._attending = asyncio.create_task(self._attend(services), name="attend")
 
+    def _lock_soon(self) -> None:
+        """Lock in a task of its own: closing the services waits for whoever asks here."""
+        self._locking = asyncio.create_task(self.lock(BOX), name="posture-lock")
+
     async def _tell_refused(self, services: Services, actor: str) -> None:
         count, self._refused = self._refused, 0
         if count:
             await services.log.record(vault_refuse(actor, count=count))
 
     async def _attend(self, services: Services) -> None:
-        """What the box looks at by itself once it is open: its machine, then its log, hourly."""
-        with suppress(ApplianceError, FirmwareError):
-            await services.posture.check()
+        """What the box looks at by itself once it is open: its log, hourly."""
         await self.integrity.watch(services.log)
 
     async def _stop(self) -> None:

@@ -1,11 +1,13 @@
 """From reports, drafts and bundles to what the wire carries."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from appliance.api.views import maybe
 from appliance.contract import posture, specialist
 from appliance.contract.base import Text
 from appliance.posture.service import Checked
+from appliance.posture.store import PostureRun
 from appliance.specialists import draft as drafts
 from appliance.specialists.admission_note import Checked as NoteChecked
 from appliance.specialists.admission_note import Delta, Done
@@ -62,12 +64,40 @@ def posture_report(kept: Checked | None) -> posture.PostureReport:
             "severity": check["impact"],
             "found": check["reason"],
             "remedy": check["remedy"],
+            "harm": check["harm"],
+            "level": check["level"],
+            "evidence": check["evidence"],
+            "references": check["references"],
         }
         for check in report["checks"]
     ]
+    followed = kept.followed
     return posture.PostureReport.model_validate(
-        {"summary": posture_summary(kept), "checks": checks}
+        {
+            "summary": posture_summary(kept),
+            "checks": checks,
+            "missing": report["posture"]["missing"],
+            "followed": {
+                "consequence": followed.consequence.word,
+                "checks": followed.checks,
+            },
+        }
     )
+
+
+def posture_history(runs: Sequence[PostureRun]) -> posture.PostureHistory:
+    """The course of the posture."""
+    told = [
+        {
+            **asdict(run),
+            "checked": maybe(run.checked),
+            "unknown": run.undecided,
+        }
+        for run in runs
+    ]
+    for run in told:
+        del run["undecided"]
+    return posture.PostureHistory.model_validate({"runs": told})
 
 
 def draft_view(made: drafts.Draft) -> specialist.Draft:
@@ -96,4 +126,3 @@ def draft_event(step: Delta | NoteChecked | Done) -> tuple[str, specialist.Draft
         "flags": [asdict(flag) for flag in step.flags],
     }
     return "checked", specialist.DraftEvent.model_validate(told)
-

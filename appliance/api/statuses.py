@@ -111,6 +111,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "model.unknown": HTTPStatus.NOT_FOUND,
     "plan": HTTPStatus.UNPROCESSABLE_ENTITY,
     "plan.oversold": HTTPStatus.CONFLICT,
+    "posture": HTTPStatus.NOT_FOUND,
     "request": HTTPStatus.BAD_REQUEST,
     "request.crowded": HTTPStatus.SERVICE_UNAVAILABLE,
     "request.encoding-refused": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -76,6 +76,12 @@ KINDS: Final = (
         ("digest", "failed", "posture"),
     ),
     Kind(
+        "firmware:policy:act",
+        "固件检查的后果:停止训练或锁定保险库。",
+        "What followed from the checks: training stopped, or the vault locked.",
+        ("consequence", "digest", "failed"),
+    ),
+    Kind(
         "audit:log:export",
         "导出审计记录。",
         "Entries were exported.",

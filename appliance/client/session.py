@@ -13,6 +13,7 @@ from appliance.client.bodies import Bodies
 from appliance.client.cluster import Cluster
 from appliance.client.imports import Imports
 from appliance.client.outside import Outside
+from appliance.client.posture import PostureCalls
 from appliance.client.problem import ProblemError, unexpected
 from appliance.client.serving import Serving
 from appliance.client.signin import OutsideSignIn
@@ -34,7 +35,6 @@ from appliance.contract.access import (
 from appliance.contract.catalogue import CardView, ModelVerified, ModelView
 from appliance.contract.job import EvaluationWish, Job, JobEvent, JobList
 from appliance.contract.planning import PlanView, PlanWish
-from appliance.contract.posture import PostureReport
 from appliance.contract.problem import Problem
 from appliance.contract.specialist import Draft, DraftEvent
 from appliance.contract.system import Health, Info, Overview
@@ -58,6 +58,7 @@ class Session(AuditCalls):
         self.cluster = Cluster(transport)
         self.watchers = Outside(transport)
         self.imports = Imports(transport)
+        self.postures = PostureCalls(transport)
         self.slots = VaultSlots(transport)
         self.storage = Storage(transport)
         self.updates = Updates(transport)
@@ -112,14 +113,6 @@ class Session(AuditCalls):
     async def lock(self) -> VaultView:
         """Lock the vault; everything but health and unlock stops answering."""
         return await self._wire.view(VaultView, "POST", "/api/v1/vault/lock")
-
-    async def posture(self) -> PostureReport:
-        """The last report of the firmware checks."""
-        return await self._wire.view(PostureReport, "GET", "/api/v1/posture")
-
-    async def check_posture(self) -> PostureReport:
-        """Run the firmware checks now."""
-        return await self._wire.view(PostureReport, "POST", "/api/v1/posture/check")
 
     # People and keys
 

@@ -11,7 +11,8 @@ from appliance.catalogue.service import CatalogueService
 from appliance.cluster.assembly import make_cluster
 from appliance.jobs.schedule import Schedules
 from appliance.posture.keeper import keeping, with_keeping
-from appliance.posture.service import PostureService
+from appliance.posture.policy import PosturePolicy
+from appliance.posture.service import PostureRules, PostureService
 from appliance.services.author import EngineAuthor
 from appliance.services.exports import make_exports
 from appliance.services.ground import Ground, Site, open_ground
@@ -19,7 +20,7 @@ from appliance.services.keeping import make_disclosure
 from appliance.services.open_box import Services
 from appliance.services.outside import make_outside
 from appliance.services.updating import make_updating
-from appliance.services.version import POLICY
+from appliance.services.version import POLICY, VERSION
 from appliance.services.work import make_work
 from appliance.serving.assembly import Ground as ServingGround
 from appliance.serving.assembly import go_beyond, make_serving
@@ -59,7 +60,8 @@ def _assemble(site: Site, ground: Ground) -> Services:
     salt = site.opened.key("usage-salt")
     catalogue = _make_catalogue(site, ground)
     checks = with_keeping(run_checks, partial(keeping, site.opened))
-    posture = PostureService(db, log, time.time, checks)
+    rules = PostureRules(PosturePolicy.of(settings.posture), settings.posture.time, VERSION)
+    posture = PostureService(db, log, time.time, checks, rules)
     cards = len(ground.hardware.accelerators)
     cluster = make_cluster(layout, db, log, name=settings.box.name, cards=cards)
     serving_ground = ServingGround(
@@ -75,6 +77,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
     go_beyond(serving, cluster.peering, serving_ground, salt)
     updating = make_updating(site, ground, catalogue, serving, PackShelf(layout.packs))
     work = make_work(site, ground, catalogue, serving, cluster, updating)
+    posture.holds(work.training)
     trust = Trust(layout, site.opened.ca, site.clock)
     disclosure = make_disclosure(site, ground, work.space.keeper)
     provenance = Provenance(salt, posture.digest, POLICY, site.clock, disclosure.keys.seal)

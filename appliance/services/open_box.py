@@ -83,8 +83,7 @@ class Services:
         await self.updates.start()
         await self.jobs.start()
         await self.cluster.start()
-        self.schedules.once("posture at boot", self.posture.check)
-        self.schedules.cron("posture", NIGHTLY, self.posture.check)
+        self.posture.attend(self.schedules, self._last_updates)
         self.schedules.cron("usage", WEEKLY, self._forget_old_usage)
         self.schedules.every("files", HOUR_S, self._sweep_files)
         self.signin.attend(self.schedules, NIGHTLY)
@@ -93,7 +92,14 @@ class Services:
         self.disclosure.upkeep.attend(self.schedules)
         self.backups.attend(self.schedules, self.jobs)
         self.outside.attend(self.schedules)
+        self.schedules.once("exports", self._old_exports)
+        self.schedules.cron("old exports", NIGHTLY, self._old_exports)
         self.schedules.start()
+
+    def _last_updates(self) -> str:
+        """Name what was applied last: the ground may be another one since."""
+        applied = [one for one in self.updates.list(8) if one.state == "applied"]
+        return " ".join(f"{one.id}@{one.time.timestamp()}" for one in applied)
 
     async def _forget_old_usage(self) -> None:
         await asyncio.to_thread(self.access.prune_usage, USAGE_KEPT_S)
@@ -101,6 +107,9 @@ class Services:
     async def _sweep_files(self) -> None:
         await asyncio.to_thread(self.files.sweep)
         await asyncio.to_thread(self.responses.sweep)
+
+    async def _old_exports(self) -> None:
+        await asyncio.to_thread(self.exports.expire)
 
     async def close(self) -> None:
         """Stop in good order: no work without a record, no record after the log is closed."""

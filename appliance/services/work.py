@@ -16,6 +16,7 @@ from appliance.cluster.assembly import ray_python
 from appliance.cluster.service import ClusterService
 from appliance.examination.service import EVALUATION, ExaminationService
 from appliance.jobs.service import JobService
+from appliance.posture.gate import TrainingGate
 from appliance.services.ground import Ground, Site
 from appliance.services.keeping import make_backups
 from appliance.services.space_gate import Growth, SpaceGate, SpaceWatch
@@ -40,6 +41,7 @@ class Work:
     responses: KeptResponses
     backups: BackupJobs
     space: SpaceWatch
+    training: TrainingGate
 
 
 def make_work(
@@ -80,7 +82,8 @@ def make_work(
     desk.files.ask_who_learns(partial(learner, partial(jobs.list, 1000, TRAINING)))
     desk.files.seal_also(partial(seal_copies, layout.jobs_dir, jobs.get, desk.files))
     gate = SpaceGate(lender, lambda: keeper.now)
-    jobs.borrow_from(gate)
+    training = TrainingGate(gate, frozenset({TRAINING}))
+    jobs.borrow_from(training)
     growth = Growth(lambda: build_files(layout).grow(site.opened.key("files")), log)
     importer.follow(jobs.get)
     return Work(
@@ -90,4 +93,5 @@ def make_work(
         desk.responses,
         backups,
         SpaceWatch(keeper, gate, growth),
+        training,
     )

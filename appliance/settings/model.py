@@ -12,6 +12,7 @@ from appliance.settings.backup import BackupSettings
 from appliance.settings.field import Section
 from appliance.settings.field import told as _told
 from appliance.settings.outside import ForwardSettings, WitnessSettings
+from appliance.settings.posture import PostureSettings
 from appliance.settings.signin import LdapSettings, OidcSettings, TlsSettings
 from appliance.settings.storage import StorageSettings
 from appliance.settings.vault import VaultSettings
@@ -258,6 +259,7 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     backup: BackupSettings = BackupSettings()
     storage: StorageSettings = StorageSettings()
+    posture: PostureSettings = PostureSettings()
     vault: VaultSettings = VaultSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     tls: TlsSettings = TlsSettings()

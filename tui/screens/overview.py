@@ -11,10 +11,9 @@ from textual.widgets import Sparkline, Static
 from typing_extensions import override
 
 from tui import theme
-from tui.dialogs.page import PageDialog
 from tui.inert import inert
 from tui.line import Line
-from tui.messages import Failed, OverviewHeard, PostureHeard
+from tui.messages import Failed, OverviewHeard
 from tui.screens import panels
 from tui.screens.boxscreen import BoxScreen
 
@@ -29,7 +28,7 @@ class OverviewScreen(BoxScreen):
     """Everything about the box at a glance."""
 
     TITLE_ZH, TITLE_EN = "总览", "Overview"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("h", "posture", "态势", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("h", "app.go('posture')", "态势", show=False)]
 
     def __init__(self, line: Line) -> None:
         super().__init__(line)
@@ -78,16 +77,6 @@ class OverviewScreen(BoxScreen):
         minutes = list(seen.traffic.requests_by_minute)
         # Minutes that are all alike are drawn as full ones, also where nothing was asked.
         self.query_one("#requests", Sparkline).data = minutes if any(minutes) else []
-
-    def action_posture(self) -> None:
-        """Ask for every check of the last report."""
-        self.ask("posture", self.box.posture, PostureHeard, patience_s=PATIENCE_S)
-
-    def on_posture_heard(self, message: PostureHeard) -> None:
-        """Show them, what is not well first."""
-        message.stop()
-        told = panels.posture_page(message.report)
-        _ = self.app.push_screen(PageDialog("安全态势 Posture", told))
 
     def on_failed(self, message: Failed) -> None:
         """Say that what is shown is old, and why."""

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from textual.content import Content
 
-from appliance.contract.posture import PostureReport
 from appliance.contract.system import EngineView, Overview
 from tui import theme
 from tui.inert import inert
@@ -19,8 +18,6 @@ TITLES = {
 }
 _FULL = 0.92
 _GAUGE = 10
-_MOST_CHECKS = 100
-_GRAVE = {"fail": -4, "error": -3, "warn": -2, "unknown": -1}
 
 
 def summary(seen: Overview) -> Content:
@@ -90,29 +87,6 @@ def posture(seen: Overview) -> Content:
         inert(found.sentence.zh, 120),
         (f"\n{inert(found.sentence.en, 160)}", theme.QUIET),
     )
-
-
-def posture_page(report: PostureReport) -> Content:
-    """Every check in full, those that did not pass first, with what to do."""
-    summary = report.summary
-    parts: list[str | Content | tuple[str, str]] = [
-        (f"等级 level {summary.level}/4 · ", "bold"),
-        f"{inert(summary.sentence.zh, 60)} {inert(summary.sentence.en, 60)}\n",
-    ]
-    ordered = sorted(report.checks, key=lambda one: (_GRAVE.get(one.verdict, 0), one.id))
-    for one in ordered[:_MOST_CHECKS]:
-        sign = theme.VERDICT[one.verdict]
-        well = one.verdict in {"pass", "not_applicable"}
-        parts += [
-            (f"{sign.mark} {inert(one.title.zh, 80)} {inert(one.title.en, 80)}", sign.style),
-            (f"  {inert(one.id, 60)}\n", theme.QUIET),
-            f"  {inert(one.found.zh, 200)} {inert(one.found.en, 300)}\n",
-        ]
-        if not well:
-            parts.append(f"  → {inert(one.remedy.zh, 300)} {inert(one.remedy.en, 400)}\n")
-    if not report.checks:
-        return Content("尚未检查。 Not checked yet.")
-    return Content.assemble(*parts).rstrip()
 
 
 def engine(seen: Overview) -> Content:

@@ -105,6 +105,7 @@ SUBJECTS: Final = {
     "evaluation:run": _WORK,
     "file:content": Subject(IMPORT),
     "firmware:check": _HARDWARE,
+    "firmware:policy": _HARDWARE,
     "job:run": _WORK,
     "model:completion": Subject(APPLICATION_ACTIVITY, (), REPORT),
     "model:response": Subject(APPLICATION_ACTIVITY, (), REPORT),
