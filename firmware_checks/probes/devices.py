@@ -25,9 +25,11 @@ _MAX_VOLUMES: Final = 16
 
 def nvme(tree: Tree) -> Reading[tuple[Device, ...]]:
     """The NVMe disks; none is a fact only where /sys/class can be read."""
-    names = _class(tree, _NVME)
+    names = tree.names(_NVME)
     if isinstance(names, Unread):
-        return names
+        around = tree.names("/sys/class")
+        missing = names.reason is Reason.ABSENT and not isinstance(around, Unread)
+        return () if missing and around else names
     found: list[Device] = []
     for name in names:
         model = tree.text(f"{_NVME}/{name}/model")
@@ -41,20 +43,22 @@ def nvme(tree: Tree) -> Reading[tuple[Device, ...]]:
 
 def nics(tree: Tree) -> Reading[tuple[Device, ...]]:
     """The network cards on a bus, with the firmware their drivers tell."""
-    names = _class(tree, _NETWORK)
+    names = tree.names(_NETWORK)
     if isinstance(names, Unread):
         return names
+    if not names:
+        return Unread(Reason.ABSENT, _NETWORK, "the kernel shows not even a loopback")
     kept = _captured_nics(tree)
     found: list[Device] = []
     for name in names:
-        vendor = tree.text(f"{_NETWORK}/{name}/device/vendor")
-        kind = tree.text(f"{_NETWORK}/{name}/device/device")
-        if isinstance(vendor, Unread) or isinstance(kind, Unread):
-            # Bridges, bonds and loopback are no devices; one that is and hides itself is told.
-            if tree.exists(f"{_NETWORK}/{name}/device/vendor"):
-                return vendor if isinstance(vendor, Unread) else Unread(Reason.FAILED, name)
+        folder = f"{_NETWORK}/{name}/device"
+        # Bridges, bonds and loopback are no devices; the BMC's own network over USB is no card.
+        if not tree.exists(folder) or tree.exists(f"{folder}/bInterfaceClass"):
             continue
-        if vendor.strip() != _VIRTIO:
+        vendor, kind = tree.text(f"{folder}/vendor"), tree.text(f"{folder}/device")
+        if isinstance(vendor, Unread) or isinstance(kind, Unread):
+            found.append(Device(name, "?", Unread(Reason.UNSUPPORTED, folder, "no PCI device")))
+        elif vendor.strip() != _VIRTIO:
             version = nic_firmware(name) if tree.live else _kept(kept, name)
             found.append(Device(name, f"{vendor.strip()}:{kind.strip()}", version))
     return tuple(found)
@@ -82,15 +86,6 @@ def _object(text: str, source: str) -> Reading[Mapping[str, Any]]:
     except (ValueError, RecursionError):
         return Unread(Reason.MALFORMED, source, "not JSON")
     return found if isinstance(found, dict) else Unread(Reason.MALFORMED, source, "no JSON object")
-
-
-def _class(tree: Tree, folder: str) -> Reading[tuple[str, ...]]:
-    """The names in a folder of /sys/class; a missing one is empty where others are there."""
-    names = tree.names(folder)
-    if isinstance(names, Unread) and names.reason is Reason.ABSENT:
-        around = tree.names("/sys/class")
-        return () if not isinstance(around, Unread) and around else names
-    return names
 
 
 def bmc(tree: Tree) -> Reading[BmcFacts]:

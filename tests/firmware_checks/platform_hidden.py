@@ -111,6 +111,9 @@ HIDDEN = {
         drop("capture/nic-firmware.json"),
         put("sys/class/net/eth1/device/vendor", "0x8086\n"),
         drop("sys/class/net/eth0/device/device"),
+        drop("sys/class/net/eth0/device/vendor"),
+        drop("sys/class/net"),
+        lambda m: m.empty("sys/class/net"),
     ],
     "nvme.firmware-floor": [
         *NO_BASELINE,

@@ -185,3 +185,36 @@ def test_a_bad_server(machine):
     assert len(failed) > 55, sorted(set(RUIN) - failed)
     assert report.posture.level == 0
     assert report.exit_status == 1
+
+
+# Where the thing itself is taken away, a check about it does not apply.
+DEVICES = (
+    "/pci/devices/0000:",
+    "/class/net/eth0",
+    "/class/nvme",
+    "/hwmon",
+    "/bus/usb",
+    "/thunderbolt",
+)
+
+
+@pytest.mark.slow
+def test_hiding_one_file_or_folder_makes_no_check_not_applicable(machine):
+    paths = [
+        path.relative_to(machine.root).as_posix()
+        for path in machine.root.rglob("*")
+        if not path.is_symlink()
+    ]
+    wrong = []
+    for path in paths:
+        machine.drop(path)
+        facts = FactsAskedFor(machine.root)
+        wrong += [
+            (check.id, path)
+            for check in CHECKS
+            if check.judge(facts).outcome is Outcome.NOT_APPLICABLE
+            and check.id not in {"confidential.guest", "tdx.event-log"}
+            and not any(part in f"/{path}" for part in DEVICES)
+        ]
+        machine.restore()
+    assert wrong == []
