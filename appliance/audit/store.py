@@ -10,6 +10,7 @@ from typing import Final
 from sqlite_utils import Database
 
 from appliance.audit.closed_store import ClosedRows, ClosedWriter
+from appliance.audit.folding import Folding
 from appliance.audit.open_store import BY_SPAN, Leaf, Sought
 from appliance.audit.schema import INSERTS, LARGEST_INSERT, LEAN, MIGRATIONS
 from appliance.audit.tree import FullTile
@@ -68,8 +69,6 @@ def create(path: Path, key: bytes, clock: Callable[[], datetime]) -> Connection:
     except OSError as error:
         raise DbError(path=path, reason=error.strerror or str(error)) from error
     connection = open_connection(path, key)
-    # A commit that folds the write-ahead log in waits for the disk twice more: do it seldom.
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA cache_size = -8000")
     try:
         with told(path):
@@ -94,6 +93,7 @@ class AuditWriter:
     def __init__(self, path: Path, key: bytes, clock: Callable[[], datetime]) -> None:
         self._path = path
         self._connection = create(path, key, clock)
+        self._folding = Folding(self._connection, open_connection(path, key))
 
     def write(self, change: Change) -> None:
         """Make a change durable, all or nothing.
@@ -102,6 +102,7 @@ class AuditWriter:
             DbError: it is not durable; nothing of it was kept.
         """
         connection = self._connection
+        self._folding.before_commit()
         try:
             connection.execute("BEGIN IMMEDIATE")
             self._insert(change.rows)
@@ -125,6 +126,7 @@ class AuditWriter:
         except DatabaseFailure as error:
             self._undo()
             raise as_sentence(self._path, error) from error
+        self._folding.after_commit(len(change.rows))
 
     def _insert(self, rows: Sequence[Row]) -> None:
         start, left = 0, len(rows)
@@ -141,6 +143,7 @@ class AuditWriter:
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded in."""
+        self._folding.end()
         with told(self._path):
             self._connection.close()
 
