@@ -13,6 +13,7 @@ _INT_LIMIT: Final = 2**53
 _FIRST_NON_BMP: Final = "\U00010000"
 _CONTAINERS: Final = (dict, list)
 _SCALARS: Final = frozenset((str, bool, type(None)))
+_PLAIN: Final = _SCALARS | {int}
 _TEXT: Final = frozenset((str,))
 Json = Any
 
@@ -98,14 +99,15 @@ def _inspect(value: object, depth: int) -> bool:
 def _inspect_items(values: Any, depth: int) -> bool:
     # Sets of types are made by the interpreter itself; a step of Python for each item is not.
     kinds = set(map(type, values))
-    if kinds <= _SCALARS:
+    if int in kinds:
+        numbers = [value for value in values if type(value) is int]
+        _check_int(min(numbers))
+        _check_int(max(numbers))
+    if kinds <= _PLAIN:
         return False
     wide = False
     for value in values:
-        kind = type(value)
-        if kind is int:
-            _check_int(value)
-        elif kind not in _SCALARS:
+        if type(value) not in _PLAIN:
             wide |= _inspect(value, depth)
     return wide
 
