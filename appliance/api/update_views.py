@@ -129,6 +129,7 @@ def status_view(box: Services) -> wire.UpdateStatus:
         installed=_installed(box),
         pending=_pending(service.pending()),
         job=at_work[0] if at_work else None,
+        recipient=box.updates.licence.recipient(),
     )
 
 

@@ -77,6 +77,8 @@ def status_lines(found: UpdateStatus) -> list[str]:
         else f"v{trust.version}, {trust.expires:%Y-%m-%d}, {trust.fingerprint[:16]}…"
     )
     lines = [f"软件版本 release   {found.release}", f"信任根 trust root  {root}"]
+    if found.recipient is not None:
+        lines.append(f"接收者 recipient   {found.recipient}")
     for stick in found.sticks:
         held = "有更新包 holds a bundle" if stick.bundle else "没有更新包 holds none"
         lines.append(f"介质 stick         {stick.directory}  {held}")

@@ -133,7 +133,8 @@ class PendingView(Wire):
 class UpdateStatus(Wire):
     """How updates stand: trust, sticks, what is installed, and what is under way.
 
-    `job` is the id of the job at work, if any.
+    `job` is the id of the job at work, if any; `recipient` what vendors seal models to that no other box
+    shall open.
     """
 
     release: str
@@ -142,6 +143,7 @@ class UpdateStatus(Wire):
     installed: tuple[InstalledView, ...]
     pending: PendingView | None
     job: str | None
+    recipient: str | None = None
 
 
 class HealthCheckView(Wire):

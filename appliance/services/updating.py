@@ -10,6 +10,7 @@ from appliance.audit.log import AuditLog
 from appliance.catalogue.service import CatalogueService
 from appliance.errors import AuditEntryUnknown
 from appliance.services.ground import Ground, Site
+from appliance.services.licence import Licence
 from appliance.services.version import VERSION
 from appliance.serving.service import ServingService
 from appliance.updates.applying import Rooms
@@ -62,11 +63,13 @@ class Updating:
         jobs: Long work.
         packs: Where evaluation sets, baselines and data packs stand.
         engines: What replaces engines.
+        licence: What vendors seal for this box alone.
     """
 
     jobs: UpdateJobs
     packs: PackShelf
     engines: LiveEngines
+    licence: Licence
 
     @property
     def service(self) -> UpdateService:
@@ -100,11 +103,12 @@ def make_updating(
     kinds: dict[str, Kind] = {kind: PackKind(kind, packs) for kind in PACKS}
     kinds["models"] = ModelKind(catalogue, ours, engines.renew)
     desk = SoftwareDesk(layout.updates, free_bytes)
-    rooms = Rooms(kinds, desk, layout.uploads / "updates", free_bytes)
+    licence = Licence(site.opened)
+    rooms = Rooms(kinds, desk, layout.uploads / "updates", free_bytes, licence.open)
     about = UpdateSite(site.settings.box.id, VERSION, hardware_classes(ground.hardware))
     around = Surroundings(site.clock, past_of(ground.log), lambda: about)
     service = UpdateService(ground.db, ground.log, rooms, layout.updates_root, around)
-    return Updating(UpdateJobs(service), packs, engines)
+    return Updating(UpdateJobs(service), packs, engines, licence)
 
 
 def hardware_classes(hardware: Hardware) -> frozenset[str]:

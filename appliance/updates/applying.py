@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import ApplianceError
+from appliance.updates.chunks import Opener, nobody
 from appliance.updates.errors import DiskRefused, StickUnreadable, UpdateInterrupted
 from appliance.updates.fetcher import Stick
 from appliance.updates.held import Holdings
@@ -38,12 +39,14 @@ class Rooms:
         desk: Where a release of the software waits for the installer.
         staging: The folder where bundles are taken in, inside the vault.
         free: Tells how much room there is.
+        opener: Opens what is licensed to this box.
     """
 
     kinds: Mapping[str, Kind]
     desk: SoftwareDesk
     staging: Path
     free: FreeBytes
+    opener: Opener = nobody
 
 
 class Application:
@@ -64,7 +67,7 @@ class Application:
         self._bundle = bundle
         self._live = tuple(one for one in work if one.kind != SOFTWARE)
         self._software = tuple(one for one in work if one.kind == SOFTWARE)
-        self._staging = Staging(rooms.staging, bundle, held, rooms.free)
+        self._staging = Staging(rooms.staging, bundle, held, rooms.free, rooms.opener)
         self._told = told
         self._undo: list[Callable[[], object]] = []
         self.tokens: dict[tuple[str, str], str] = {}

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from appliance.updates.chunks import ChunkReader, check_whole
+from appliance.updates.chunks import ChunkReader, Opener, check_whole, nobody
 from appliance.updates.direct import push
 from appliance.updates.fetcher import Stick
 from appliance.updates.held import Holdings
@@ -25,6 +25,7 @@ def assemble(
     into: Path,
     held: Holdings,
     progress: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
+    opener: Opener = nobody,
 ) -> None:
     """Write the files of a package into a new folder, on the disk when this returns.
 
@@ -37,9 +38,11 @@ def assemble(
         into: The folder to be; it must not exist, its parent must.
         held: What this machine has already.
         progress: Told the package, the bytes done and the bytes of all; may raise to stop.
+        opener: Opens what is licensed to this box.
 
     Raises:
         BaseMissing: A chunk that should be here is not.
+        LicenceMissing: It is sealed for another box.
         ContentRefused: Something is missing or is not the signed one.
         StickUnreadable: The stick fails.
         FileExistsError: There is such a folder.
@@ -52,7 +55,7 @@ def assemble(
         work.unlink()
     else:
         shutil.rmtree(work, ignore_errors=True)
-    reader = ChunkReader(stick, held)
+    reader = ChunkReader(stick, held, opener)
     _make(work)
     folders = {work}
     done = 0

@@ -1,18 +1,26 @@
 """Chunks out of a bundle: hashed as stored, then expanded within bounds, then hashed again."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 
 from appliance.updates.direct import read_into, room
-from appliance.updates.errors import BaseMissing, ContentRefused
+from appliance.updates.errors import BaseMissing, ContentRefused, LicenceMissing
 from appliance.updates.fetcher import Stick, shown, unreadable
 from appliance.updates.frames import expand
 from appliance.updates.held import Holdings
-from appliance.updates.manifest import Blob, Chunk, Package, PackageFile
+from appliance.updates.manifest import Blob, Chunk, Package, PackageFile, Sealing
+from appliance.updates.sealing import unseal
 
 Content = bytes | bytearray | memoryview
+Opener = Callable[[Sealing], bytes | None]
+"""Gives the key of a package that is licensed to this box; None for another box's."""
+
+
+def nobody(_: Sealing) -> bytes | None:
+    """Who opens nothing."""
+    return None
 
 
 class ChunkReader:
@@ -21,17 +29,21 @@ class ChunkReader:
     Args:
         stick: The bundle, or its staged copy.
         held: What this machine has already.
+        opener: Opens what is licensed to this box.
     """
 
-    def __init__(self, stick: Stick, held: Holdings) -> None:
+    def __init__(self, stick: Stick, held: Holdings, opener: Opener = nobody) -> None:
         self._stick = stick
         self._held = held
+        self._opener = opener
+        self._keys: dict[Sealing, bytes] = {}
 
     def chunk(self, package: Package, chunk: Chunk) -> bytes:
         """Read one chunk of a package.
 
         Raises:
             BaseMissing: It, or what it starts from, should be here and is not.
+            LicenceMissing: It is sealed for another box.
             ContentRefused: It is missing or is not the signed one.
             StickUnreadable: The stick fails.
         """
@@ -42,11 +54,12 @@ class ChunkReader:
         read_blob(self._stick, blob, target)
         stored = target[: blob.size]
         check_blob(blob, stored)
-        if blob.form == "plain":
+        if blob.form == "plain" and package.sealed is None:
             return bytes(stored)  # its stored bytes are itself, and were hashed
+        key = self._key(package)
         base = b"" if blob.base is None else self._base(package, blob.base)
         try:
-            found = _expanded(blob, stored, chunk, base)
+            found = _expanded(blob, stored if key is None else unseal(key, stored), chunk, base)
         except ValueError:
             raise _refused(blob, "无法展开", "it cannot be expanded") from None
         if sha256(found).hexdigest() != chunk.sha256:
@@ -75,6 +88,16 @@ class ChunkReader:
         check_whole(package, file, sha256(raw).hexdigest())
         return raw
 
+    def _key(self, package: Package) -> bytes | None:
+        sealing = package.sealed
+        if sealing is None:
+            return None
+        key = self._keys.get(sealing) or self._opener(sealing)
+        if key is None:
+            raise LicenceMissing(package=_named(package))
+        self._keys[sealing] = key
+        return key
+
     def _base(self, package: Package, digest: str) -> bytes:
         found = self._held.read(digest)
         if found is None:
@@ -82,7 +105,9 @@ class ChunkReader:
         return found
 
 
-def _expanded(blob: Blob, stored: memoryview, chunk: Chunk, base: bytes) -> bytes:
+def _expanded(blob: Blob, stored: Content, chunk: Chunk, base: bytes) -> bytes:
+    if blob.form == "plain":
+        return bytes(stored)
     if blob.form == "zstd":
         return expand(stored, chunk.size)
     from appliance.updates.deltas import apply_delta  # noqa: PLC0415  # numpy only for deltas
@@ -160,7 +185,11 @@ def missing(packages: Sequence[Package], held: Holdings) -> tuple[str, ...]:
 
 def base_missing(package: Package) -> BaseMissing:
     """The refusal of a package that goes on from one that is not here."""
-    return BaseMissing(package=shown(f"{package.kind}/{package.package_id} {package.version}"))
+    return BaseMissing(package=_named(package))
+
+
+def _named(package: Package) -> str:
+    return shown(f"{package.kind}/{package.package_id} {package.version}")
 
 
 def _length(blob: Blob) -> ContentRefused:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from appliance.updates.chunks import ChunkReader, blobs_of, check_blob, read_blob
 from appliance.updates.direct import room
-from appliance.updates.errors import BaseMissing, ContentRefused
+from appliance.updates.errors import BaseMissing, ContentRefused, LicenceMissing
 from appliance.updates.fetcher import Stick, shown
 from appliance.updates.held import Holdings
 from appliance.updates.manifest import CARD, MODELS, Blob, Package
@@ -23,7 +23,8 @@ def quiet(_name: str, _done: int, _total: int) -> None:
 def check_content(stick: Stick, packages: Sequence[Package], progress: Progress = quiet) -> None:
     """Read everything that a bundle stores once and compare length and digest; writes nothing.
 
-    The cards of models are read besides, but for those that are left out since the box has them.
+    The cards of models are read besides, but for those that are left out since the box has them, and
+    those that are sealed.
 
     Raises:
         ContentRefused: Something is missing, is not the signed one, or is another model's card.
@@ -40,7 +41,7 @@ def check_content(stick: Stick, packages: Sequence[Package], progress: Progress 
             done += blob.size
             progress(package.target, done, total)
         if package.kind == MODELS:
-            with suppress(BaseMissing):
+            with suppress(BaseMissing, LicenceMissing):
                 read_card(stick, package, Holdings.none())
 
 

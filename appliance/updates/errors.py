@@ -201,6 +201,20 @@ class UpdateInterrupted(UpdateError):
     )
 
 
+class LicenceMissing(UpdateError):
+    """A package is sealed for another box."""
+
+    code = "update.licence-missing"
+    zh = "软件包 {package} 已加密,只许可给另一台一体机。"
+    en = "The package {package} is sealed for another box: this one has no key for it."
+    way_out_zh = (
+        "请把 wardbox update status 给出的本机接收者 (age1...) 交给供应商,并索取新的更新包。"
+    )
+    way_out_en = (
+        "Give the vendor this box's recipient (age1...), which wardbox update status tells."
+    )
+
+
 class DiskFull(UpdateError):
     """No room to take the bundle in."""
 

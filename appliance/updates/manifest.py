@@ -112,6 +112,19 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealing:
+    """How a package is licensed to one box: what the stick stores of it is encrypted.
+
+    Attributes:
+        recipient: The box's age recipient, `age1...`.
+        key: The key of the package for that recipient: an age file in base64.
+    """
+
+    recipient: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """One signed package, as its manifest tells.
 
@@ -126,6 +139,7 @@ class Package:
             the box already.
         database: Of a release that says so.
         digest: SHA-256 of the manifest in hex; empty while a vendor makes it.
+        sealed: Of a model that one box alone can open.
     """
 
     kind: str
@@ -137,6 +151,7 @@ class Package:
     supply: Mapping[str, Blob]
     database: Database | None = None
     digest: str = ""
+    sealed: Sealing | None = None
 
     @property
     def target(self) -> str:
@@ -200,6 +215,8 @@ class Package:
         if self.database is not None:
             schema, downtime = self.database.schema, self.database.downtime_s
             document["database"] = {"schema": schema, "downtime_s": downtime}
+        if self.sealed is not None:
+            document["sealed"] = {"recipient": self.sealed.recipient, "key": self.sealed.key}
         return canonical_bytes(document)
 
 

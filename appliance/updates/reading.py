@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, Final, Never, TypeVar
+from typing import Any, Final
 
-from appliance.updates.errors import MetadataRefused
 from appliance.updates.manifest import (
     CARD,
     FILES,
@@ -24,7 +23,10 @@ from appliance.updates.manifest import (
     Package,
     PackageFile,
     Requires,
+    Sealing,
 )
+from appliance.updates.sealing import OVERHEAD
+from appliance.updates.strict import Judge
 from models.card import MAX_CARD_BYTES, Bilingual
 from secure_compute.canonical import parse_canonical
 from secure_compute.errors import SecureComputeError
@@ -35,8 +37,9 @@ SEGMENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}")
 MAX_FILES: Final = 50_000
 MAX_SIZE: Final = 1 << 50
 
-_Value = TypeVar("_Value")
 _BOX: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:/-]{0,127}")
+_RECIPIENT: Final = re.compile(r"age1[02-9ac-hj-np-z]{58}")
+_BASE64: Final = re.compile(r"[0-9A-Za-z+/]{64,2048}={0,2}")
 _HEX64: Final = re.compile(r"[0-9a-f]{64}")
 _MAX_NAME: Final = 1024
 _MAX_DEPTH: Final = 12
@@ -48,6 +51,7 @@ _MAX_SCHEMA: Final = 1 << 31
 _MODES: Final[Mapping[str, int]] = {"0644": 0o644, "0755": 0o755}
 _FORMS: Final[Mapping[str, Form]] = {"plain": "plain", "zstd": "zstd", "delta": "delta"}
 _FIELDS: Final = {"schema", "kind", "id", "version", "title", "requires", "files", "supply"}
+_OPTIONAL: Final = {"database", "sealed"}
 _FILE: Final = {"name", "size", "mode", "sha256", "chunks"}
 # Python runs these by itself at every start, whoever starts it.
 _SELF_STARTING: Final = {"sitecustomize.py", "usercustomize.py"}
@@ -63,17 +67,18 @@ def read_package(raw: bytes, name: str) -> Package:
     Raises:
         MetadataRefused: It is no manifest, or not in its one form.
     """
-    reader = _Reader(name)
+    reader = Judge(name)
     reader.require(len(raw) <= MAX_MANIFEST, "过大", "it is too large")
     try:
         data = parse_canonical(raw)
     except SecureComputeError:
         reader.refuse("不是规范形式的 JSON", "it is not canonical JSON")
-    known = isinstance(data, dict) and set(data) - {"database"} == _FIELDS
+    known = isinstance(data, dict) and set(data) - _OPTIONAL == _FIELDS
     reader.require(known, "字段不对", "it has other fields")
     reader.field(data["schema"] == SCHEMA, "schema")
     kind = reader.choice(data["kind"], {kind: kind for kind in KINDS}, "kind")
     files = _files(reader, data["files"])
+    sealed = _sealing(reader, data)
     package = Package(
         kind=kind,
         package_id=reader.text(data["id"], ID, "id"),
@@ -81,54 +86,17 @@ def read_package(raw: bytes, name: str) -> Package:
         title=_title(reader, data["title"]),
         requires=_requires(reader, data["requires"]),
         files=files,
-        supply=_supply(reader, data["supply"], files),
+        supply=_supply(reader, data["supply"], files, 0 if sealed is None else OVERHEAD),
         database=_database(reader, data),
         digest=sha256(raw).hexdigest(),
+        sealed=sealed,
     )
     reader.field(".." not in package.package_id and ".." not in package.version, "version")
     _RULES.get(kind, _other)(reader, package)
     return package
 
 
-class _Reader:
-    """Refuses in the name of one manifest."""
-
-    def __init__(self, name: str) -> None:
-        self._name = ascii(name)[1:-1][:160]
-
-    def refuse(self, zh: str, en: str) -> Never:
-        raise MetadataRefused(name=self._name, reason_zh=zh, reason_en=en)
-
-    def require(self, holds: bool, zh: str, en: str) -> None:  # noqa: FBT001  # an assertion that stays on
-        if not holds:
-            self.refuse(zh, en)
-
-    def field(self, holds: bool, field: str) -> None:  # noqa: FBT001  # the same
-        self.require(holds, f"{field} 取值不对", f"{field} has no acceptable value")
-
-    def text(self, value: Any, form: re.Pattern[str], field: str) -> str:
-        self.field(isinstance(value, str) and form.fullmatch(value) is not None, field)
-        return str(value)
-
-    def count(self, value: Any, limit: int, field: str, least: int = 0) -> int:
-        # bool is an int in Python: "true" must not pass for 1.
-        self.field(type(value) is int and least <= value <= limit, field)
-        return int(value)
-
-    def choice(self, value: Any, table: Mapping[str, _Value], field: str) -> _Value:
-        self.field(isinstance(value, str) and value in table, field)
-        return table[value]
-
-    def rows(self, value: Any, limit: int, field: str) -> list[Any]:
-        self.field(isinstance(value, list) and len(value) <= limit, field)
-        return list(value)
-
-    def object(self, value: Any, keys: set[str], field: str) -> dict[str, Any]:
-        self.field(isinstance(value, dict) and set(value) == keys, field)
-        return dict(value)
-
-
-def _title(reader: _Reader, value: Any) -> Bilingual:
+def _title(reader: Judge, value: Any) -> Bilingual:
     row = reader.object(value, {"zh", "en"}, "title")
     for text in row.values():
         good = isinstance(text, str) and 0 < len(text) <= _MAX_TITLE and text.isprintable()
@@ -136,7 +104,7 @@ def _title(reader: _Reader, value: Any) -> Bilingual:
     return Bilingual(row["zh"], row["en"])
 
 
-def _requires(reader: _Reader, value: Any) -> Requires:
+def _requires(reader: Judge, value: Any) -> Requires:
     known = isinstance(value, dict) and set(value) <= {"wardbox", "hardware", "box"}
     reader.field(known, "requires")
     box = value.get("box")
@@ -147,7 +115,7 @@ def _requires(reader: _Reader, value: Any) -> Requires:
     )
 
 
-def _words(reader: _Reader, value: Any, name: str, form: re.Pattern[str]) -> tuple[str, ...]:
+def _words(reader: Judge, value: Any, name: str, form: re.Pattern[str]) -> tuple[str, ...]:
     field = f"requires.{name}"
     if name not in value:
         return ()
@@ -157,7 +125,7 @@ def _words(reader: _Reader, value: Any, name: str, form: re.Pattern[str]) -> tup
     return tuple(words)
 
 
-def _files(reader: _Reader, value: Any) -> tuple[PackageFile, ...]:
+def _files(reader: Judge, value: Any) -> tuple[PackageFile, ...]:
     files = tuple(_file(reader, row) for row in reader.rows(value, MAX_FILES, "files"))
     reader.field(len(files) > 0, "files")
     names = [file.name for file in files]
@@ -170,7 +138,7 @@ def _files(reader: _Reader, value: Any) -> tuple[PackageFile, ...]:
     return files
 
 
-def _file(reader: _Reader, value: Any) -> PackageFile:
+def _file(reader: Judge, value: Any) -> PackageFile:
     row = reader.object(value, _FILE, "files")
     name = row["name"]
     reader.field(isinstance(name, str), "files.name")
@@ -196,45 +164,52 @@ def safe_path(name: str) -> bool:
     )
 
 
-def _chunk(reader: _Reader, value: Any) -> Chunk:
+def _chunk(reader: Judge, value: Any) -> Chunk:
     reader.field(isinstance(value, list) and len(value) == _PAIR, "files.chunks")
     digest = reader.text(value[0], _HEX64, "files.chunks")
     return Chunk(digest, reader.count(value[1], MAX_CHUNK, "files.chunks", least=1))
 
 
-def _supply(reader: _Reader, value: Any, files: tuple[PackageFile, ...]) -> Mapping[str, Blob]:
+def _supply(
+    reader: Judge, value: Any, files: tuple[PackageFile, ...], more: int
+) -> Mapping[str, Blob]:
     sizes: dict[str, int] = {}
     for file in files:
         for chunk in file.chunks:
             same = sizes.setdefault(chunk.sha256, chunk.size) == chunk.size
             reader.require(same, "同一数据块长度不一", "a chunk has two lengths")
     reader.field(isinstance(value, dict) and set(value) <= set(sizes), "supply")
-    found = {name: _blob(reader, name, sizes[name], row) for name, row in value.items()}
+    found = {
+        name: _blob(reader, Chunk(name, sizes[name]), row, more) for name, row in value.items()
+    }
     lengths: dict[str, int] = {}
     for blob in found.values():
         reader.field(lengths.setdefault(blob.sha256, blob.size) == blob.size, "supply.size")
     return found
 
 
-def _blob(reader: _Reader, chunk: str, size: int, value: Any) -> Blob:
+def _blob(reader: Judge, chunk: Chunk, value: Any, more: int) -> Blob:
+    """What is stored of a chunk; `more` bytes longer when it is sealed."""
     known = isinstance(value, dict) and set(value) - {"base"} == {"blob", "size", "form"}
     reader.field(known, "supply")
     digest = reader.text(value["blob"], _HEX64, "supply.blob")
     form = reader.choice(value["form"], _FORMS, "supply.form")
-    stored = reader.count(value["size"], size, "supply.size", least=1)
+    stored = reader.count(value["size"], chunk.size + more, "supply.size", least=1)
     reader.field(("base" in value) == (form == "delta"), "supply.base")
     if form == "plain":
-        reader.field(digest == chunk and stored == size, "supply.blob")
+        reader.field(stored == chunk.size + more, "supply.size")
+        reader.field((digest == chunk.sha256) == (more == 0), "supply.blob")
         return Blob(digest, stored, form)
-    reader.field(stored < size and digest != chunk, "supply.size")
+    smaller = stored < chunk.size + more and digest != chunk.sha256
+    reader.field(smaller, "supply.size")
     if form == "zstd":
         return Blob(digest, stored, form)
     base = reader.text(value["base"], _HEX64, "supply.base")
-    reader.field(base != chunk, "supply.base")
+    reader.field(base != chunk.sha256, "supply.base")
     return Blob(digest, stored, form, base)
 
 
-def _database(reader: _Reader, data: Mapping[str, Any]) -> Database | None:
+def _database(reader: Judge, data: Mapping[str, Any]) -> Database | None:
     if "database" not in data:
         return None
     row = reader.object(data["database"], {"schema", "downtime_s"}, "database")
@@ -244,7 +219,18 @@ def _database(reader: _Reader, data: Mapping[str, Any]) -> Database | None:
     )
 
 
-def _software(reader: _Reader, package: Package) -> None:
+def _sealing(reader: Judge, data: Mapping[str, Any]) -> Sealing | None:
+    if "sealed" not in data:
+        return None
+    row = reader.object(data["sealed"], {"recipient", "key"}, "sealed")
+    # Only a model, and only one that says for which box.
+    licensed = data["kind"] == MODELS and "box" in data["requires"]
+    reader.field(licensed, "sealed")
+    recipient = reader.text(row["recipient"], _RECIPIENT, "sealed.recipient")
+    return Sealing(recipient, reader.text(row["key"], _BASE64, "sealed.key"))
+
+
+def _software(reader: Judge, package: Package) -> None:
     reader.field(package.package_id == SOFTWARE_ID, "id")
     _below(reader, package, RELEASE)
     for file in package.files:
@@ -253,7 +239,7 @@ def _software(reader: _Reader, package: Package) -> None:
         reader.require(not own, "含有自启动文件", "it holds a file that starts by itself")
 
 
-def _model(reader: _Reader, package: Package) -> None:
+def _model(reader: Judge, package: Package) -> None:
     card = package.file(CARD)
     if card is None or len(package.files) == 1:
         reader.refuse("缺少模型卡或模型文件", "its card or its files are missing")
@@ -262,19 +248,19 @@ def _model(reader: _Reader, package: Package) -> None:
     reader.field(package.database is None, "database")
 
 
-def _other(reader: _Reader, package: Package) -> None:
+def _other(reader: Judge, package: Package) -> None:
     _below(reader, package, FILES)
     reader.field(package.database is None, "database")
 
 
-def _below(reader: _Reader, package: Package, folder: str, *others: str) -> None:
+def _below(reader: Judge, package: Package, folder: str, *others: str) -> None:
     inside = all(
         file.name.startswith(f"{folder}/") or file.name in others for file in package.files
     )
     reader.field(inside, "files.name")
 
 
-_RULES: Final[Mapping[str, Callable[[_Reader, Package], None]]] = {
+_RULES: Final[Mapping[str, Callable[[Judge, Package], None]]] = {
     SOFTWARE: _software,
     MODELS: _model,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.updates.assembly import assemble
-from appliance.updates.chunks import base_missing, blobs_of, missing
+from appliance.updates.chunks import Opener, base_missing, blobs_of, missing, nobody
 from appliance.updates.content import Progress, check_content, quiet, shares
 from appliance.updates.errors import DiskFull, DiskRefused
 from appliance.updates.fetcher import METADATA, Stick
@@ -40,15 +40,22 @@ class Staging:
         bundle: The id of the bundle.
         held: What this machine has already.
         free: Tells how much room there is.
+        opener: Opens what is licensed to this box.
     """
 
     def __init__(
-        self, root: Path, bundle: str, held: Holdings, free: FreeBytes = free_bytes
+        self,
+        root: Path,
+        bundle: str,
+        held: Holdings,
+        free: FreeBytes = free_bytes,
+        opener: Opener = nobody,
     ) -> None:
         self._root = root
         self.folder: Final = root / bundle
         self._held = held
         self._free = free
+        self._opener = opener
 
     def missing(self, packages: Sequence[Package]) -> tuple[str, ...]:
         """Digests of chunks that neither the stick nor this machine has."""
@@ -130,10 +137,11 @@ class Staging:
 
         Raises:
             BaseMissing, ContentRefused: A chunk is not here, or not the signed one.
+            LicenceMissing: It is sealed for another box.
             DiskFull, DiskRefused: The disk does not take it, or there is such a folder.
         """
         with disk_errors(self._root, package.size), Stick(self.folder) as stick:
-            assemble(stick, package, into, self._held, progress)
+            assemble(stick, package, into, self._held, progress, self._opener)
 
     def forget(self) -> None:
         """Remove everything of this bundle."""

@@ -46,6 +46,7 @@ USES: Final[Mapping[str, KeyUse]] = MappingProxyType(
         ),
         "usage-salt": KeyUse("root", "假名须保持一致", "pseudonyms must stay the same"),
         "subject-tags": KeyUse("root", "它用于查找其他密钥", "other keys are found by it"),
+        "licence": KeyUse("root", "供应商的模型按它加密", "vendors sealed models to it"),
         "authority": KeyUse("root", "客户端信任其证书", "clients trust its certificate"),
         "certificate-sm2": KeyUse("root", _PUBLISHED_ZH, _PUBLISHED_EN),
         "signing.audit": KeyUse("root", _PUBLISHED_ZH, _PUBLISHED_EN),

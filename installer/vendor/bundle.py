@@ -27,7 +27,7 @@ from installer.vendor.errors import (
 )
 from installer.vendor.files import told, write_new
 from installer.vendor.keys import KeyFolder
-from installer.vendor.packing import pack
+from installer.vendor.packing import pack, sealed
 from installer.vendor.roster import METADATA
 from installer.vendor.signing import Chain, version_of
 from installer.vendor.warehouse import Stocked, Warehouse
@@ -117,6 +117,7 @@ class _Packing:
     def __init__(self, stocked: Stocked, out: Path, earlier: Earlier | None) -> None:
         self._package = stocked.package
         self._content = stocked.content
+        self._key = stocked.key
         self._out = out
         self._earlier = earlier
         kind = self._package.kind
@@ -136,6 +137,8 @@ class _Packing:
                 if chunk.sha256 in self._there or chunk.sha256 in supply:
                     continue
                 packed = pack(piece, chunk, self._base(chunk))
+                if self._key is not None:
+                    packed = sealed(packed, self._key)
                 supply[chunk.sha256] = packed.blob
                 self._write(packed.blob.place, packed.content)
             if tuple(found) != file.chunks:

@@ -47,6 +47,12 @@ def add_parsers(actions: Any) -> None:
             "--hardware", action="append", default=[], help="硬件类别 a hardware class it is for"
         )
         one.add_argument("--box", help="仅许可该机 licensed to this box alone")
+        one.add_argument(
+            "--seal-to",
+            dest="recipient",
+            metavar="AGE1...",
+            help="只有该机能解密的模型 a model that only the box of this recipient can open",
+        )
         add_folder(one)
     build = actions.add_parser("build", help="生成并签名更新包 build and sign a bundle")
     build.add_argument("out", type=Path, metavar="OUT", help="空目录,如介质 an empty folder")
@@ -73,6 +79,10 @@ def _add(args: argparse.Namespace) -> int:
         args.model = _given(args.path, "PATH")
         _given(args.card, "--card")
         return _add_model(args)
+    if args.recipient is not None:
+        raise VendorArgumentRefused(
+            name="--seal-to", reason_zh="仅用于模型", reason_en="it is for models alone"
+        )
     package_id = SOFTWARE_ID if args.kind == SOFTWARE else _given(args.id, "--id")
     title = args.title or package_id
     database = None if args.schema is None else Database(args.schema, args.downtime)
@@ -92,7 +102,7 @@ def _add(args: argparse.Namespace) -> int:
 def _add_model(args: argparse.Namespace) -> int:
     from installer.vendor.warehouse import Warehouse  # noqa: PLC0415
 
-    card = Warehouse(args.directory).add(args.model, args.card, _requires(args))
+    card = Warehouse(args.directory).add(args.model, args.card, _requires(args), args.recipient)
     say(f"已收入 added  {card.id} {card.version}  {card.name.zh} {card.name.en}")
     return 0
 

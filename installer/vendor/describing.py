@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from appliance.updates.errors import MetadataRefused
-from appliance.updates.manifest import NO_SUPPLY, Chunk, Database, Package, PackageFile, Requires
+from appliance.updates.manifest import (
+    NO_SUPPLY,
+    Chunk,
+    Database,
+    Package,
+    PackageFile,
+    Requires,
+    Sealing,
+)
 from appliance.updates.reading import read_package
 from installer.vendor.cutting import pieces
 from installer.vendor.errors import VendorPackageRefused
@@ -29,6 +37,7 @@ class Wanted:
         title: For people.
         requires: Where it may go.
         database: What a release does to the database.
+        sealed: Of a model that one box alone can open.
     """
 
     kind: str
@@ -37,6 +46,7 @@ class Wanted:
     title: Bilingual
     requires: Requires = ANYWHERE
     database: Database | None = None
+    sealed: Sealing | None = None
 
 
 def judge(wanted: Wanted, names: Iterable[str]) -> None:
@@ -74,6 +84,7 @@ def _package(wanted: Wanted, files: tuple[PackageFile, ...]) -> Package:
         files=files,
         supply=NO_SUPPLY,
         database=wanted.database,
+        sealed=wanted.sealed,
     )
 
 

@@ -8,6 +8,7 @@ from zstandard import ZstdCompressor
 
 from appliance.updates.deltas import make_delta
 from appliance.updates.manifest import Blob, Chunk
+from appliance.updates.sealing import seal
 from installer.vendor.cutting import Piece
 
 _LEVEL: Final = 9
@@ -48,6 +49,14 @@ def pack(piece: Piece, chunk: Chunk, base: tuple[str, bytes] | None) -> Packed:
             digest = sha256(delta).hexdigest()
             best = Packed(Blob(digest, len(delta), "delta", base[0]), delta)
     return best
+
+
+def sealed(packed: Packed, key: bytes) -> Packed:
+    """What was chosen, for one box alone."""
+    content = seal(key, packed.content)
+    blob = packed.blob
+    digest = sha256(content).hexdigest()
+    return Packed(Blob(digest, len(content), blob.form, blob.base), content)
 
 
 def _shrinks(content: memoryview) -> bool:

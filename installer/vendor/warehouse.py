@@ -3,11 +3,13 @@
 import os
 import shutil
 import tempfile
+from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from appliance.backup.recipients import encrypt_to, is_recipient
 from appliance.updates.errors import MetadataRefused
 from appliance.updates.manifest import (
     CARD,
@@ -19,10 +21,13 @@ from appliance.updates.manifest import (
     SOFTWARE,
     Package,
     Requires,
+    Sealing,
 )
 from appliance.updates.reading import read_package
+from appliance.updates.sealing import KEY
 from installer.vendor.describing import ANYWHERE, Wanted, describe, judge
 from installer.vendor.errors import (
+    VendorArgumentRefused,
     VendorFolderTaken,
     VendorFolderUnusable,
     VendorModelRefused,
@@ -38,6 +43,7 @@ from models.registry.package import check_card
 STOCK: Final = "stock"
 CONTENT: Final = "content"
 _CURRENT: Final = "current"
+_KEY: Final = "key"
 _SKIPPED: Final = {"__pycache__", ".git", ".DS_Store"}
 """What is part of no package: caches of this machine and the history of its source."""
 
@@ -49,10 +55,12 @@ class Stocked:
     Attributes:
         package: Its manifest, as for a box that has every chunk.
         content: The folder of its files, under the names of the manifest.
+        key: Of a package that one box alone can open.
     """
 
     package: Package
     content: Path
+    key: bytes | None = None
 
 
 class Warehouse:
@@ -65,13 +73,20 @@ class Warehouse:
     def __init__(self, folder: Path) -> None:
         self._stock = folder / STOCK
 
-    def add(self, model: Path, card_file: Path, requires: Requires | None = None) -> ModelCard:
+    def add(
+        self,
+        model: Path,
+        card_file: Path,
+        requires: Requires = ANYWHERE,
+        recipient: str | None = None,
+    ) -> ModelCard:
         """Judge a model and its card, and copy them in; from now on it is what is shipped of its id.
 
         Args:
             model: A GGUF or safetensors file, or a Hugging Face folder.
             card_file: Its card.
-            requires: Where it may go; None: anywhere.
+            requires: Where it may go.
+            recipient: The age recipient of the one box that shall be able to open it; None: any box.
 
         Raises:
             VendorModelRefused: No box would take it.
@@ -88,9 +103,12 @@ class Warehouse:
             raise VendorModelRefused(
                 reason_zh=error.sentence_zh, reason_en=error.sentence_en
             ) from error
-        wanted = Wanted(MODELS, card.id, card.version, card.name, requires or ANYWHERE)
+        key = None if recipient is None else os.urandom(KEY)
+        wanted = Wanted(MODELS, card.id, card.version, card.name, requires)
+        if key is not None and recipient is not None:
+            wanted = replace(wanted, sealed=_sealing(key, recipient))
         held = {f"{FILES}/{name}": path for name, path in files.items()}
-        self._place(wanted, held, {CARD: card.to_bytes()})
+        self._place(wanted, held, {CARD: card.to_bytes()}, key)
         return card
 
     def add_files(self, wanted: Wanted, source: Path) -> None:
@@ -107,7 +125,7 @@ class Warehouse:
         folder = RELEASE if wanted.kind == SOFTWARE else FILES
         with told(source):
             found = _files_of(source.resolve(strict=True))
-        self._place(wanted, {f"{folder}/{name}": path for name, path in found.items()}, {})
+        self._place(wanted, {f"{folder}/{name}": path for name, path in found.items()}, {}, None)
 
     def stock(self) -> tuple[Stocked, ...]:
         """What is shipped, by kind and id. Raises VendorFolderUnusable."""
@@ -119,7 +137,13 @@ class Warehouse:
         place = self._stock / package.kind / package.package_id / package.version / CONTENT
         return place if place.is_dir() else None
 
-    def _place(self, wanted: Wanted, files: Mapping[str, Path], texts: Mapping[str, bytes]) -> None:
+    def _place(
+        self,
+        wanted: Wanted,
+        files: Mapping[str, Path],
+        texts: Mapping[str, bytes],
+        key: bytes | None,
+    ) -> None:
         judge(wanted, (*files, *texts))
         place = self._stock / wanted.kind / wanted.package_id / wanted.version
         with told(self._stock):
@@ -133,9 +157,12 @@ class Warehouse:
                     write_new(fresh / CONTENT / name, raw)
                 made = describe(wanted, fresh / CONTENT)
                 write_new(fresh / PACKAGE, made.to_bytes())
+                if key is not None:
+                    write_new(fresh / _KEY, key)
+                    (fresh / _KEY).chmod(0o600)
                 if place.exists():
                     # One version of one package has one content: a box would refuse the second.
-                    if _stocked(place).package.to_bytes() != made.to_bytes():
+                    if not _same(_stocked(place).package, made):
                         raise VendorFolderTaken(folder=f"{wanted.package_id} {wanted.version}")
                 else:
                     place.parent.mkdir(parents=True, exist_ok=True)
@@ -143,6 +170,21 @@ class Warehouse:
                 write_new(place.parent / _CURRENT, wanted.version.encode())
             finally:
                 shutil.rmtree(work, ignore_errors=True)
+
+
+def _same(one: Package, other: Package) -> bool:
+    """Whether two are the same but for the key, which is another one each time."""
+    recipients = {None if row.sealed is None else row.sealed.recipient for row in (one, other)}
+    bare = {replace(row, sealed=None).to_bytes() for row in (one, other)}
+    return len(recipients) == len(bare) == 1
+
+
+def _sealing(key: bytes, recipient: str) -> Sealing:
+    if not is_recipient(recipient):
+        raise VendorArgumentRefused(
+            name="--seal-to", reason_zh="应为 age1...", reason_en="it must be age1..."
+        )
+    return Sealing(recipient, b64encode(encrypt_to(key, (recipient,))).decode())
 
 
 def _files_of(source: Path) -> dict[str, Path]:
@@ -177,7 +219,8 @@ def _stocked(folder: Path) -> Stocked:
         package = read_package(read_bounded(path, MAX_MANIFEST), str(path))
     except MetadataRefused as error:
         raise _damaged(path) from error
-    return Stocked(package, folder / CONTENT)
+    key = read_bounded(folder / _KEY, KEY) if package.sealed is not None else None
+    return Stocked(package, folder / CONTENT, key)
 
 
 def _damaged(path: Path) -> VendorFolderUnusable:
