@@ -40,12 +40,13 @@ REASONS: Final = {
 }
 
 
-def glance(report: PostureReport) -> Content:
+def glance(report: PostureReport, *, wide: bool = True) -> Content:
     """Level, counts, what is missing for the next level, and what the box did."""
     summary = report.summary
     level = max(0, min(TOP_LEVEL, summary.level))
     checked = "尚未 not yet" if summary.checked is None else f"{summary.checked:%Y-%m-%d %H:%M} UTC"
     followed = FOLLOWED[report.followed.consequence]
+    named = f" · {inert(summary.digest[:12])}…" if wide else ""
     parts: list[str | Content | tuple[str, str]] = [
         theme.VERDICT[summary.verdict].content(),
         (f"  等级 level {level}/{TOP_LEVEL} ", "bold"),
@@ -53,7 +54,7 @@ def glance(report: PostureReport) -> Content:
         f" {inert(summary.sentence.zh, 40)} {inert(summary.sentence.en, 60)}\n",
         f"✔ {summary.passed}  ✖ {summary.failed}  ? {summary.unknown}   ",
         followed.content(),
-        (f"   {checked} · {inert(summary.digest[:12])}…\n", theme.QUIET),
+        (f"   {checked}{named}\n", theme.QUIET),
     ]
     if report.missing:
         more = len(report.missing) - _SHOWN

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from appliance.contract.base import Text
-from appliance.contract.posture import CheckView, PostureReport, PostureSummary
 from appliance.contract.system import (
     AcceleratorView,
     EngineView,
@@ -20,24 +19,12 @@ from appliance.contract.system import (
 from tests.fakes.paper import API, NASTY, NOON, Route, say
 from tests.fakes.paper_jobs import PaperJobs
 from tests.fakes.paper_notes import PaperNotes
+from tests.fakes.paper_posture import PaperPosture, posture_summary
 from tests.fakes.paper_record import PaperRecord
 
 
-def _posture_summary(nasty: str) -> PostureSummary:
-    return PostureSummary(
-        verdict="warn",
-        level=2,
-        digest="0" * 64,
-        checked=NOON,
-        passed=10,
-        failed=1,
-        unknown=1,
-        sentence=Text(zh="安全启动未开启。" + nasty, en="Secure Boot is off."),
-    )
-
-
 @dataclass
-class PaperOverview(PaperNotes, PaperJobs, PaperRecord):
+class PaperOverview(PaperNotes, PaperJobs, PaperRecord, PaperPosture):
     """Sums up what its other rooms hold."""
 
     locked: bool = False
@@ -49,28 +36,8 @@ class PaperOverview(PaperNotes, PaperJobs, PaperRecord):
         return [
             ("GET", f"{API}/system/health", self._health),
             ("GET", f"{API}/system/overview", self._overview),
-            ("GET", f"{API}/posture", self._posture),
+            *self.posture_routes(),
         ]
-
-    async def _posture(self, _: web.Request) -> web.Response:
-        nasty = NASTY if self.hostile else ""
-        rows = (
-            ("keys.suite", "pass", "国际算法:AES-256-GCM。", "International: AES-256-GCM."),
-            ("secure-boot.on", "fail", "安全启动未开启。" + nasty, "Secure Boot is off."),
-            ("keys.memory-locked", "pass", "密钥内存已锁定。", "The memory of keys is locked."),
-        )
-        checks = tuple(
-            CheckView(
-                id=name,
-                title=Text(zh=name, en="check"),
-                verdict=verdict,
-                severity="high",
-                found=Text(zh=zh, en=en),
-                remedy=Text(zh="在固件设置中开启。", en="Turn it on in the firmware setup."),
-            )
-            for name, verdict, zh, en in rows
-        )
-        return say(PostureReport(summary=_posture_summary(nasty), checks=checks))
 
     async def _health(self, _: web.Request) -> web.Response:
         vault = "locked" if self.locked else "unlocked"
@@ -122,7 +89,7 @@ class PaperOverview(PaperNotes, PaperJobs, PaperRecord):
                 health=Health(
                     status="ok", vault="unlocked", engine=self.engine, audit="ok", version="0.1.0"
                 ),
-                posture=_posture_summary(nasty),
+                posture=posture_summary(nasty),
                 engines=(engine,),
                 accelerators=(card,) if self.gpu else (),
                 host=HostView(

@@ -4,7 +4,6 @@ import pytest
 
 from tests.fakes.fake_box import FakeBox
 from tests.tui.conftest import console_on, enter, text, until
-from tui.dialogs.page import PageDialog
 
 
 async def test_everything_is_there(box: FakeBox) -> None:
@@ -18,20 +17,6 @@ async def test_everything_is_there(box: FakeBox) -> None:
         await until(pilot, lambda: "42" in text(app, "#traffic-words"))
         await until(pilot, lambda: "完整 intact" in text(app, "#proof"))
         await until(pilot, lambda: "1 d 2 h" in text(app, "#proof"))
-
-
-async def test_the_whole_posture_is_a_key_away_and_says_what_to_do(box: FakeBox) -> None:
-    app = console_on(box)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await enter(pilot)
-        await until(pilot, lambda: "level 2/4" in text(app, "#posture"))
-        await pilot.press("h")
-        await until(pilot, lambda: isinstance(app.screen, PageDialog))
-        told = text(app, "#told")
-        assert told.index("安全启动") < told.index("locked") < told.index("AES-256-GCM")
-        assert told.count("firmware setup") == 1
-        await pilot.press("escape")
-        await until(pilot, lambda: app.current_mode == "overview" and app.screen.query("#posture"))
 
 
 @pytest.mark.parametrize(

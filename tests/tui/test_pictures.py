@@ -48,6 +48,15 @@ async def _overview(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: "一切正常" in text(pilot.app, "#summary"))
 
 
+async def _posture(pilot: Pilot[Any]) -> None:
+    await _overview(pilot)
+    await pilot.press("h")
+    await until(pilot, lambda: pilot.app.screen.query("#findings"))
+    await until(pilot, lambda: pilot.app.screen.query_one("#findings", RowTable).row_count)
+    await until(pilot, lambda: "150" in text(pilot.app, "#course"))
+    await until(pilot, lambda: "shim 15.7" in text(pilot.app, "#said"))
+
+
 async def _note(pilot: Pilot[Any]) -> None:
     await enter(pilot)
     await pilot.press("f2")
@@ -138,6 +147,8 @@ async def _destroying(pilot: Pilot[Any]) -> None:
         pytest.param(_door_open, (80, 24), False, id="door-open"),
         pytest.param(_overview, (80, 24), False, id="overview-narrow"),
         pytest.param(_overview, (120, 40), False, id="overview"),
+        pytest.param(_posture, (80, 24), False, id="posture-narrow"),
+        pytest.param(_posture, (120, 40), False, id="posture"),
         pytest.param(_note, (120, 40), False, id="note"),
         pytest.param(_jobs, (80, 24), False, id="jobs"),
         pytest.param(_audit, (80, 24), False, id="audit-narrow"),

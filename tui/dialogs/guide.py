@@ -19,7 +19,7 @@ ROWS = (
     ("Ctrl+P", "命令与配色 commands and colours"),
     ("Esc", "离开输入框;关闭对话框 leave a field; close a dialog"),
     ("q / Ctrl+Q", "退出 quit (Ctrl+Q 在输入框内也可用 works inside a field too)"),
-    ("h", "总览:安全态势详情 on the overview: every check of the posture"),
+    ("h", "总览:安全态势 on the overview: the posture (c 检查 check, a 全部 all)"),
     ("", "病历 note"),
     ("F6 / F7", "填入示例 example / 起草 draft"),
     ("F8", "窄屏切换要素与病历 facts or note on a narrow screen"),

@@ -27,7 +27,7 @@ CHECKING_S: Final = 120.0
 RUNS: Final = 200
 _NARROW: Final = 76
 COLUMNS: Final = (
-    ("影响 impact", 13),
+    ("影响 impact", 15),
     ("结果 result", 14),
     ("检查 check", 24),
     ("标题 title", 60),
@@ -105,7 +105,7 @@ class PostureScreen(BoxScreen):
     def _draw(self) -> None:
         if self._report is None:
             return
-        self.query_one("#glance", Static).update(glance(self._report))
+        self.query_one("#glance", Static).update(glance(self._report, wide=self.has_class("-wide")))
         rows = finding_rows(self._report.checks, everything=self._everything)
         self.query_one("#findings", RowTable).show(rows)
         self._tell()
