@@ -13,7 +13,11 @@ from firmware_checks.probes.tree import Tree
 from firmware_checks.report import Finding, Report
 
 
-def look(root: Path = Path("/"), clock: Callable[[], float] = time.time) -> Facts:
+def look(
+    root: Path = Path("/"),
+    clock: Callable[[], float] = time.time,
+    shelves: Iterable[Path] = (),
+) -> Facts:
     """What is to be known of the machine whose files stand below `root`.
 
     Synchronous; returns within about six seconds even when a driver or a program hangs. Facts that
@@ -23,6 +27,8 @@ def look(root: Path = Path("/"), clock: Callable[[], float] = time.time) -> Fact
         root: "/" for this machine, or the directory of a captured one. In a captured one, files
             below capture/ stand for what drivers and programs answered (docs/operate/firmware.md).
         clock: The system clock, seconds since 1970.
+        shelves: Folders with baselines (*.json) and GPU manifests (*.swidtag) of vendors, in them or
+            in their "files"; the caller has verified the signatures.
 
     Raises:
         RootUnusable: `root` is no directory.
@@ -33,16 +39,20 @@ def look(root: Path = Path("/"), clock: Callable[[], float] = time.time) -> Fact
         usable = False
     if not usable:
         raise RootUnusable(root=str(root))
-    return gather(Tree(root), clock)
+    return gather(Tree(root), clock, shelves=tuple(shelves))
 
 
-def run_checks(root: Path = Path("/"), clock: Callable[[], float] = time.time) -> Report:
+def run_checks(
+    root: Path = Path("/"),
+    clock: Callable[[], float] = time.time,
+    shelves: Iterable[Path] = (),
+) -> Report:
     """Checks the machine whose files stand below `root`; arguments and errors as in `look`.
 
     Returns:
         The report over all checks of the catalogue.
     """
-    return judge(look(root, clock))
+    return judge(look(root, clock, shelves))
 
 
 def judge(facts: Facts, checks: Iterable[Check] = CHECKS) -> Report:

@@ -29,6 +29,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="机器的根目录 root of the machine",
     )
+    check.add_argument(
+        "--baselines",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="已核验的厂商基线目录 folder of a vendor's baselines, verified before",
+    )
     form = check.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="输出 JSON print JSON")
     form.add_argument("--html", type=Path, metavar="FILE", help="写一页 HTML write one HTML page")
@@ -48,7 +56,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from firmware_checks.pages import as_html, as_text  # noqa: PLC0415
     from firmware_checks.posture import run_checks  # noqa: PLC0415
 
-    report = run_checks(arguments.root)
+    report = run_checks(arguments.root, shelves=arguments.baselines)
     if arguments.html is not None:
         try:
             arguments.html.write_text(as_html(report), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from firmware_checks.attestation.evidence import Attested, GpuEvidence, Rejected, attested
@@ -14,20 +15,22 @@ from firmware_checks.probes.tree import Tree
 
 MANIFESTS: Final = "/etc/wardbox/gpu-manifests"
 CAPTURE: Final = "/capture/gpu-attestation"
+_SHELF: Final = ("/", "/files")
 _MAX_FILES: Final = 256
 _MAX_CHAIN: Final = 64 * 1024
 
 
-def evidence(tree: Tree) -> Reading[GpuEvidence]:
+def evidence(tree: Tree, shelves: tuple[Path, ...] = ()) -> Reading[GpuEvidence]:
     """The reports of all GPUs, asked for with a fresh nonce, each verified; and the manifests.
 
-    A captured machine keeps them below /capture/gpu-attestation as <place>.report and <place>.pem.
+    Manifests stand below /etc/wardbox/gpu-manifests and on the shelves of vendors. A captured machine keeps them below /capture/gpu-attestation as <place>.report and <place>.pem.
     """
     nonce = os.urandom(NONCE) if tree.live else None
     raw = read_reports(nonce) if nonce is not None else _captured(tree)
     if isinstance(raw, Unread):
         return raw
-    manifests, refused = _manifests(tree) if raw else ((), ())
+    places = [(tree, MANIFESTS), *((Tree(one), place) for one in shelves for place in _SHELF)]
+    manifests, refused = _manifests(places) if raw else ((), ())
     reports = {place: _judged(place, *pair, nonce) for place, pair in raw.items()}
     return GpuEvidence(reports, manifests, refused)
 
@@ -58,19 +61,27 @@ def _captured(tree: Tree) -> Reading[Mapping[str, tuple[bytes, bytes]]]:
     return found
 
 
-def _manifests(tree: Tree) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
-    names = tree.names(MANIFESTS)
-    if isinstance(names, Unread):
-        return (), ()
+def _manifests(places: list[tuple[Tree, str]]) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
     sound: list[Manifest] = []
     refused: list[str] = []
-    for name in [name for name in names if name.endswith(".swidtag")][:_MAX_FILES]:
-        data = tree.data(f"{MANIFESTS}/{name}")
-        if isinstance(data, Unread):
-            refused.append(f"{name}: {data.reason.value}")
+    for tree, folder in places:
+        names = tree.names(folder)
+        if isinstance(names, Unread):
             continue
-        try:
-            sound.append(verified(data))
-        except (EvidenceMalformed, EvidenceRefused) as error:
-            refused.append(f"{name}: {error.facts['reason']}")
+        for name in [name for name in names if name.endswith(".swidtag")][:_MAX_FILES]:
+            read = _manifest(tree, f"{folder.rstrip('/')}/{name}")
+            if isinstance(read, str):
+                refused.append(f"{name}: {read}")
+            else:
+                sound.append(read)
     return tuple(sound), tuple(refused)
+
+
+def _manifest(tree: Tree, path: str) -> Manifest | str:
+    data = tree.data(path)
+    if isinstance(data, Unread):
+        return data.reason.value
+    try:
+        return verified(data)
+    except (EvidenceMalformed, EvidenceRefused) as error:
+        return str(error.facts["reason"])

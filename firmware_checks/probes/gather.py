@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from types import MappingProxyType
@@ -66,6 +68,7 @@ def gather(
     *,
     probes: Mapping[str, Probe] = PROBES,
     cut_off: float = CUT_OFF_SECONDS,
+    shelves: tuple[Path, ...] = (),
 ) -> Facts:
     """Every fact about the machine below `tree`.
 
@@ -77,11 +80,15 @@ def gather(
         now: The system clock, seconds since 1970.
         probes: Field of Facts -> probe; the clock is added to them.
         cut_off: Seconds after which a probe counts as hung.
+        shelves: Folders with baselines and manifests of vendors, whose signatures were verified.
 
     Returns:
         Facts in which every probe that hung or broke is Unread.
     """
     everyone = {**probes, "clock": lambda tree: hardware.clock(tree, now)}
+    if shelves:
+        everyone["golden"] = partial(baseline.golden, shelves=shelves)
+        everyone["gpu_evidence"] = partial(attestation.evidence, shelves=shelves)
     answers: SimpleQueue[tuple[str, Any]] = SimpleQueue()
     threads = {
         name: Thread(

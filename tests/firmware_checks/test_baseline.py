@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from firmware_checks.__main__ import main
 from firmware_checks.errors import BaselineMalformed
+from firmware_checks.facts import Reason, Unread
 from firmware_checks.golden import MAX_BYTES, canonical, parse
-from firmware_checks.posture import run_checks
+from firmware_checks.posture import look, run_checks
 from tests.firmware_checks.logs import expected
 from tests.firmware_checks.machine import EVENT_LOG, sound
 from tests.firmware_checks.platform_machine import BASELINE, golden, program_log
@@ -113,6 +114,39 @@ def test_events_in_another_order_hold_where_the_policy_says_so(tmp_path):
     )
     found = {one.check.id: one.verdict for one in run_checks(tmp_path).findings}
     assert found["baseline.registers"].outcome.value == "fail"
+
+
+def baseline_in_use(root, *shelves):
+    found = look(root, shelves=shelves).golden
+    return found.reason if isinstance(found, Unread) else found.revoked_since
+
+
+def test_baselines_of_vendors_stand_on_shelves_and_own_ones_before_them(tmp_path):
+    machine = sound(tmp_path / "root")
+    shelf = tmp_path / "shelf"
+    (shelf / "files").mkdir(parents=True)
+    (shelf / "files/server1.json").write_bytes(golden(revoked_since="2025-05-07"))
+    (shelf / "other.json").write_bytes(golden(product="Other"))
+    root = machine.root
+    assert baseline_in_use(root, shelf) == "2025-09-02"
+    machine.drop("etc/wardbox/firmware-baselines")
+    assert baseline_in_use(root) is Reason.ABSENT
+    assert baseline_in_use(root, tmp_path / "gone") is Reason.ABSENT
+    assert baseline_in_use(root, tmp_path / "gone", shelf) == "2025-05-07"
+    (shelf / "again.json").write_bytes(golden())
+    assert baseline_in_use(root, shelf) is Reason.MALFORMED
+    machine.put(BASELINE, golden()[:-1])
+    assert baseline_in_use(root, shelf) is Reason.MALFORMED
+
+
+def test_manifests_of_gpus_stand_on_shelves_too(tmp_path):
+    machine = sound(tmp_path / "root")
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    (tmp_path / "root/etc/wardbox/gpu-manifests").rename(shelf / "files")
+    found = look(machine.root, shelves=(shelf,)).gpu_evidence
+    assert len(found.manifests) == 2
+    assert look(machine.root).gpu_evidence.manifests == ()
 
 
 def test_diff_of_what_cannot_be_read(tmp_path, capsys):
