@@ -167,7 +167,8 @@ def _read(path: Path) -> dict[str, Any]:
         known = document["format"] == FORMAT and isinstance(document["sealed"], dict)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(path, "缺失或损坏", "it is missing or damaged") from error
-    if not known or not all(isinstance(one, str) for one in texts):
+    # The name is what a passphrase is asked for or looked up by: nothing but a name.
+    if not known or not all(isinstance(one, str) for one in texts) or not _NAME.fullmatch(texts[0]):
         raise _unusable(path, "缺失或损坏", "it is missing or damaged")
     return document
 

@@ -27,7 +27,9 @@ def add_time(parser: argparse.ArgumentParser) -> None:
 def add_passphrase(parser: argparse.ArgumentParser) -> None:
     """Add `--passphrase-file`."""
     parser.add_argument(
-        "--passphrase-file", type=Path, help="口令文件,首行 its first line is the passphrase"
+        "--passphrase-file",
+        type=Path,
+        help="口令文件,首行;或按密钥名分文件的目录 its first line, or a folder with a file for each key",
     )
 
 
@@ -44,14 +46,19 @@ def moment(args: argparse.Namespace) -> datetime:
 
 
 def passphrases(args: argparse.Namespace, *, twice: bool = False) -> Callable[[str], str]:
-    """Passphrases from a file or a pipe (one for all keys), else asked for key by key."""
-    if args.passphrase_file is not None:
-        from installer.vendor.files import read_bounded  # noqa: PLC0415
+    """Passphrases from a folder (a file named like each key), a file or a pipe (one for all keys).
 
-        raw = read_bounded(args.passphrase_file, _MAX_PASSPHRASE)
-        return _one_for_all(raw.split(b"\n")[0].rstrip(b"\r"))
+    Without any of these they are asked for at the terminal, key by key.
+    """
+    place: Path | None = args.passphrase_file
+    if place is not None and place.is_dir():
+        return lambda name: _first_line(place / name)
+    if place is not None:
+        text = _first_line(place)
+        return lambda _: text
     if not sys.stdin.isatty():
-        return _one_for_all(sys.stdin.buffer.readline(_MAX_PASSPHRASE).rstrip(b"\r\n"))
+        given = _text(sys.stdin.buffer.readline(_MAX_PASSPHRASE).rstrip(b"\r\n"))
+        return lambda _: given
     return lambda name: _ask(name, twice=twice)
 
 
@@ -65,7 +72,13 @@ def plain(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
-def _one_for_all(raw: bytes) -> Callable[[str], str]:
+def _first_line(path: Path) -> str:
+    from installer.vendor.files import read_bounded  # noqa: PLC0415
+
+    return _text(read_bounded(path, _MAX_PASSPHRASE).split(b"\n")[0].rstrip(b"\r"))
+
+
+def _text(raw: bytes) -> str:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -74,7 +87,7 @@ def _one_for_all(raw: bytes) -> Callable[[str], str]:
         ) from error
     if not text:
         raise VendorPassphraseMissing(reason_zh="首行为空", reason_en="the first line is empty")
-    return lambda _: text
+    return text
 
 
 def _ask(name: str, *, twice: bool) -> str:

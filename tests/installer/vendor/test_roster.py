@@ -11,6 +11,7 @@ import pytest
 
 from appliance.updates.errors import TrustRootRefused
 from appliance.updates.fetcher import Stick
+from appliance.updates.manifest import KINDS
 from appliance.updates.trust import TrustStore
 from appliance.updates.verify import Verified, verify_metadata
 from installer.__main__ import main
@@ -247,3 +248,23 @@ def test_the_commands(said, yard, tmp_path):
         "timestamp": 1,
     }
     assert len(json.loads(text)["roots"]) == 2
+
+
+def test_a_folder_with_a_passphrase_for_each_key(said, tmp_path):
+    folder = tmp_path / "words"
+    folder.mkdir()
+    names = ["root-1", "root-2", "root-3", "targets", "snapshot", "timestamp", *KINDS]
+    for name in names:
+        (folder / name).write_text(f"the words of {name}\n")
+    status, _, _ = said("init", tmp_path / "home", "--passphrase-file", folder)
+    assert status == 0
+    for name in names:
+        path = tmp_path / "home" / "keys" / f"{name}.key.json"
+        assert open_key(path, lambda _, n=name: f"the words of {n}")
+    (folder / "data").unlink()
+    status, _, told = said("init", tmp_path / "again", "--passphrase-file", folder)
+    assert (status, "[vendor.disk-refused]" in told) == (1, True)
+    document = read(tmp_path / "home" / "keys" / "data.key.json") | {"name": "../../etc/passwd"}
+    (tmp_path / "evil.key.json").write_text(json.dumps(document))
+    with pytest.raises(VendorKeyUnusable):
+        open_key(tmp_path / "evil.key.json", lambda name: (folder / name).read_text())
