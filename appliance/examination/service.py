@@ -128,7 +128,8 @@ class ExaminationService:
         here = self._sets()
         wanted = {name: str(here[name] / FILES) for name in job.spec["abilities"] if name in here}
         # A set that went meanwhile is unknown to the worker, which says so.
-        return {**given, "socket": str(self._socket), "out": str(directory), "sets": wanted}
+        sets = {"sets": wanted} if wanted else {}
+        return {**given, **sets, "socket": str(self._socket), "out": str(directory)}
 
     async def _finish(self, job: Job, directory: Path, result: Json) -> Json:
         del directory

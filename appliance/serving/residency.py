@@ -99,7 +99,9 @@ class Residency:
         """
         one = self.begin(model_id)
         with suppress(TimeoutError):
-            await asyncio.wait_for(one.settled.wait(), patience_s)
+            # Not `wait_for`: it may lose a cancellation that comes as the wait ends.
+            async with asyncio.timeout(patience_s):
+                await one.settled.wait()
         if one.error is not None:
             raise one.error
         if one.phase is not Phase.READY or one.supervisor is None:

@@ -119,13 +119,19 @@ async def test_idle_models_go_but_not_pinned_or_busy_ones(rooms, monkeypatch):
     ]
 
 
-async def test_a_replaced_model_is_let_go_and_loaded_anew(rooms, monkeypatch):
+async def test_a_replaced_model_answers_on_until_its_successor_does(rooms, monkeypatch):
+    rooms.shelf.sizes["m"] = 30
     monkeypatch.setattr("appliance.serving.service._SWEEP_S", 0.01)
     await rooms.serving.start()
     await rooms.serving.upstream("a")
+    gate = rooms.maker.gates["a"] = asyncio.Event()
     rooms.shelf.digests["a"] = "bb" * 32
-    await until(lambda: "a" not in rooms.loaded())
-    assert (await rooms.serving.upstream("a")).digest == "bb" * 32
+    await until(lambda: rooms.maker.starts.count("a") == 2)
+    assert rooms.serving.ready("a").digest != "bb" * 32, "the old one answers on"
+    gate.set()
+    await until(lambda: rooms.serving.ready("a").digest == "bb" * 32)
+    await until(lambda: len(rooms.maker.running) == 2)
+    assert rooms.maker.starts.count("a") == 2, "one successor is enough"
 
 
 async def test_what_a_person_unloads_rests_until_it_is_asked_for(rooms, monkeypatch):
