@@ -1,9 +1,15 @@
 """Files by TUF's client workflow: only what was signed for, once, whole."""
 
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
 from installer.__main__ import main
 from tests.installer.vendor.tuf_repository import ALL
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("path", ["file.txt", "path/to/a/file.txt"])
@@ -77,3 +83,36 @@ def test_nobody_answers_and_a_second_root(client, repo, capsys):
     told = capsys.readouterr().err
     assert "[vendor.folder-taken]" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.slow
+def test_the_command_as_the_conformance_suite_calls_it(web, repo, tmp_path):
+    """Each step is a process of its own, options before the step, exit status 0 or 1."""
+    expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+    for role in ("root", *ALL):
+        repo.signed[role].expires = expires
+    repo.add_file("targets", "path/to/file", b"content")
+    repo.publish("root", *ALL)
+    (tmp_path / "initial_root.json").write_bytes(repo.published["root"][1])
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "targets").mkdir()
+
+    def client(*words: str) -> int:
+        command = [str(ROOT / "wardbox"), "vendor", "tuf-client", *words]
+        return subprocess.run(command, check=False, timeout=120).returncode
+
+    home = ["--metadata-dir", str(tmp_path / "metadata")]
+    at = ["--metadata-url", f"{web.address}/metadata/", *home]
+    get = [
+        "--target-dir",
+        str(tmp_path / "targets"),
+        "--target-base-url",
+        f"{web.address}/targets/",
+    ]
+    assert client(*home, "init", str(tmp_path / "initial_root.json")) == 0
+    assert client(*at, "refresh") == 0
+    assert client(*at, "--target-name", "path/to/file", *get, "download") == 0
+    assert client(*at, "--target-name", "nowhere", *get, "download") == 1
+    assert [path.read_bytes() for path in (tmp_path / "targets").iterdir()] == [b"content"]
+    del repo.published["timestamp"]
+    assert client(*at, "refresh") == 1
