@@ -1,6 +1,7 @@
 """The witness's program where disks refuse and sticks hold scribble; TPMs and guards that answer oddly."""
 
 import contextlib
+import io
 import os
 import runpy
 import subprocess
@@ -13,9 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from secure_compute import guard, peers, tpm, tpm_cosigner
+from secure_compute import guard, peers, stream, tpm, tpm_cosigner
 from secure_compute.certificates import Credential, make_authority
-from secure_compute.errors import CertificateRefused
+from secure_compute.errors import CertificateRefused, SealMalformed
 from secure_compute.note import Checkpoint, Note, NoteKey, cosign_note
 from secure_compute.secret import Secret
 from secure_compute.signing import SigningKey
@@ -124,6 +125,16 @@ def test_a_guarded_process_leaves_no_core(monkeypatch):
     assert done.stdout == b"True\n"
 
 
+def test_what_this_process_is_guarded_by_is_asked_of_the_kernel():
+    soft, _ = guard.resource.getrlimit(guard.resource.RLIMIT_CORE)
+    assert guard.leaves_no_core() == (soft == 0)
+    before = guard.dumpable()
+    with guard.readable():
+        assert guard.dumpable()
+        assert not guard.guarded()
+    assert guard.dumpable() == before
+
+
 def test_peers_with_keys_that_are_none():
     now = datetime(2026, 3, 1, tzinfo=UTC)
     authority = make_authority("cluster", now)
@@ -146,6 +157,15 @@ def test_peers_with_keys_that_are_none():
     assert peers.belongs(authority.certificate_pem, authority.key_pem)
     assert not peers.belongs(authority.certificate_pem, pem)
     assert not peers.belongs(b"none", b"none")
+
+
+def test_a_stream_has_an_end_however_long_it_is(monkeypatch):
+    monkeypatch.setattr(stream, "_MAX_CHUNKS", 2)
+    key = stream.StreamKey(Secret(bytes(32)), "k")
+    writer = stream.SealedWriter(io.BytesIO(), key)
+    writer.write(bytes(2 * stream.CHUNK))
+    with pytest.raises(SealMalformed, match="4 PiB"):
+        writer.write(bytes(stream.CHUNK + 1))
 
 
 def test_a_tpm_s_refusals_are_told_apart():
