@@ -22,6 +22,7 @@ from tui.screens.posture import PostureScreen
 from tui.screens.serving import ServingScreen
 from tui.screens.storage import StorageScreen
 from tui.screens.unlock import UnlockScreen
+from tui.screens.updates import UpdatesScreen
 from tui.screens.vault_keys import VaultKeysScreen
 from tui.theme import DAY, NIGHT
 
@@ -42,6 +43,7 @@ SCREENS: dict[str, type[BoxScreen]] = {
     "keys": KeysScreen,
     "storage": StorageScreen,
     "vault_keys": VaultKeysScreen,
+    "updates": UpdatesScreen,
     "door": DoorScreen,
     "unlock": UnlockScreen,
 }
@@ -73,6 +75,7 @@ class ConsoleApp(App[None]):
         Binding("f9,6", "go('serving')", "服务", key_display="F9"),
         Binding("f10,7", "go('keys')", "密钥", key_display="F10"),
         Binding("f12,8", "go('storage')", "存储", key_display="F12"),
+        Binding("f11,9", "go('updates')", "更新", key_display="F11", show=False),
         Binding("question_mark", "guide", "帮助", key_display="?"),
         Binding("q", "quit", "退出", key_display="q"),
         Binding("ctrl+r", "retry", "重试 retry", show=False, priority=True),

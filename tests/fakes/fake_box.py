@@ -19,6 +19,7 @@ from tests.fakes.paper_overview import PaperOverview
 from tests.fakes.paper_people import PaperPeople
 from tests.fakes.paper_serving import PaperServing
 from tests.fakes.paper_storage import PaperStorage
+from tests.fakes.paper_updates import PaperUpdates
 from tests.fakes.paper_watchers import PaperWatchers
 
 LOCKED = problem(
@@ -41,6 +42,7 @@ class FakeBox(PaperOverview, PaperPeople):
         self.storage.jobs = self.jobs
         self.vault_keys = PaperKeys(hostile=NASTY if self.hostile else "")
         self.watchers = PaperWatchers(hostile=NASTY if self.hostile else "")
+        self.updates = PaperUpdates(hostile=NASTY if self.hostile else "")
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> "FakeBox":
@@ -77,6 +79,7 @@ class FakeBox(PaperOverview, PaperPeople):
             *self.storage.routes(),
             *self.vault_keys.routes(),
             *self.watchers.routes(),
+            *self.updates.routes(),
         ]
 
     @web.middleware

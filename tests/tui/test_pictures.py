@@ -128,6 +128,22 @@ def _requests(pilot: Pilot[Any]) -> RowTable:
     return pilot.app.screen.query_one("#approvals", RowTable)
 
 
+async def _updates(pilot: Pilot[Any]) -> None:
+    await enter(pilot)
+    await pilot.press("f11")
+    await until(pilot, lambda: pilot.app.screen.query("#history"))
+    await until(pilot, lambda: pilot.app.screen.query_one("#history", RowTable).row_count == 2)
+    await until(pilot, lambda: pilot.app.screen.query_one("#packages", RowTable).row_count == 2)
+    await pilot.press("p")
+    await until(pilot, lambda: "0.1.0 → 0.2.0" in text(pilot.app, "#told"))
+
+
+async def _updating(pilot: Pilot[Any]) -> None:
+    await _updates(pilot)
+    await pilot.press("v")
+    await until(pilot, lambda: "42%" in text(pilot.app, "#told"))
+
+
 async def _destroying(pilot: Pilot[Any]) -> None:
     await _vault_keys(pilot)
     await pilot.press("e")
@@ -162,6 +178,9 @@ async def _destroying(pilot: Pilot[Any]) -> None:
         pytest.param(_storage, (120, 40), False, id="storage"),
         pytest.param(_vault_keys, (80, 24), False, id="vault-keys-narrow"),
         pytest.param(_vault_keys, (120, 40), False, id="vault-keys"),
+        pytest.param(_updates, (80, 24), False, id="updates-narrow"),
+        pytest.param(_updates, (120, 40), False, id="updates"),
+        pytest.param(_updating, (80, 24), False, id="updating"),
         pytest.param(_destroying, (80, 24), False, id="destroying"),
     ],
 )
