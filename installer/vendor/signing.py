@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
 
 _MAX: Final = 5 << 20
+_NEARLY_ALL: Final = 0.9
+_HALF: Final = 0.5
 _Role = TypeVar("_Role", Targets, Snapshot, Timestamp)
 
 
@@ -64,8 +66,9 @@ class Chain:
     ) -> dict[str, bytes]:
         """Sign a new state of things.
 
-        A role keeps its version and its bytes while its content stays and more than half of its
-        days are left; so who holds the keys of a kind is asked only when that kind has changed.
+        A role keeps its version and its bytes while its content stays and nine tenths of its days
+        are left, half of them where its keys are not here: who holds the keys of a kind elsewhere is
+        asked only when that kind has changed.
 
         Args:
             listed: Kind -> path -> what is signed for. A kind that ever had content stays.
@@ -127,13 +130,14 @@ class Chain:
         path, draft = self._metadata / f"{name}.json", self._metadata / f"{name}.draft.json"
         old = self._read(path)
         if old is not None:
-            if _holds_on(old, signed, task) and _complete(name, old, task):
+            wanted = _HALF if self._missing_here(name, task) else _NEARLY_ALL
+            if _holds_on(old, signed, task, wanted) and _complete(name, old, task):
                 return read_bounded(path, _MAX)
             signed.version = old.signed.version + 1
         begun = self._read(draft)
         goes_on = begun is not None and begun.signed.version == signed.version
         metadata: Metadata[Any] = Metadata(signed)
-        if begun is not None and goes_on and _holds_on(begun, signed, task):
+        if begun is not None and goes_on and _holds_on(begun, signed, task, _HALF):
             metadata = begun
         self._add_signatures(name, metadata, task)
         raw = compact(metadata.to_dict())
@@ -145,6 +149,12 @@ class Chain:
             role = task.delegator.get_delegated_role(name)
             self._missing.append(f"{name} {len(metadata.signatures)}/{role.threshold} ({draft})")
         return raw
+
+    def _missing_here(self, name: str, task: _Task) -> bool:
+        """Whether too few of a role's keys lie here to sign it."""
+        role = task.delegator.get_delegated_role(name)
+        here = {file.key_id for file in self._keys.list()}
+        return len(here & set(role.keyids)) < int(role.threshold)
 
     def _add_signatures(self, name: str, metadata: Metadata[Any], task: _Task) -> None:
         role = task.delegator.get_delegated_role(name)
@@ -186,10 +196,12 @@ def _about(raw: bytes) -> MetaFile:
     return MetaFile.from_data(version_of(raw), raw, ["sha256"])
 
 
-def _holds_on(old: Metadata[Any], new: Targets | Snapshot | Timestamp, task: _Task) -> bool:
-    """Whether a role says what it should, for more than half of the time that it should."""
+def _holds_on(
+    old: Metadata[Any], new: Targets | Snapshot | Timestamp, task: _Task, wanted: float
+) -> bool:
+    """Whether a role says what it should, for that part of the time that it should."""
     same = _content(old.signed) == _content(new)
-    return same and 2 * (old.signed.expires - task.now) > task.expires - task.now
+    return same and (old.signed.expires - task.now) / (task.expires - task.now) > wanted
 
 
 def _content(signed: Targets | Snapshot | Timestamp) -> dict[str, Any]:

@@ -117,7 +117,12 @@ def test_a_key_more_and_a_threshold_of_two_in_two_places(yard, roster, tmp_path)
     store.pin(yard.root, NOW)
     assert judge(store, bundle, NOW + DAY).packages
     # What nobody changed needs no signature again.
-    assert judge(store, yard.build(tmp_path / "again", NOW + 2 * DAY), NOW + 2 * DAY).packages
+    again = yard.build(tmp_path / "again", NOW + 199 * DAY)
+    assert (again / "metadata" / "1.models.json").is_file()
+    assert (again / "metadata" / "2.targets.json").is_file(), "its key is here: it is fresh"
+    assert judge(store, again, NOW + 199 * DAY).packages
+    with pytest.raises(VendorSignaturesMissing, match="models 1/2"):
+        yard.build(tmp_path / "late", NOW + 202 * DAY)
 
 
 def test_a_stranger_cannot_sign_a_draft(yard, roster, tmp_path):
