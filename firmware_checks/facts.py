@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from firmware_checks.attestation.evidence import GpuEvidence
 from firmware_checks.eventlog.document import ReplayedLog
+from firmware_checks.eventlog.programs import Program
 from firmware_checks.golden import Golden
 from firmware_checks.measured_facts import ConfidentialFacts, ImaFacts, QuoteFacts
 from firmware_checks.platform_facts import (
@@ -234,3 +235,9 @@ class Facts:
     ima: Reading[ImaFacts]
     quote: Reading[QuoteFacts]
     confidential: Reading[ConfidentialFacts]
+    programs: Reading[Mapping[str, Program]]
+
+
+def programs_of(facts: Facts) -> Mapping[str, Program]:
+    """The EFI programs of the machine by their digests; none where they could not be read."""
+    return {} if isinstance(facts.programs, Unread) else facts.programs

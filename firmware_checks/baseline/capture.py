@@ -6,7 +6,7 @@ from typing import Final
 from firmware_checks.errors import BaselineUncapturable
 from firmware_checks.eventlog.compare import mismatches
 from firmware_checks.eventlog.measured import STRENGTH, Measurement, measurements
-from firmware_checks.facts import Facts, Unread
+from firmware_checks.facts import Facts, Unread, programs_of
 from firmware_checks.golden import GOLDEN_REGISTERS, Golden, GoldenEvent, Versions
 from firmware_checks.platform_facts import Device
 from firmware_checks.reading import Reading
@@ -46,7 +46,11 @@ def capture(facts: Facts) -> Golden:
         product=_clean(dmi.product),
         bank=bank,
         registers={pcr: held[pcr] for pcr in GOLDEN_REGISTERS},
-        events=tuple(_event(one) for one in measurements(log, bank) if one.pcr in GOLDEN_REGISTERS),
+        events=tuple(
+            _event(one)
+            for one in measurements(log, bank, programs_of(facts))
+            if one.pcr in GOLDEN_REGISTERS
+        ),
         by_events=_BY_EVENTS,
         versions=_versions(facts, _clean(dmi.product)),
     )

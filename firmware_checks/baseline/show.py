@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from firmware_checks.eventlog.compare import changes
 from firmware_checks.eventlog.measured import measurements
-from firmware_checks.facts import Facts, Unread
+from firmware_checks.facts import Facts, Unread, programs_of
 from firmware_checks.golden import Golden, Versions
 
 
@@ -68,7 +68,7 @@ def difference(golden: Golden, facts: Facts) -> Difference:
     if isinstance(facts.event_log, Unread):
         unread.append("the event log")
     else:
-        now_measured = measurements(facts.event_log, golden.bank)
+        now_measured = measurements(facts.event_log, golden.bank, programs_of(facts))
         told = changes(golden.events, now_measured, sorted(golden.registers))
         lines += [line for one in told for line in (one.zh, one.en)]
     return Difference(tuple(lines), tuple(unread))

@@ -1,7 +1,7 @@
 """Checks against the golden baseline: it is at hand, and the registers are what it says."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from firmware_checks.check import (
@@ -17,8 +17,8 @@ from firmware_checks.check import (
 )
 from firmware_checks.eventlog.compare import changes, mismatches
 from firmware_checks.eventlog.document import ReplayedLog
-from firmware_checks.eventlog.measured import measurements
-from firmware_checks.facts import Facts, Unread
+from firmware_checks.eventlog.measured import Measurement, measurements
+from firmware_checks.facts import Facts, Unread, programs_of
 from firmware_checks.golden import Golden
 
 _SHOWN: Final = 12
@@ -62,16 +62,20 @@ def _compared(facts: Facts, golden: Golden, held: Mapping[int, str]) -> Verdict:
     if isinstance(facts.event_log, Unread):
         seen = [Evidence.of(f"{golden.bank} PCR {pcr}", held[pcr]) for pcr in other]
         return failed("寄存器与基线不同。", "Registers differ from the baseline.", *seen)
-    return _by_events(golden, held, facts.event_log, other)
+    now = measurements(facts.event_log, golden.bank, programs_of(facts))
+    return _by_events(golden, held, facts.event_log, now, other)
 
 
 def _by_events(
-    golden: Golden, held: Mapping[int, str], log: ReplayedLog, other: tuple[int, ...]
+    golden: Golden,
+    held: Mapping[int, str],
+    log: ReplayedLog,
+    now: Sequence[Measurement],
+    other: tuple[int, ...],
 ) -> Verdict:
     banks = {golden.bank: held}
     untrue = {one.pcr for one in mismatches(log.replayed, banks, other)}
     known = golden.bank in log.replayed.banks
-    now = measurements(log, golden.bank)
     for pcr in other:
         wanted = Counter(one.digest for one in golden.events if one.pcr == pcr)
         found = Counter(one.digest for one in now if one.pcr == pcr)

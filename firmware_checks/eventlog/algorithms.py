@@ -1,6 +1,7 @@
 """The hash algorithms a TPM bank can have, by their TCG numbers."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -23,6 +24,13 @@ class Algorithm:
     def digest(self, data: bytes) -> bytes:
         """The digest of `data`, `size` bytes."""
         return hashlib.new(self.library, data, usedforsecurity=False).digest()
+
+    def digest_of(self, parts: Iterable[memoryview]) -> bytes:
+        """The digest over parts that stand behind one another; nothing is copied."""
+        state = hashlib.new(self.library, usedforsecurity=False)
+        for part in parts:
+            state.update(part)
+        return state.digest()
 
     @property
     def computable(self) -> bool:

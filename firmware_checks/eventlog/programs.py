@@ -128,7 +128,7 @@ def authenticode(image: Image, algorithm: Algorithm) -> bytes:
     Raises:
         EventLogMalformed: A section leads beyond the end of the file.
     """
-    data = image.data
+    data = memoryview(image.data)
     parts = [data[: image.checksum]]
     if image.certificates is None:
         parts.append(data[image.checksum + 4 : image.headers])
@@ -143,10 +143,8 @@ def authenticode(image: Image, algorithm: Algorithm) -> bytes:
             raise EventLogMalformed(offset=section.start, reason="a section leads beyond the end")
         parts.append(data[section.start : section.start + section.size])
         hashed += section.size
-    end = len(data) - image.signed
-    if hashed < end:
-        parts.append(data[hashed:end])
-    return algorithm.digest(b"".join(parts))
+    parts.append(data[hashed : max(hashed, len(data) - image.signed)])
+    return algorithm.digest_of(parts)
 
 
 def identity(image: Image, file: str = "") -> Program:

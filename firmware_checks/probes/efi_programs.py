@@ -11,7 +11,8 @@ from firmware_checks.reading import Unread
 
 FOLDERS: Final = ("/boot/efi/EFI", "/efi/EFI", "/boot/EFI")
 _BANKS: Final = frozenset({"SHA1", "SHA256", "SHA384"})
-_MAX_PROGRAM: Final = 128 * 1024 * 1024
+# A unified kernel image with its initrd is larger: it is told by its file, and costs no memory.
+_MAX_PROGRAM: Final = 32 * 1024 * 1024
 _MAX_BYTES: Final = 256 * 1024 * 1024
 _MAX_DEPTH: Final = 4
 _MAX_FILES: Final = 200

@@ -16,6 +16,7 @@ from firmware_checks.probes import (
     baseline,
     boot,
     devices,
+    efi_programs,
     gpu,
     hardware,
     kernel,
@@ -58,6 +59,7 @@ PROBES: Final[Mapping[str, Probe]] = MappingProxyType(
         "ima": measured.ima,
         "quote": measured.quote,
         "confidential": measured.confidential,
+        "programs": efi_programs.known_programs,
     },
 )
 

@@ -9,14 +9,19 @@ from firmware_checks.eventlog.document import read_log
 from firmware_checks.eventlog.measured import measurements, strongest_bank
 from firmware_checks.eventlog.programs import Program, authenticode, identity, read_image
 from tests.firmware_checks.logs import agile_event, boot_log, spec_id
+from tests.firmware_checks.machine import EVENT_LOG, sound
 from tests.firmware_checks.seeds import SBAT, image, pe
 
 BANK = 0x000B
 FILE = r"\EFI\debian\shimx64.efi"
 
 
-def started(program, *, kernel=b"6.1.0-13", extra=()):
+def started(program, **changes):
     """A boot whose PCR 4 has the digest of this program, and PCR 8 a kernel's command line."""
+    return read_log(started_log(program, **changes))
+
+
+def started_log(program, *, kernel=b"6.1.0-13", extra=()):
     log = spec_id((BANK,))
     log += agile_event(0, 8, b"v1", (BANK,))
     digest = authenticode(read_image(program), SHA256)
@@ -26,7 +31,7 @@ def started(program, *, kernel=b"6.1.0-13", extra=()):
     log += agile_event(8, 13, b"kernel_cmdline: /vmlinuz-" + kernel + b"\0", (BANK,))
     for more in extra:
         log += agile_event(*more, (BANK,))
-    return read_log(log)
+    return log
 
 
 OLD, NEW = pe(sbat=SBAT.replace(b"15.8", b"15.7")), pe(sbat=SBAT)
@@ -137,3 +142,30 @@ def test_signatures_and_the_checksum_are_left_out_of_the_digest():
     changed = bytearray(pe(sbat=SBAT))
     changed[600] ^= 1
     assert authenticode(read_image(bytes(changed)), SHA256) != authenticode(bare, SHA256)
+
+
+def machine_with(root, program, old_too=()):
+    """A sound machine that started with this shim, which lies on its EFI system partition."""
+    machine = sound(root)
+    read, data = started(program), started_log(program)
+    machine.put(EVENT_LOG, data)
+    for pcr, value in read.replayed.banks["SHA256"].items():
+        machine.put(f"sys/class/tpm/tpm0/pcr-sha256/{pcr}", value)
+    for pcr in (1, 2, 3, 5, 6, 7):
+        machine.put(f"sys/class/tpm/tpm0/pcr-sha256/{pcr}", "0" * 64)
+    for number, one in enumerate((program, *old_too)):
+        machine.put(f"boot/efi/EFI/debian/shim{number}.efi", one)
+    return machine
+
+
+def test_a_baseline_tells_versions_of_both_sides(tmp_path, capsys):
+    """The program of the baseline is named when it is captured: it need not be there later."""
+    machine_with(tmp_path / "old", OLD)
+    machine_with(tmp_path / "new", NEW)
+    file = tmp_path / "golden.json"
+    assert main(["baseline", "capture", str(file), "--root", str(tmp_path / "old")]) == 0
+    capsys.readouterr()
+    assert main(["baseline", "diff", str(file), "--root", str(tmp_path / "new")]) == 1
+    told = capsys.readouterr().out
+    assert "PCR 4 changed: shim 15.7 -> 15.8" in told
+    assert "PCR 4 变化:shim 15.7 -> 15.8" in told
