@@ -45,7 +45,7 @@ def test_a_disk_that_fails_changes_nothing(box: Box, stick, monkeypatch, number,
         raise OSError(number, os.strerror(number))
 
     before = box.state()
-    name = "write_new" if what == "copying" else "write_all"
+    name = "write_out" if what == "copying" else "write_all"
     if what == "copying":
         monkeypatch.setattr(landing, name, fail)
     else:
