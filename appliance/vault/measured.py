@@ -50,10 +50,17 @@ def changed_since(
     now = measured(pcrs, events)
     if not then or not now:
         return ["没有可比较的启动日志。 There is no event log to compare with."]
-    gone, come = Counter(then) - Counter(now), Counter(now) - Counter(then)
+    before, after = ({_measurement(line): line for line in lines} for lines in (then, now))
+    old, new = (Counter(map(_measurement, lines)) for lines in (then, now))
+    gone, come = old - new, new - old
     if not gone and not come:
         return [
             "启动日志无差别:变化发生在启动之后。 The event log is the same: it changed after the boot."
         ]
-    lines = [f"- {line}" for line in list(gone)[:_SHOWN]]
-    return lines + [f"+ {line}" for line in list(come)[:_SHOWN]]
+    lines = [f"- {before[one]}" for one in list(gone)[:_SHOWN]]
+    return lines + [f"+ {after[one]}" for one in list(come)[:_SHOWN]]
+
+
+def _measurement(line: str) -> str:
+    """Register, digest and type: a later version may tell the same measurement in other words."""
+    return line.partition(": ")[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appliance.vault.measured import changed_since
+from appliance.vault.measured import changed_since, measured
 from appliance.vault.slot_making import SlotWish
 from appliance.vault.unattended import Unattended
 from secure_compute.slot_errors import (
@@ -99,6 +99,20 @@ def test_what_changed_is_told_in_lines(vault, made, chip):
     with pytest.raises(TpmPolicyFailed, match="PCR 4") as caught:
         box.slots.test_unattended(slot.slot_id)
     assert caught.value.sentence.splitlines()[1:] == lines
+
+
+def test_other_words_for_the_same_measurement_are_no_change():
+    """The words are those of the version that sealed the slot; the digests are the firmware's."""
+    log = boot_log()
+    told = tuple(
+        line.partition(": ")[0] + ": in the words of an older version"
+        for line in measured((0, 4), lambda: log)
+    )
+    assert told
+    assert "the same" in changed_since(told, (0, 4), lambda: log)[0]
+    lines = changed_since(told, (0, 4), lambda: boot_log(app=b"shim 15.9"))
+    assert [line[0] for line in lines] == ["-", "+"]
+    assert "older version" in lines[0]
 
 
 def test_a_key_server_opens_at_boot_and_another_one_does_not(vault, made, tmp_path):
