@@ -78,3 +78,26 @@ def test_a_tpm_and_a_witness_vouch_and_an_old_disk_is_remembered(hardened, other
     trouble = place.service.status().second.trouble
     assert trouble is not None
     assert trouble.code == "rolled-back"
+
+
+def test_the_stick_of_a_witness_is_held_against_an_export(place, other, stick, tmp_path):
+    memory = ("--remember", str(tmp_path / "memory.json"), "--witness")
+    other.meet(place)
+    for _ in range(2):
+        place.work(30)
+        place.offer(stick)
+        assert other.run("cosign", stick)[0] == 0
+        assert all(one.ok for one in place.take(stick))
+    early = exported(place, tmp_path / "early")
+    place.work(5)
+    place.offer(stick)
+    assert other.run("cosign", stick)[0] == 0
+    late = exported(place, tmp_path / "late")
+    status, told = verified(late, *memory, other.vkey(), "--stick", str(stick))
+    assert status == 0, told
+    assert "so do 6 checkpoints on sticks" in told
+    assert "host-b/witness witnessed the first" in told
+    # A stick that has seen more than the export knows: rolled back, or exported before.
+    status, told = verified(early, *memory, other.vkey(), "--stick", str(stick))
+    assert status == 1
+    assert "was rolled back, or the export is older" in told
