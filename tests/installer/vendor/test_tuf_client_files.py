@@ -85,6 +85,24 @@ def test_nobody_answers_and_a_second_root(client, repo, capsys):
     assert "Traceback" not in told
 
 
+def test_a_connection_that_breaks_in_the_middle(client, repo, web, capsys):
+    repo.add_file("targets", "file", b"content")
+    repo.publish(*ALL)
+    web.promised = 10
+    try:
+        assert client.refresh() == 1
+        assert client.roles() == {"root": 1}
+        web.promised = 0
+        assert client.refresh() == 0
+        web.promised = 10
+        assert client.download("file") == 1
+    finally:
+        web.promised = 0
+    assert client.contents() == []
+    assert "Traceback" not in capsys.readouterr().err
+    assert client.download("file") == 0
+
+
 @pytest.mark.slow
 def test_the_command_as_the_conformance_suite_calls_it(web, repo, tmp_path):
     """Each step is a process of its own, options before the step, exit status 0 or 1."""

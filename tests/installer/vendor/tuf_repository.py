@@ -167,6 +167,8 @@ class Host:
 
     def __init__(self) -> None:
         self.repository: Repository | None = None
+        self.promised = 0
+        """Bytes that an answer promises beyond what it brings: the connection then breaks."""
         host = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -176,7 +178,7 @@ class Host:
                     self.send_error(404)
                     return
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(found)))
+                self.send_header("Content-Length", str(len(found) + host.promised))
                 self.end_headers()
                 self.wfile.write(found)
 
