@@ -16,6 +16,7 @@ from typing import Final
 from installer.apply_errors import (
     AlreadyCurrent,
     ApplyError,
+    GivenUp,
     Interrupted,
     NoRoom,
     NothingBefore,
@@ -35,6 +36,7 @@ from installer.slots import MANIFEST
 RESERVE: Final = 64 << 20
 """Bytes that stay free beside a release and the copies of the database."""
 _POLL_S: Final = 0.5
+_GIVEN_UP: Final = {"staged": "refused", "assembled": "refused", "flipped": "reverting"}
 _COPIES: Final = 3
 """The snapshot, the copy that is tried, and what its migrations add."""
 
@@ -57,6 +59,7 @@ class Applier:
         self._slots, self._journal, self._desk = parts.slots, parts.journal, parts.desk
         self._source, self._fitting, self._box = parts.source, parts.fitting, parts.box
         self._pace = pace
+        self._had_key = False
         self._moves: dict[str, Callable[[Record], Record]] = {
             "staged": partial(self._or_refused, self._assemble),
             "assembled": partial(self._or_refused, self._intend),
@@ -130,6 +133,9 @@ class Applier:
 
     def _resumed(self, record: Record) -> Record:
         """What a record means that somebody else has left."""
+        if self._pace.give_up and record.state in _GIVEN_UP:
+            why = reason_of(GivenUp(version=record.version))
+            return self._journal.move(record, _GIVEN_UP[record.state], reason=why)
         if record.state == "intended" and self._slots.current != Path(record.new):
             # The old release has run since its database was copied.
             return self._journal.move(record, "assembled")
@@ -198,8 +204,10 @@ class Applier:
         self._require_room(self._slots.place, _COPIES * self._box.database_size())
         stopped = self._journal.now()
         said = self._box.rehearse(record.id, Path(record.old), Path(record.new))
+        self._had_key = True
         if not record.rollback and said.version != record.version:
-            raise RehearsalFailed(reason=f"{said.version} ≠ {record.version}")
+            told = f"{said.version} ≠ {record.version}"
+            raise RehearsalFailed(zh=told, en=told)
         return self._journal.move(
             record,
             "intended",
@@ -269,15 +277,20 @@ class Applier:
             self._pace.pause(_POLL_S)
 
     def _await_health(self) -> Condition:
-        """Wait until the box is well, or its time is up; a locked vault stops the time."""
+        """Wait until the box is well, or its time is up.
+
+        A vault that is locked since the machine was started stops the time. One whose key was at
+        hand when this began is locked because the release cannot open it.
+        """
         left = self._pace.deadline_s
         while True:
             began = self._pace.monotonic()
             found = self._box.condition()
             if found.word == "well" or left <= 0:
                 return found
-            if found.word == "locked" and self._pace.once:
+            waits = found.word == "locked" and not self._had_key
+            if waits and self._pace.once:
                 raise WaitsForPerson(found.reason)
             self._pace.pause(_POLL_S)
-            if found.word != "locked":
+            if not waits:
                 left -= self._pace.monotonic() - began

@@ -36,6 +36,7 @@ _POLL_S: Final = 0.05
 _TAKES_S: Final = 10.0
 _HEALTH_S: Final = "300"
 _TAIL: Final = 400
+_LONGEST: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +100,14 @@ class RunningBox:
         )
         report = self._report(trial)
         if not statuses or statuses[0] != 0:
-            raise SnapshotFailed(reason=_why(statuses[:1], report))
+            raise SnapshotFailed(**_why(statuses[:1], report))
         if statuses[1:] != [0]:
-            raise RehearsalFailed(reason=_why(statuses[1:], report))
+            raise RehearsalFailed(**_why(statuses[1:], report))
         try:
             migrations = tuple(str(one)[:200] for one in report["migrations"][:1000])
             return Rehearsed(str(report["version"]), migrations)
         except (KeyError, TypeError) as error:
-            raise RehearsalFailed(reason="没有报告 it left no report") from error
+            raise RehearsalFailed(zh="没有报告", en="it left no report") from error
 
     def stand_still(self) -> None:
         """Stand still; a supervisor that does not follow is ended, and its key with it."""
@@ -229,6 +230,12 @@ class RunningBox:
         return True
 
 
-def _why(statuses: Sequence[int], report: Mapping[str, Any]) -> str:
-    told = " ".join(str(report[key]) for key in ("zh", "en") if report.get(key))
-    return told[: 4 * _TAIL] or f"退出码 exit status {list(statuses)}"
+def _why(statuses: Sequence[int], report: Mapping[str, Any]) -> dict[str, str]:
+    """What a program left to be told, in both languages; else how it ended."""
+    if report.get("zh") and report.get("en"):
+        return {"zh": str(report["zh"])[:_LONGEST], "en": str(report["en"])[:_LONGEST]}
+    where = "logs/supervise.log"
+    return {
+        "zh": f"退出码 {list(statuses)},见 {where}",
+        "en": f"exit status {list(statuses)}, see {where}",
+    }

@@ -56,6 +56,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--once", action="store_true", help="不等人解锁 leave rather than wait for an unlock"
     )
     parser.add_argument(
+        "--give-up",
+        action="store_true",
+        help="放弃进行中的更新,退回原版本 end the change under way, back to the release before",
+    )
+    parser.add_argument(
         "--deadline",
         type=float,
         default=_DEADLINE_S,
@@ -125,6 +130,7 @@ def _parts(args: argparse.Namespace, layout: StateLayout, slots: Slots) -> tuple
     pace = Pace(
         deadline_s=args.deadline,
         once=args.once,
+        give_up=args.give_up,
         monotonic=time.monotonic,
         pause=time.sleep,
         boot=boot_id,

@@ -107,8 +107,8 @@ class SnapshotFailed(ApplyError):
     """The database could not be copied before the change."""
 
     code = "apply.snapshot-failed"
-    zh = "更新前无法复制数据库:{reason}"
-    en = "The database could not be copied before the change: {reason}"
+    zh = "更新前无法复制数据库:{zh}"
+    en = "The database could not be copied before the change: {en}"
     way_out_zh = "请检查磁盘空间后重新应用。"
     way_out_en = "Check the disk space, then apply it again."
 
@@ -117,8 +117,8 @@ class RehearsalFailed(ApplyError):
     """The new release did not come through its rehearsal on a copy."""
 
     code = "apply.rehearsal-failed"
-    zh = "新版本在副本上的演练没有通过:{reason}"
-    en = "The release did not come through its rehearsal on a copy: {reason}"
+    zh = "新版本在副本上的演练没有通过:{zh}"
+    en = "The release did not come through its rehearsal on a copy: {en}"
     way_out_zh = "一体机未被改动。请联系供应商。"
     way_out_en = "The box is unchanged. Ask the vendor."
 
@@ -171,3 +171,13 @@ class NothingBefore(ApplyError):
     en = "There is no release before this one in {place}."
     way_out_zh = "如需更早的版本,请联系供应商。"
     way_out_en = "Ask the vendor if an older release is needed."
+
+
+class GivenUp(ApplyError):
+    """A person ended a change that was under way."""
+
+    code = "apply.given-up"
+    zh = "版本 {version} 的更新已由人工放弃。"
+    en = "A person gave the change to release {version} up."
+    way_out_zh = "一体机运行原来的版本。"
+    way_out_en = "The box runs the release it ran before."

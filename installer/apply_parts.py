@@ -131,6 +131,7 @@ class Pace:
     Attributes:
         deadline_s: Seconds in which a release must become healthy, while the vault is open.
         once: Leave rather than wait for a person to unlock the vault.
+        give_up: A person ends the change that is under way, rather than go on with it.
         monotonic: Seconds that no one can set.
         pause: Sleeps so many seconds.
         boot: The id of this start of the machine.
@@ -141,6 +142,7 @@ class Pace:
 
     deadline_s: float
     once: bool
+    give_up: bool
     monotonic: Callable[[], float]
     pause: Callable[[float], None]
     boot: Callable[[], str]

@@ -94,7 +94,8 @@ class Front:
     async def _resume(self) -> None:
         opened = await asyncio.to_thread(self.vault.resume)
         if opened is not None:
-            await self._open(opened)
+            # A release that cannot open the box must not cost it its key: another one will try.
+            await self._open(opened, self.vault.close)
             if self.vault.entered is not None:
                 await self.opened().log.record(vault_root("unlock", BOX, slot=self.vault.entered))
 
@@ -124,7 +125,7 @@ class Front:
                 raise
             if self.services is None:
                 try:
-                    await self._open(opened)
+                    await self._open(opened, self.vault.lock)
                 except BaseException:
                     self.forgotten()
                     raise
@@ -152,12 +153,12 @@ class Front:
             self.forgotten()
             return certificate
 
-    async def _open(self, opened: Opened) -> None:
+    async def _open(self, opened: Opened, shut: Callable[[], None]) -> None:
         try:
             services = await self._build(opened)
         except BaseException:
             # Half a box is no box: it stays locked, and the reason reaches whoever unlocked it.
-            await asyncio.to_thread(self.vault.lock)
+            await asyncio.to_thread(shut)
             raise
         services.posture.locks_by(self._lock_soon)
         await services.start()

@@ -156,7 +156,7 @@ class SmallBox:
         sync(copy.parent.parent)
         told = json.loads((new / "release.json").read_bytes())
         if told["schema"] < int(copy.read_text().splitlines()[0]):
-            raise RehearsalFailed(reason="the database was written by a newer version")
+            raise RehearsalFailed(zh="数据库较新", en="the database is a newer one's")
         return Rehearsed(told["version"], ("room.2-more",))
 
     def stand_still(self) -> None:
@@ -224,7 +224,9 @@ class Machine:
         request = {"asked_by": "ann", "at": NOW.isoformat(), **fields}
         (self.layout.updates / "request.json").write_text(json.dumps(request))
 
-    def applier(self, *offers: Offered, once: bool = False, free: int = 1 << 40) -> Applier:
+    def applier(
+        self, *offers: Offered, once: bool = False, give_up: bool = False, free: int = 1 << 40
+    ) -> Applier:
         ticks = iter(range(10**9))
         parts = Parts(
             slots=self.slots,
@@ -237,6 +239,7 @@ class Machine:
         pace = Pace(
             deadline_s=2.0,
             once=once,
+            give_up=give_up,
             monotonic=lambda: float(next(ticks)),
             pause=lambda _seconds: None,
             boot=lambda: f"boot-{self.boot}",

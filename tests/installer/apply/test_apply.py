@@ -9,7 +9,7 @@ import pytest
 from appliance.updates.trial import ENDED, MOVES, on_trial, read_trial
 from installer.apply import WaitsForPerson
 from installer.apply_errors import RequestRefused
-from installer.apply_journal import ApplyJournal
+from installer.apply_journal import ApplyJournal, Record
 from tests.installer.apply.small_place import NOW, Machine, Offered, tree_of
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs/operate/updates.md"
@@ -158,6 +158,41 @@ def test_a_locked_vault_is_waited_for(machine: Machine) -> None:
     record = machine.applier(GOOD, once=True).run()
     assert record is not None
     assert record.state == "blessed"
+
+
+def test_after_a_restart_a_locked_vault_stops_the_time_and_a_person_may_give_up(
+    machine: Machine,
+) -> None:
+    machine.ask(GOOD)
+    applier = machine.applier(GOOD)
+    applier._moves["flipped"] = cut
+    with pytest.raises(Cut):
+        applier.run()
+    machine.reboot()
+    machine.box.locked = True
+    for _ in range(3):
+        with pytest.raises(WaitsForPerson):
+            machine.applier(GOOD, once=True).run()
+    machine.box.locked = False
+    record = machine.applier(GOOD, give_up=True).run()
+    assert record is not None
+    assert (record.state, record.reason.code) == ("reverted", "apply.given-up")
+    assert machine.rows()[0] == "1"
+
+
+def test_a_release_that_leaves_the_vault_locked_is_not_waited_for(machine: Machine) -> None:
+    machine.ask(GOOD)
+    applier = machine.applier(GOOD)
+    real = applier._moves["flipped"]
+
+    def locked(record: Record) -> Record:
+        machine.box.locked = True
+        return real(record)
+
+    applier._moves["flipped"] = locked
+    record = applier.run()
+    assert record is not None
+    assert (record.state, record.tries) == ("reverted", 3)
 
 
 def test_a_machine_that_goes_down_thrice_goes_back(machine: Machine) -> None:
