@@ -10,6 +10,7 @@ from tests.vm import first_scenes as first
 from tests.vm import keeping
 from tests.vm import later_scenes as later
 from tests.vm.agent import Agent, AgentSilentError
+from tests.vm.ground_scene import looks_at_its_ground
 from tests.vm.ledger import Ledger
 from tests.vm.machine import BLANK, BOOT_S, ENROLLED, Boot, booted, make_disk, make_variables
 from tests.vm.places import Places
@@ -41,7 +42,7 @@ SCENES = (
     Scene(
         "2",
         "二、重启后自动解锁 opens by itself",
-        (first.opens_by_itself, later.change_boot_chain),
+        (first.opens_by_itself, looks_at_its_ground, later.change_boot_chain),
     ),
     Scene(
         "3",
