@@ -46,6 +46,7 @@ class Request:
         package: Digest of its manifest in hex; "" for the release before.
         rollback: Whether the release before is asked for.
         asked_by: Who asked.
+        approved_by: The two people who let the bundle pass though it has expired, or nobody.
     """
 
     digest: str
@@ -55,6 +56,7 @@ class Request:
     package: str
     rollback: bool
     asked_by: str
+    approved_by: tuple[str, ...] = ()
 
 
 class Desk:
@@ -114,7 +116,9 @@ class Desk:
 def _parse(raw: bytes) -> Request:
     data = json.loads(raw)
     words = {name: data[name] for name in ("id", "bundle", "version", "package", "asked_by")}
-    if not all(isinstance(word, str) for word in words.values()):
+    people = data.get("approved_by", [])
+    texts = (*words.values(), *people) if isinstance(people, list) else (None,)
+    if not all(isinstance(text, str) for text in texts):
         message = "a field is no text"
         raise ValueError(message)
     found = Request(
@@ -125,6 +129,7 @@ def _parse(raw: bytes) -> Request:
         words["package"],
         data.get("rollback") is True,
         _plain(words["asked_by"]),
+        tuple(_plain(one) for one in people),
     )
     empty = not (found.bundle or found.version or found.package)
     if not (empty if found.rollback else _names_a_release(found)):

@@ -12,6 +12,7 @@ from appliance.updates.account import UNKNOWN
 from appliance.updates.applying import Rooms
 from appliance.updates.chunks import base_missing, missing
 from appliance.updates.errors import NothingBefore, UpdateBusy
+from appliance.updates.expiry import Override
 from appliance.updates.fetcher import METADATA, Stick
 from appliance.updates.held import Holdings
 from appliance.updates.manifest import SOFTWARE, SOFTWARE_ID
@@ -127,13 +128,16 @@ class Inventory:
             keep = frozenset() if token is None else frozenset({token})
             self._rooms.kinds[kind].prune(package_id, keep)
 
-    def hand_over(self, plan: Plan, actor: str, now: datetime, record: Record) -> Seen | None:
+    def hand_over(
+        self, plan: Plan, actor: str, now: datetime, record: Record, override: Override | None
+    ) -> Seen | None:
         """Ask the installer for the release of a plan that was staged, if it has one."""
         seen = None
+        people = () if override is None else override.by
         for package in (one.package for one in plan.work if not one.live):
             version = package.version
             record(events_updates.update_step("stage", actor, name=plan.bundle, version=version))
-            self._rooms.desk.ask(plan.bundle, package, actor, now)
+            self._rooms.desk.ask(plan.bundle, package, actor, now, people)
             seen = Seen(plan.bundle, SOFTWARE, SOFTWARE_ID, version, "staged", now, _STAGED)
             self._store.add(seen, actor)
         return seen

@@ -173,7 +173,10 @@ class UpdateService:
             # What only counts once everything else is done.
             one.forget()
             self._inventory.prune(tuple(one.tokens))
-            return self._inventory.hand_over(plan, actor, self._now(), self._record) or done
+            asked = self._inventory.hand_over(
+                plan, actor, self._now(), self._record, found.override
+            )
+            return asked or done
 
     def rollback(self, kind: str, package_id: str, actor: str) -> Seen:
         """Use the version of a package again that was in use before its last update.

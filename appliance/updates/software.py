@@ -131,14 +131,25 @@ class SoftwareDesk:
         if self.pending() is None:
             shutil.rmtree(self._folder / STAGED, ignore_errors=True)
 
-    def ask(self, bundle: str, package: Package, actor: str, now: datetime) -> None:
-        """Ask the installer for a release. Raises UpdateBusy when it has something to do."""
+    def ask(
+        self, bundle: str, package: Package, actor: str, now: datetime, approved_by: Sequence[str]
+    ) -> None:
+        """Ask the installer for a release. Raises UpdateBusy when it has something to do.
+
+        Args:
+            bundle: That was staged.
+            package: The release in it.
+            actor: Who asks.
+            now: The time.
+            approved_by: The two people who let the bundle pass though it has expired, or nobody.
+        """
         self._ask(
             {
                 "bundle": bundle,
                 "version": package.version,
                 "package": package.digest,
                 "rollback": False,
+                "approved_by": list(approved_by),
             },
             actor,
             now,

@@ -221,12 +221,11 @@ def test_a_chain_of_roots_without_an_end_is_not_followed_for_ever(yard, new, mon
 
 @pytest.mark.parametrize("step", [211, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_single_byte_of_any_role_of_any_kind(yard, new, step):
-    """With two roots on the stick, so that the bytes of the chain count too; seen before or not."""
+    """With two roots on the stick, so that the bytes of the chain count too."""
     (new / "metadata" / "2.root.json").write_bytes(
         _root(yard, ("root-1", "root-2", "root-3"), lambda _: None)
     )
     fresh = new_anchor(yard.root)
-    anchors = [fresh] if step > 1 else [fresh, judge(new, fresh).accepted]
     accepted = []
     for path in sorted((new / "metadata").iterdir()):
         raw = path.read_bytes()
@@ -234,10 +233,9 @@ def test_a_single_byte_of_any_role_of_any_kind(yard, new, step):
             changed = bytearray(raw)
             changed[at] ^= 1 << (at % 8)
             path.write_bytes(changed)
-            for anchor in anchors:
-                with suppress(UpdateError):
-                    judge(new, anchor)
-                    accepted.append((path.name, at))
+            with suppress(UpdateError):
+                judge(new, fresh)
+                accepted.append((path.name, at))
         path.write_bytes(raw)
     assert accepted == []
     assert judge(new, fresh).packages
