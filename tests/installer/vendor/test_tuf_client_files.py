@@ -88,8 +88,10 @@ def test_nobody_answers_and_a_second_root(client, repo, capsys):
 def test_a_connection_that_breaks_in_the_middle(client, repo, web, capsys):
     repo.add_file("targets", "file", b"content")
     repo.publish(*ALL)
-    web.promised = 10
+    web.silent = True
     try:
+        assert client.refresh() == 1
+        web.silent, web.promised = False, 10
         assert client.refresh() == 1
         assert client.roles() == {"root": 1}
         web.promised = 0
@@ -97,7 +99,7 @@ def test_a_connection_that_breaks_in_the_middle(client, repo, web, capsys):
         web.promised = 10
         assert client.download("file") == 1
     finally:
-        web.promised = 0
+        web.silent, web.promised = False, 0
     assert client.contents() == []
     assert "Traceback" not in capsys.readouterr().err
     assert client.download("file") == 0

@@ -167,12 +167,16 @@ class Host:
 
     def __init__(self) -> None:
         self.repository: Repository | None = None
+        self.silent = False
         self.promised = 0
         """Bytes that an answer promises beyond what it brings: the connection then breaks."""
         host = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if host.silent:
+                    self.close_connection = True
+                    return
                 found = host.repository and host.repository.answer(self.path.lstrip("/"))
                 if found is None:
                     self.send_error(404)
