@@ -2,12 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from appliance.updates.chunks import ChunkReader, Opener, check_whole, nobody
+from appliance.updates.chunks import ChunkReader, Content, Opener, check_whole, nobody
 from appliance.updates.direct import push
 from appliance.updates.fetcher import Stick
 from appliance.updates.held import Holdings
@@ -17,6 +19,8 @@ from appliance.updates.manifest import Package, PackageFile
 UNFINISHED: Final = ".tmp"
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_MODE: Final = 0o755
+_AHEAD: Final = 2
+"""Chunks that are read while another is written; each is in memory."""
 
 
 def assemble(
@@ -55,19 +59,19 @@ def assemble(
         work.unlink()
     else:
         shutil.rmtree(work, ignore_errors=True)
-    reader = ChunkReader(stick, held, opener)
     _make(work)
     folders = {work}
     done = 0
-    for file in package.files:
-        path = work / file.name
-        for folder in reversed(path.relative_to(work).parents[:-1]):
-            if work / folder not in folders:
-                _make(work / folder)
-                folders.add(work / folder)
-        _write(reader, package, file, path)
-        done += file.size
-        progress(package.target, done, package.size)
+    with _Writer(ChunkReader(stick, held, opener), package) as writer:
+        for file in package.files:
+            path = work / file.name
+            for folder in reversed(path.relative_to(work).parents[:-1]):
+                if work / folder not in folders:
+                    _make(work / folder)
+                    folders.add(work / folder)
+            for size in writer.write(file, path):
+                done += size
+                progress(package.target, done, package.size)
     settle(work / file.name for file in package.files)
     settle(folders)
     work.rename(into)
@@ -79,15 +83,47 @@ def _make(folder: Path) -> None:
     folder.chmod(_FOLDER_MODE)  # whatever the umask is
 
 
-def _write(reader: ChunkReader, package: Package, file: PackageFile, path: Path) -> None:
-    whole = sha256()
-    descriptor = os.open(path, _NEW, 0o600)
-    try:
-        for piece in reader.pieces(package, file):
-            whole.update(piece)
-            write_all(descriptor, piece)
-            push(descriptor)
-        os.fchmod(descriptor, file.mode)
-    finally:
-        os.close(descriptor)
-    check_whole(package, file, whole.hexdigest())
+class _Writer:
+    """Writes files of chunks: some are read ahead, while one is written and the whole is hashed."""
+
+    def __init__(self, reader: ChunkReader, package: Package) -> None:
+        self._reader = reader
+        self._package = package
+        self._readers = ThreadPoolExecutor(_AHEAD, "updates-reading")
+        self._hasher = ThreadPoolExecutor(1, "updates-hashing")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._readers.shutdown(cancel_futures=True)
+        self._hasher.shutdown(cancel_futures=True)
+
+    def write(self, file: PackageFile, path: Path) -> Iterator[int]:
+        """Write one file; gives the bytes of each chunk once it is written."""
+        whole = sha256()
+        descriptor = os.open(path, _NEW, 0o600)
+        try:
+            hashed: Future[None] | None = None
+            for piece in self._ahead(file):
+                if hashed is not None:
+                    hashed.result()
+                hashed = self._hasher.submit(whole.update, piece)
+                write_all(descriptor, piece)
+                push(descriptor)
+                yield len(piece)
+            if hashed is not None:
+                hashed.result()
+            os.fchmod(descriptor, file.mode)
+        finally:
+            os.close(descriptor)
+        check_whole(self._package, file, whole.hexdigest())
+
+    def _ahead(self, file: PackageFile) -> Iterator[Content]:
+        coming: deque[Future[Content]] = deque()
+        for chunk in file.chunks:
+            coming.append(self._readers.submit(self._reader.chunk, self._package, chunk))
+            if len(coming) > _AHEAD:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()

@@ -38,8 +38,8 @@ class ChunkReader:
         self._opener = opener
         self._keys: dict[Sealing, bytes] = {}
 
-    def chunk(self, package: Package, chunk: Chunk) -> bytes:
-        """Read one chunk of a package.
+    def chunk(self, package: Package, chunk: Chunk) -> Content:
+        """Read one chunk of a package; several threads may.
 
         Raises:
             BaseMissing: It, or what it starts from, should be here and is not.
@@ -55,7 +55,7 @@ class ChunkReader:
         stored = target[: blob.size]
         check_blob(blob, stored)
         if blob.form == "plain" and package.sealed is None:
-            return bytes(stored)  # its stored bytes are itself, and were hashed
+            return stored  # its stored bytes are itself, and were hashed
         key = self._key(package)
         base = b"" if blob.base is None else self._base(package, blob.base)
         try:
@@ -66,7 +66,7 @@ class ChunkReader:
             raise _refused(blob, "展开后与签名不符", "expanded, it is not the signed one")
         return found
 
-    def pieces(self, package: Package, file: PackageFile) -> Iterator[bytes]:
+    def pieces(self, package: Package, file: PackageFile) -> Iterator[Content]:
         """The chunks of one file, in order; whoever takes them compares the digest of the whole."""
         for chunk in file.chunks:
             yield self.chunk(package, chunk)
@@ -105,9 +105,9 @@ class ChunkReader:
         return found
 
 
-def _expanded(blob: Blob, stored: Content, chunk: Chunk, base: bytes) -> bytes:
+def _expanded(blob: Blob, stored: Content, chunk: Chunk, base: bytes) -> Content:
     if blob.form == "plain":
-        return bytes(stored)
+        return stored
     if blob.form == "zstd":
         return expand(stored, chunk.size)
     from appliance.updates.deltas import apply_delta  # noqa: PLC0415  # numpy only for deltas

@@ -115,7 +115,7 @@ def write_new(path: Path, content: bytes | memoryview, mode: int = 0o600) -> Non
         os.close(descriptor)
 
 
-def write_all(descriptor: int, content: bytes | memoryview) -> None:
+def write_all(descriptor: int, content: bytes | bytearray | memoryview) -> None:
     """Write every byte; the system may take fewer at a time."""
     view = memoryview(content)
     while view:

@@ -81,7 +81,7 @@ class Earlier:
             return found
         old = self._packages[package.kind, package.package_id]
         try:
-            return self._reader.chunk(old, base)
+            return bytes(self._reader.chunk(old, base))
         except UpdateError:
             return None
 
