@@ -59,7 +59,11 @@ def _assemble(site: Site, ground: Ground) -> Services:
     settings, layout, db, log = site.settings, site.layout, ground.db, ground.log
     salt = site.opened.key("usage-salt")
     catalogue = _make_catalogue(site, ground)
-    checks = with_keeping(run_checks, partial(keeping, site.opened))
+    packs = PackShelf(layout.packs)
+    checks = with_keeping(
+        lambda: run_checks(shelves=packs.current("baselines").values()),
+        partial(keeping, site.opened),
+    )
     rules = PostureRules(PosturePolicy.of(settings.posture), settings.posture.time, VERSION)
     posture = PostureService(db, log, time.time, checks, rules)
     cards = len(ground.hardware.accelerators)
@@ -75,7 +79,7 @@ def _assemble(site: Site, ground: Ground) -> Services:
     )
     serving = make_serving(settings, layout, serving_ground, salt)
     go_beyond(serving, cluster.peering, serving_ground, salt)
-    updating = make_updating(site, ground, catalogue, serving, PackShelf(layout.packs))
+    updating = make_updating(site, ground, catalogue, serving, packs)
     work = make_work(site, ground, catalogue, serving, cluster, updating)
     posture.holds(work.training)
     trust = Trust(layout, site.opened.ca, site.clock)
