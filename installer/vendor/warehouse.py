@@ -44,8 +44,8 @@ STOCK: Final = "stock"
 CONTENT: Final = "content"
 _CURRENT: Final = "current"
 _KEY: Final = "key"
-_SKIPPED: Final = {"__pycache__", ".git", ".DS_Store"}
-"""What is part of no package: caches of this machine and the history of its source."""
+_CACHES: Final = "__pycache__"
+"""Not part of any package, like everything whose name begins with a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +192,9 @@ def _files_of(source: Path) -> dict[str, Path]:
         return {source.name: source}
     found: dict[str, Path] = {}
     for folder, below, names in os.walk(source):
-        below[:] = sorted(set(below) - _SKIPPED)
+        below[:] = sorted(filter(_belongs, below))
         links = [name for name in below if (Path(folder) / name).is_symlink()]
-        for name in (*links, *sorted(set(names) - _SKIPPED)):
+        for name in (*links, *sorted(filter(_belongs, names))):
             path = Path(folder) / name
             if path.is_symlink() or not path.is_file():
                 shown = ascii(path.relative_to(source).as_posix())
@@ -203,6 +203,10 @@ def _files_of(source: Path) -> dict[str, Path]:
                 )
             found[path.relative_to(source).as_posix()] = path
     return found
+
+
+def _belongs(name: str) -> bool:
+    return name != _CACHES and not name.startswith(".")
 
 
 def _version(pointer: Path) -> str:

@@ -61,6 +61,7 @@ def tree(folder: Path, version: str = "1") -> Path:
     (folder / "wardbox" / "lib" / "libx-1.0+cpu.so.2").write_bytes(os.urandom(300_000))
     (folder / "wardbox" / "__pycache__").mkdir()
     (folder / "wardbox" / "__pycache__" / "main.pyc").write_bytes(b"x")
+    (folder / ".hidden").write_text("of this machine")
     (folder / "run").write_text("#!/bin/sh\n")
     (folder / "run").chmod(0o755)
     return folder
@@ -105,7 +106,7 @@ def test_every_kind_travels_in_one_bundle(yard, tmp_path):
     wanted = {
         f"release/{name}": raw
         for name, raw in files_of(source).items()
-        if "__pycache__" not in name
+        if "__pycache__" not in name and not name.startswith(".")
     }
     assert made == wanted
     assert os.access(tmp_path / "release" / "release" / "run", os.X_OK)
@@ -246,7 +247,6 @@ def test_what_no_box_would_read_is_not_added(yard, tmp_path, kind, name, version
         lambda folder: os.mkfifo(folder / "fifo"),
         lambda folder: (folder / "Run").write_text("x"),
         lambda folder: (folder / "a b").write_text("x"),
-        lambda folder: (folder / ".hidden").write_text("x"),
     ],
 )
 def test_trees_that_may_not_be_released(yard, tmp_path, spoil):
