@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final
+from warnings import filterwarnings
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
@@ -177,6 +179,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app(front: Front) -> BoxApi:
     """Make the application of a box; its lifespan opens and closes the front."""
+    # The wire's types are built at their first use, where FastAPI no longer hushes what it knows of.
+    filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
     app = BoxApi(front)
     for router in ROUTERS:
         app.include_router(router)

@@ -18,7 +18,6 @@ from appliance.backup.process import Json
 from appliance.backup.recipients import is_recipient, recipient_of
 from appliance.backup.repository import Memory
 from appliance.backup.rules import BackupRules
-from appliance.backup.sftp import Server, host_key, login_line
 from appliance.backup.standing import Standing, standing_of
 from appliance.backup.store import BackupStore, KnownTarget, RunRecord, What
 from appliance.db.database import Db
@@ -137,6 +136,8 @@ class BackupService:
 
     def login(self) -> str:
         """The line of `authorized_keys` that lets the box in to SFTP servers."""
+        from appliance.backup.sftp import login_line  # noqa: PLC0415  # loads asyncssh
+
         return login_line(self._opened.key(LOGIN), self.rules.box)
 
     def recipient(self) -> str:
@@ -255,6 +256,8 @@ class BackupService:
 
     def _pin(self, target: KnownTarget) -> str:
         if target.kind == "sftp":
+            from appliance.backup.sftp import Server, host_key  # noqa: PLC0415  # loads asyncssh
+
             Server.parse(target.place, target.name)
             key = host_key(target.pin, target.name)
             return key.export_public_key().decode().strip()

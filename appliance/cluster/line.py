@@ -3,17 +3,19 @@
 import json
 from base64 import b64decode, b64encode
 from http import HTTPStatus
-from typing import Final
-
-import aiohttp
+from typing import TYPE_CHECKING, Final
 
 from appliance.cluster.errors import HeadUnreachable, HeadUntrusted, TokenRefused
 from appliance.cluster.token import MAX_MESSAGE
 from models.cluster import join_host
 
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
 SCHEME = "https"
 JOIN: Final = "/api/v1/cluster/join"
-_PATIENCE: Final = aiohttp.ClientTimeout(total=30, connect=5)
+_PATIENCE_S: Final = 30.0
+_KNOCK_S: Final = 5.0
 
 
 async def ask_head(address: str, port: int, sealed: bytes) -> bytes:
@@ -27,10 +29,13 @@ async def ask_head(address: str, port: int, sealed: bytes) -> bytes:
         TokenRefused: The first box refused.
         HeadUntrusted: What answers is no box.
     """
+    import aiohttp  # noqa: PLC0415  # most boxes never join a cluster
+
     where = join_host(address, port)
+    patience = aiohttp.ClientTimeout(total=_PATIENCE_S, connect=_KNOCK_S)
     try:
         async with (
-            aiohttp.ClientSession(timeout=_PATIENCE, trust_env=False) as session,
+            aiohttp.ClientSession(timeout=patience, trust_env=False) as session,
             session.post(
                 f"{SCHEME}://{where}{JOIN}",
                 json={"message": b64encode(sealed).decode()},
@@ -54,7 +59,7 @@ async def ask_head(address: str, port: int, sealed: bytes) -> bytes:
         raise HeadUntrusted from error
 
 
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+async def _bounded(answer: "ClientResponse") -> bytes:
     raw = b""
     async for piece in answer.content.iter_any():
         raw += piece

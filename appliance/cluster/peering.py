@@ -5,17 +5,20 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from appliance.audit.events_cluster import cluster_model
 from appliance.cluster.announcement import Announcement, Neighbour, Offer, Share, Signed
-from appliance.cluster.courier import Courier
 from appliance.cluster.door import Answer, PeerDoor, Visit
 from appliance.cluster.errors import NotMember, PeerRefused
 from appliance.cluster.hearing import Audit, Hearing, Outlook
 from appliance.cluster.replicas import peer_client_context, peer_server_context
 from appliance.cluster.store import ClusterStore, Membership
 from models.cluster import door_port, head_door
+from secure_compute.certificates import Credential
+
+if TYPE_CHECKING:
+    from appliance.cluster.courier import Courier
 
 ANNOUNCE_S: Final = 2.0
 _LOOK_S: Final = 0.05
@@ -113,7 +116,7 @@ class Peering:
         self._leaving = True
         membership = self._membership
         if membership is not None and self.context is not None:
-            async with Courier(self.context, membership.own) as courier:
+            async with _courier(self.context, membership.own) as courier:
                 await self._tell_all(courier, membership)
         guests = self._guests
         if guests is None:
@@ -194,7 +197,7 @@ class Peering:
     async def _live(
         self, membership: Membership, client: ssl.SSLContext, server: ssl.SSLContext
     ) -> None:
-        async with Courier(client, membership.own) as courier:
+        async with _courier(client, membership.own) as courier:
             while True:
                 if self._door is None:
                     # Who holds the port may let it go: until then this box asks but is not asked.
@@ -206,7 +209,7 @@ class Peering:
                 self.hearing.look_up()
                 await asyncio.sleep(ANNOUNCE_S)
 
-    async def _tell_all(self, courier: Courier, membership: Membership) -> None:
+    async def _tell_all(self, courier: "Courier", membership: Membership) -> None:
         hearing = self.hearing
         doors = {one: hearing.doors[one] for one in hearing.members if one in hearing.doors}
         if membership.head is not None:
@@ -255,3 +258,9 @@ def _files(membership: Membership) -> Iterator[tuple[str, str, str]]:
     finally:
         for number in opened:
             os.close(number)
+
+
+def _courier(context: ssl.SSLContext, own: Credential) -> "Courier":
+    from appliance.cluster.courier import Courier  # noqa: PLC0415  # most boxes have no neighbours
+
+    return Courier(context, own)

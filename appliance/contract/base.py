@@ -21,7 +21,10 @@ Digest = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-f]{64}$")]
 class Wire(BaseModel):
     """A message of the API: unknown fields are refused, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    # Built at its first use: a command or a boot needs few of them.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), defer_build=True
+    )
 
     @field_validator("*", mode="wrap")
     @classmethod
