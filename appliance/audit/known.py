@@ -24,6 +24,7 @@ _NUMBERS: Final = frozenset(
         "damaged",
         "days",
         "erased",
+        "files",
         "first",
         "flags",
         "freed",
@@ -31,6 +32,7 @@ _NUMBERS: Final = frozenset(
         "known",
         "last",
         "last_time",
+        "left",
         "lines",
         "lost",
         "objects",
@@ -49,7 +51,9 @@ _NUMBERS: Final = frozenset(
     ]
 )
 _TRUTHS: Final = frozenset(["ok", "stream", "totp"])
-_LISTS: Final = frozenset(["conditions", "failed", "limits", "scopes", "snapshots", "targets"])
+_LISTS: Final = frozenset(
+    ["checks", "conditions", "failed", "limits", "people", "scopes", "snapshots", "targets"]
+)
 _MAPS: Final = frozenset(("filter",))
 _OPTIONAL: Final = frozenset(
     [
@@ -68,7 +72,8 @@ _OPTIONAL: Final = frozenset(
 )
 _SEVERAL: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
     # How many bodies there were; or whether they went along.
-    {"bodies": (int, bool), "after": (int,), "before": (int,)}
+    # Bytes of a volume, or versions of a package.
+    {"bodies": (int, bool), "after": (int, str), "before": (int, str)}
 )
 
 
