@@ -11,6 +11,7 @@ from firmware_checks.check import (
     Verdict,
     could_not_read,
     failed,
+    not_applicable,
     passed,
     undecided,
 )
@@ -74,7 +75,16 @@ def engine_locked(facts: Facts) -> Verdict:
 
 def engine_version(facts: Facts) -> Verdict:
     """The management engine's firmware has no published flaw that fwupd knows."""
-    return _all_good(facts, "Mei.Version", "SupportedCpu")
+    cpu = facts.cpu
+    if not isinstance(cpu, Unread) and "svm" in cpu.flags:
+        # SVM is what AMD and Hygon call their virtualisation: such boards have no engine of Intel's.
+        seen = Evidence.of("/proc/cpuinfo", "svm")
+        return not_applicable(
+            "此处理器没有 Intel 管理引擎。",
+            "The processor has no management engine of Intel's.",
+            seen,
+        )
+    return _all_good(facts, "Mei.Version")
 
 
 def verified_start(facts: Facts) -> Verdict:

@@ -179,6 +179,12 @@ def test_gpu_checks_do_not_apply_only_where_the_bus_shows_none(tmp_path):
     assert outcome_of(machine, "gpu.driver").outcome is Outcome.COULD_NOT_CHECK
 
 
+def test_a_board_of_amd_has_no_engine_of_intel(machine):
+    text = (machine.root / "proc/cpuinfo").read_text()
+    machine.put("proc/cpuinfo", text.replace("fpu", "fpu svm"))
+    assert outcome_of(machine, "engine.version").outcome is Outcome.NOT_APPLICABLE
+
+
 def test_a_bad_server(machine):
     report = run_checks(ruined(machine).root)
     failed = {found.check.id for found in report.findings if found.verdict.outcome is Outcome.FAIL}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from firmware_checks.facts import Reason, Unread
+from firmware_checks.facts import KernelFacts, Reason, Unread
 from firmware_checks.platform_facts import Card
 from firmware_checks.probes import accelerators, devices, ethtool, tool
+from firmware_checks.probes.gather import gather
 from firmware_checks.probes.platform import hsi
 from firmware_checks.probes.tool import ask, run
 from firmware_checks.probes.tree import Tree
@@ -152,3 +153,16 @@ def test_a_maker_s_display_chip_is_no_accelerator(tmp_path):
     machine.drop("sys/bus/pci/devices/0000:c1:00.0")
     machine.pci("0000:07:00.0", "0x19e5", "0x030000")
     assert accelerators.accelerators(Tree(tmp_path))["ascend"].on_bus == ()
+
+
+@pytest.mark.slow
+def test_a_machine_whose_every_program_hangs_is_judged_in_time(tmp_path, monkeypatch):
+    for name in ("fwupdmgr", "ipmitool", "cryptsetup", "npu-smi", "hy-smi", "cnmon", "mx-smi"):
+        (tmp_path / name).write_text("#!/bin/sh\nsleep 600\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(tool, "_PATH", f"{tmp_path}:/usr/bin:/bin")
+    facts = gather(Tree(Path(os.sep)), time.time, cut_off=60)
+    # Each was cut off by itself, long before its probe would have been.
+    assert facts.hsi.reason is Reason.TIMED_OUT
+    assert "fwupdmgr" in facts.hsi.source
+    assert isinstance(facts.kernel, KernelFacts)
