@@ -12,8 +12,8 @@ from appliance.updates.sealing import seal
 from installer.vendor.cutting import Piece
 
 _LEVEL: Final = 9
-_DELTA_LEVEL: Final = 3
-"""The planes of a delta are noise or nothing: more effort gains no tenth of a percent."""
+_DELTA_LEVELS: Final = (1, 9)
+"""Where weights moved very little, the higher level finds more; else the lower one is ahead."""
 _SAMPLE: Final = 1 << 16
 _LEAST: Final = 1 << 16
 """A smaller chunk is not worth that a box must have another one for it."""
@@ -44,7 +44,8 @@ def pack(piece: Piece, chunk: Chunk, base: tuple[str, bytes] | None) -> Packed:
         if len(shrunk) < chunk.size * _WORTH:
             best = Packed(Blob(sha256(shrunk).hexdigest(), len(shrunk), "zstd"), shrunk)
     if base is not None and len(base[1]) == chunk.size and chunk.size >= _LEAST:
-        delta = make_delta(piece.content, base[1], piece.width, _DELTA_LEVEL)
+        tries = [make_delta(piece.content, base[1], piece.width, one) for one in _DELTA_LEVELS]
+        delta = min(tries, key=len)
         if len(delta) < best.blob.size * _WORTH:
             digest = sha256(delta).hexdigest()
             best = Packed(Blob(digest, len(delta), "delta", base[0]), delta)
