@@ -103,6 +103,14 @@ class BundleExpired(UpdateError):
     code = "update.expired"
     zh = "更新包已过期({name})。"
     en = "The bundle has expired ({name})."
+    way_out_zh = (
+        "一体机未被改动。请向供应商索取新的更新介质;若它确为最新,可由两人批准后使用"
+        "(wardbox approval request update.take-expired)。"
+    )
+    way_out_en = (
+        "The box is unchanged. Ask the vendor for a new stick; if this is the newest there is, two "
+        "people may take it (wardbox approval request update.take-expired)."
+    )
 
 
 class OverrideRefused(UpdateError):
