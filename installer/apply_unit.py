@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from installer.unit import unit_path, word
+from installer.unit import word
 
 NAME = "wardbox-apply"
 _SERVICE = """\
@@ -48,18 +48,18 @@ WantedBy={wanted_by}
 """
 
 
-def apply_units(checkout: Path, state: Path, *, root: bool) -> dict[Path, str]:
+def apply_units(folder: Path, checkout: Path, state: Path, *, root: bool) -> dict[Path, str]:
     """The two units and where they go.
 
     The one that works is started with the machine, too: a change that a power cut interrupted goes
     on, or is taken back, before anybody asks.
 
     Args:
+        folder: where units of this user lie.
         checkout: where the software is; it hands over to the release that was last found healthy.
         state: the box's state directory.
         root: whether they are the system's own units, else those of an ordinary user.
     """
-    folder = unit_path().parent
     wanted_by = "multi-user.target" if root else "default.target"
     service = _SERVICE.format(
         page=str(checkout / "docs/operate/updates.md").replace("%", "%%").replace(" ", "%%20"),

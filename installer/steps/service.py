@@ -73,7 +73,9 @@ class Service:
         """Stop it and forget the unit, if it is this box's and not another one's."""
         unit = unit_path()
         if starts(unit, self.site.state):
-            others = apply_units(self.site.checkout, self.site.state, root=os.geteuid() == 0)
+            others = apply_units(
+                unit.parent, self.site.checkout, self.site.state, root=os.geteuid() == 0
+            )
             for path in (*reversed(tuple(others)), unit):
                 if path.exists():
                     host.run(Command((*self._systemctl(), "disable", "--now", path.name)))
@@ -86,7 +88,7 @@ class Service:
         unit = unit_path()
         root = os.geteuid() == 0
         host.write(unit, unit_text(self.site.checkout, self.site.state, root=root))
-        others = apply_units(self.site.checkout, self.site.state, root=root)
+        others = apply_units(unit.parent, self.site.checkout, self.site.state, root=root)
         for path, text in others.items():
             host.write(path, text)
         host.run(Command((*self._systemctl(), "daemon-reload")))

@@ -101,6 +101,41 @@ def test_the_power_goes_at_some_steps(tmp_path: Path, offer: Offered) -> None:
     assert sum(every_step(tmp_path / "m", offer, "lost", 13, begin=5).values()) >= 5
 
 
+FORGOTTEN = {
+    "a release that is not synced": ("installer.apply.sync_tree", lambda _folder: None),
+    "a journal that is only written": (
+        "installer.apply_journal.replace_file",
+        lambda path, content: path.write_bytes(content),
+    ),
+    "a copy of the database that is not synced": (
+        "tests.installer.apply.small_place.sync",
+        lambda _path: None,
+    ),
+    "a link whose folder is not synced": (
+        "installer.slots.point",
+        lambda path, target: (path.unlink(missing_ok=True), path.symlink_to(target)),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", sorted(FORGOTTEN))
+def test_the_model_notices_what_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A model that lets everything pass would prove nothing."""
+    place, instead = FORGOTTEN[what]
+
+    def found() -> None:
+        for how in HOW:
+            for offer in (GOOD, BAD):
+                every_step(tmp_path / "m", offer, how, 1)
+
+    monkeypatch.setattr(place, instead)
+    with pytest.raises((AssertionError, OSError, ValueError, IndexError)):
+        found()
+
+
 @pytest.mark.slow
 def test_the_power_goes_again_while_the_change_goes_on(tmp_path: Path) -> None:
     count = 0
