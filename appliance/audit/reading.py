@@ -145,6 +145,11 @@ class AuditReader:
         with self._lock, self._rows.snapshot():
             return Search(self._rows).newest(query, self._recent)
 
+    def follow(self) -> None:
+        """Know the requests of the newest entries, so that who looks for one need not wait for that."""
+        with self._lock, self._rows.snapshot():
+            Search(self._rows).follow(self._recent)
+
     def select(self, query: Query, first: int = 0, end: int | None = None) -> Iterator[Entry]:
         """Every entry that meets a query, oldest first, however many; a few thousand in memory.
 

@@ -136,8 +136,12 @@ class Search:
                 return
             end = found[-1][0]
 
-    def _recent(self, recent: Recent, wanted: str, first: int, end: int) -> Iterator[Leaf]:
+    def follow(self, recent: Recent) -> None:
+        """Bring the requests of the open part up to this snapshot."""
         recent.follow(self._rows, self._extent.closed, self._rows.last_index() + 1)
+
+    def _recent(self, recent: Recent, wanted: str, first: int, end: int) -> Iterator[Leaf]:
+        self.follow(recent)
         for index in recent.holding(wanted, first, end):
             yield index, self._rows.leaves(index, index + 1)[0]
 

@@ -32,6 +32,7 @@ from appliance.vault.body_keys import BodyKeys
 from models.hardware.facts import Hardware
 
 HOUR_S: Final = 3600.0
+MINUTE_S: Final = 60.0
 NIGHTLY: Final = "30 3 * * *"
 WEEKLY: Final = "45 3 * * 0"
 USAGE_KEPT_S: Final = 3 * 366 * 86_400.0
@@ -91,7 +92,10 @@ class Services:
         await asyncio.to_thread(self.disclosure.upkeep.prepare)
         self.disclosure.upkeep.attend(self.schedules)
         self.backups.attend(self.schedules, self.jobs)
+        self.updates.attend(self.schedules)
         self.outside.attend(self.schedules)
+        self.schedules.once("newest entries", self._follow_record)
+        self.schedules.every("newest entries again", MINUTE_S, self._follow_record)
         self.schedules.once("exports", self._old_exports)
         self.schedules.cron("old exports", NIGHTLY, self._old_exports)
         self.schedules.start()
@@ -107,6 +111,9 @@ class Services:
     async def _sweep_files(self) -> None:
         await asyncio.to_thread(self.files.sweep)
         await asyncio.to_thread(self.responses.sweep)
+
+    async def _follow_record(self) -> None:
+        await asyncio.to_thread(self.log.reader.follow)
 
     async def _old_exports(self) -> None:
         await asyncio.to_thread(self.exports.expire)

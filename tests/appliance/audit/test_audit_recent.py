@@ -9,6 +9,7 @@ from appliance.audit.errors import AuditTampered
 from appliance.audit.identifiers import receipt_of
 from appliance.audit.query import Query
 from appliance.audit.recent import Recent
+from appliance.audit.store import AuditRows
 from tests.appliance.audit.conftest import note
 from tests.fakes.answered import completion
 
@@ -99,3 +100,22 @@ def test_receipts_and_requests_of_a_log_that_goes_on_are_found_at_once(log):
     only = log.reader.search(Query(request_id=asked, tag="model:completion:accept"))
     assert [one.index for one in only] == [first.index]
     assert log.reader.search(Query(request_id=asked, before=first.index)) == []
+
+
+def test_a_reader_that_followed_reads_nothing_twice(log, monkeypatch):
+    for number in range(200):
+        last = log.append(note(number))
+    last.result(10)
+    log.reader.follow()
+    read = []
+    named = AuditRows.named
+    monkeypatch.setattr(
+        AuditRows,
+        "named",
+        lambda rows, low, high: read.append(high - low) or named(rows, low, high),
+    )
+    assert log.reader.search(Query(request_id="req_7"))[0].event.request_id == "req_7"
+    assert read == []
+    log.append(note(999)).result(10)
+    assert log.reader.search(Query(request_id="req_999"))
+    assert read == [1]
