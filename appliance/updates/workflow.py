@@ -15,6 +15,7 @@ from tuf.api.exceptions import (
     RepositoryError,
     UnsignedMetadataError,
 )
+from tuf.api.metadata import Targets  # type: ignore[attr-defined]
 from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.updater import Updater
@@ -64,6 +65,17 @@ class Workflow(Updater):
     ) -> None:
         super().__init__(str(folder), address, fetcher=fetcher, config=limits, bootstrap=root)
         self._trusted_set.reference_time = moment
+
+    @override
+    def _load_targets(self, role: str, parent_role: str) -> Targets:
+        """Load a role; python-tuf takes any JSON value for the name of a role that it delegates to."""
+        targets = super()._load_targets(role, parent_role)
+        delegations = targets.delegations
+        if delegations is not None and not all(
+            isinstance(name, str) for name in delegations.roles or {}
+        ):
+            raise RepositoryError(f"{role} delegates to a role without a name")
+        return targets
 
 
 class DurableWorkflow(Workflow):
