@@ -81,12 +81,13 @@ def read_hold(place: Path) -> Hold | None:
             for row in data["steps"]
         )
         hold = Hold(data["nonce"], steps)
+        return hold if _sound(hold) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return hold if _sound(hold) else None
 
 
 def _sound(hold: Hold) -> bool:
+    """Whether every value is one that a hold may have; raises TypeError where one is no text."""
     return (
         _NONCE.fullmatch(hold.nonce) is not None
         and len(hold.steps) <= _MAX_STEPS
