@@ -17,6 +17,7 @@ from installer.vendor.files import read_bounded, write_new
 from installer.vendor.keys import KeyFolder
 from installer.vendor.roster import (
     DELEGATIONS,
+    DRAFT,
     METADATA,
     NEXT_ROOT,
     ROOT_DAYS,
@@ -81,16 +82,16 @@ def hold_ceremony(
 
 
 def add_signature(path: Path, signer: CryptoSigner) -> int:
-    """Sign a metadata file with one more key, in place.
+    """Sign a draft of metadata, or a root, with one more key, in place.
 
     Returns:
         How many signatures it has now.
 
     Raises:
-        VendorFolderUnusable: The file is no metadata.
+        VendorFolderUnusable: The file is no metadata, or was published already.
         VendorKeyUnusable: The key may not sign it, as far as can be told where the file lies.
     """
-    metadata = _read(path)
+    metadata = _read_draft(path)
     key_id = signer.public_key.keyid
     allowed = _allowed(path, metadata)
     if allowed is not None and key_id not in allowed:
@@ -110,7 +111,7 @@ def merge_signatures(path: Path, other: Path) -> int:
     Raises:
         VendorFolderUnusable: One of them is no metadata, or they are not the same document.
     """
-    mine, theirs = _read(path), _read(other)
+    mine, theirs = _read_draft(path), _read(other)
     if mine.signed_bytes != theirs.signed_bytes:
         raise VendorFolderUnusable(
             path=other, reason_zh="与原文件内容不同", reason_en="it is another document"
@@ -125,6 +126,16 @@ def adopted(path: Path) -> Pinned | None:
     # Elsewhere only a copy is signed: the root in force is the vendor's.
     at_home = path.name == NEXT_ROOT and (path.parent / ROOT_FILE).is_file()
     return adopt(path.parent) if at_home else None
+
+
+def _read_draft(path: Path) -> Metadata[Root]:
+    """A box holds the same bytes under the same version for ever: only drafts get signatures."""
+    metadata = _read(path)
+    if metadata.signed.type != Root.type and not path.name.endswith(DRAFT):
+        raise VendorFolderUnusable(
+            path=path, reason_zh="不是草稿,已发布的版本不再追加签名", reason_en="it is no draft"
+        )
+    return metadata
 
 
 def _read(path: Path) -> Metadata[Root]:

@@ -39,6 +39,8 @@ from installer.vendor.times import later
 ROOT_FILE: Final = "root.json"
 NEXT_ROOT: Final = "next-root.json"
 DELEGATIONS: Final = "delegations.json"
+DRAFT: Final = ".draft.json"
+"""How the name of metadata ends that waits for signatures."""
 NAMES: Final = "names.json"
 """Id of a key -> the name that it was given, wherever it is kept now."""
 METADATA: Final = "metadata"

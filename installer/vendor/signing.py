@@ -25,7 +25,7 @@ from appliance.updates.trust import MAX_ROOT, ROLES
 from installer.vendor.errors import VendorFolderUnusable, VendorSignaturesMissing
 from installer.vendor.files import discard, read_bounded, write_new
 from installer.vendor.keys import KeyFolder
-from installer.vendor.roster import METADATA, ROOT_FILE, read_delegations, read_root
+from installer.vendor.roster import DRAFT, METADATA, ROOT_FILE, read_delegations, read_root
 from installer.vendor.times import later
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Chain:
 
     def _renew(self, name: str, signed: _Role, task: _Task) -> bytes:
         """The role as it was, or its next version with as many signatures as there can be."""
-        path, draft = self._metadata / f"{name}.json", self._metadata / f"{name}.draft.json"
+        path, draft = self._metadata / f"{name}.json", self._metadata / f"{name}{DRAFT}"
         old = self._read(path)
         if old is not None:
             wanted = _HALF if self._missing_here(name, task) else _NEARLY_ALL

@@ -130,6 +130,12 @@ def test_a_stranger_cannot_sign_a_draft(yard, roster, tmp_path):
     stranger = yard.keys.elsewhere(tmp_path / "stranger").create("stranger")
     with pytest.raises(VendorKeyUnusable):
         add_signature(yard.folder / "next-root.json", stranger)
+    yard.build(tmp_path / "out")
+    published = yard.folder / "metadata" / "models.json"
+    before = published.read_bytes()
+    with pytest.raises(VendorFolderUnusable, match="no draft"):
+        add_signature(published, yard.keys.open("models"))
+    assert published.read_bytes() == before
     other = Yard(tmp_path / "other").init()
     with pytest.raises(VendorFolderUnusable):
         merge_signatures(yard.folder / "next-root.json", other.folder / "root.json")
