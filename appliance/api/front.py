@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +15,7 @@ from appliance.api.watch import Watch
 from appliance.audit.events import BOX, vault_root
 from appliance.audit.events_slots import vault_refuse
 from appliance.errors import ApplianceError, VaultLocked, WrongSecret
+from appliance.posture.notice import clear_notice, leave_notice, notice
 from appliance.services.open_box import Services
 from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
@@ -123,6 +125,7 @@ class Front:
                 if self.services is not None:
                     await self._tell_refused(self.services, actor)
                 raise
+            clear_notice(self.layout)
             if self.services is None:
                 try:
                     await self._open(opened, self.vault.lock)
@@ -168,8 +171,14 @@ class Front:
         await self.watch.opened(services)
         self._attending = asyncio.create_task(self._attend(services), name="attend")
 
-    def _lock_soon(self) -> None:
+    def vault_status(self) -> VaultStatus:
+        """How the vault stands, and whether the box has locked itself."""
+        status, told = self.vault.status(), notice(self.layout)
+        return status if told is None else replace(status, warnings=(told, *status.warnings))
+
+    def _lock_soon(self, checks: tuple[str, ...]) -> None:
         """Lock in a task of its own: closing the services waits for whoever asks here."""
+        leave_notice(self.layout, checks)
         self._locking = asyncio.create_task(self.lock(BOX), name="posture-lock")
 
     async def _tell_refused(self, services: Services, actor: str) -> None:

@@ -77,8 +77,9 @@ class Training(Protocol):
         ...
 
 
-def _nobody() -> None:
+def _nobody(checks: tuple[str, ...]) -> None:
     """Nobody locks the vault."""
+    del checks
 
 
 class PostureService:
@@ -109,7 +110,7 @@ class PostureService:
         self._run = run
         self._rules = rules
         self._training: Training | None = None
-        self._lock_vault: Callable[[], object] = _nobody
+        self._lock_vault: Callable[[tuple[str, ...]], object] = _nobody
         self._updated = ""
         self._checking = asyncio.Lock()
         newest = self._store.newest()
@@ -144,8 +145,8 @@ class PostureService:
         if self._last is not None:
             self._obey_training(self._last.followed.consequence)
 
-    def locks_by(self, lock: Callable[[], object]) -> None:
-        """Let the policy lock the vault; `lock` does it in a task of its own."""
+    def locks_by(self, lock: Callable[[tuple[str, ...]], object]) -> None:
+        """Let the policy lock the vault; `lock` is given the checks and does it in a task of its own."""
         self._lock_vault = lock
 
     def attend(self, schedules: Schedules, updated: Callable[[], str]) -> None:
@@ -182,13 +183,13 @@ class PostureService:
         """
         async with self._checking:
             checked = await asyncio.to_thread(self._check, actor, reason)
-            self._act(checked.followed.consequence)
+            self._act(checked.followed)
             return checked
 
-    def _act(self, consequence: Consequence) -> None:
-        self._obey_training(consequence)
-        if consequence is Consequence.LOCK_VAULT:
-            self._lock_vault()
+    def _act(self, followed: Followed) -> None:
+        self._obey_training(followed.consequence)
+        if followed.consequence is Consequence.LOCK_VAULT:
+            self._lock_vault(followed.checks)
 
     def _obey_training(self, consequence: Consequence) -> None:
         if self._training is None:

@@ -55,6 +55,11 @@ class StateLayout:
         return self.keys / "kept-locked"
 
     @property
+    def posture_lock(self) -> Path:
+        """Lies there when the box has locked itself: which firmware checks led to it."""
+        return self.keys / "posture-lock"
+
+    @property
     def keyring_file(self) -> Path:
         """The keys that are wrapped under the root key."""
         return self.keys / "keyring.json"

@@ -29,7 +29,7 @@ def vault(request: Request, front: TheFront, local: Local) -> VaultView:
     """How the vault stands; while it is open, callers are asked who they are."""
     if front.services is not None:
         grant_of(request)
-    return vault_view(front.vault.status(), near=local)
+    return vault_view(front.vault_status(), near=local)
 
 
 @router.post("/unlock")

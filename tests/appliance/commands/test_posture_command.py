@@ -9,7 +9,9 @@ import pytest
 
 from appliance.commands import conversation
 from appliance.commands.table import COMMANDS
+from appliance.posture.notice import clear_notice, leave_notice, notice
 from appliance.posture.service import PostureRules
+from appliance.settings.layout import StateLayout
 from tests.appliance.api.box import live_box
 from tests.appliance.posture.test_policy import STRICT, report
 
@@ -105,3 +107,21 @@ async def test_a_critical_finding_locks_the_vault(box):
     assert box.front.services is None
     assert not box.vault.is_open
     assert (await ask(box, "GET", "/api/v1/posture"))[1]["code"] == "vault.locked"
+    # The reason is told to who stands at the machine, until somebody opens it.
+    assert (await ask(box, "GET", "/api/v1/vault"))[1]["warnings"] == []
+    async with box.local.get("http://x/api/v1/vault") as answer:
+        (warning,) = (await answer.json())["warnings"]
+    assert "m.critical" in warning["sentence"]
+    assert "posture.accepted" in warning["way_out"]
+    clear_notice(box.front.layout)
+    assert box.front.vault_status().warnings == ()
+
+
+def test_a_notice_that_somebody_wrote_is_inert(tmp_path):
+    layout = StateLayout(tmp_path)
+    assert notice(layout) is None
+    leave_notice(layout, ("tpm.quote", "secure-boot.on"))
+    assert "tpm.quote, secure-boot.on" in notice(layout).sentence
+    layout.posture_lock.write_bytes(b"\x1b[31m ../x a.b " + bytes(9000))
+    assert "\x1b" not in notice(layout).sentence
+    assert "failed: a.b." in notice(layout).sentence

@@ -140,7 +140,8 @@ class Hands:
     def release(self):
         self.done.append("release")
 
-    def lock(self):
+    def lock(self, checks):
+        assert checks
         self.done.append("lock")
 
 
