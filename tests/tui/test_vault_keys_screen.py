@@ -178,6 +178,7 @@ async def test_hostile_names_stay_inert_and_weak_memory_is_told() -> None:
     await box.close()
 
 
+@pytest.mark.slow
 async def test_a_file_is_chosen_from_the_list_and_destroyed(box: FakeBox, tmp_path: Path) -> None:
     app = console_on(box)
     async with app.run_test(size=(80, 24)) as pilot:
