@@ -94,7 +94,8 @@ def test_a_file_is_learnt_from_sealed_and_destroyed_for_good(box, ask, tmp_path)
     assert file_id in box.run("vault", "certificate", str(proof)).stdout
     with pytest.raises(urllib.error.HTTPError) as told:
         ask(f"/v1/files/{file_id}/content")
-    assert told.value.code == 404
+    with told.value as answer:
+        assert answer.code == 404
     assert not Path(files / "callers" / file_id).exists()
     again = box.run("vault", "erase", "dataset", file_id, "--confirm", file_id,
                     "--certificate", str(tmp_path / "again.cert"), check=False)  # fmt: skip
