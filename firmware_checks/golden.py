@@ -19,7 +19,7 @@ _HEX: Final = re.compile(r"[0-9a-f]{32,128}")
 _BANK: Final = re.compile(r"[A-Z0-9_]{3,20}")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WORDS: Final = 400
-_MAX_EVENTS: Final = 16_384
+_MAX_EVENTS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from firmware_checks.facts import Reading, Reason, Unread
@@ -13,6 +14,8 @@ from firmware_checks.probes.tree import Tree
 
 _BUS: Final = "/sys/bus/pci/devices"
 _MAX_CARDS: Final = 256
+_MAX_LINE: Final = 240
+_MAX_LINES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,12 @@ class Maker:
     parse: Callable[[str], list[Card]]
 
 
+def _rows(text: str) -> str:
+    """The lines that are not blank, each cut: searching a torn answer stays linear in its length."""
+    kept = (line[:_MAX_LINE].rstrip() for line in text.splitlines() if line.strip())
+    return "\n".join(islice(kept, _MAX_LINES))
+
+
 def _number(text: str | None) -> float | None:
     found = re.search(r"\d{1,6}(?:\.\d{1,3})?", text or "", re.ASCII)
     return float(found[0]) if found else None
@@ -48,7 +57,7 @@ def parse_npu_smi(text: str) -> list[Card]:
     """Ascend, `npu-smi info`: `| 0  910B3 | OK | 93.2  45  0 / 0 |` (health, power, temperature)."""
     return [
         Card(number, f"Ascend {name}", health, _number(heat), None)
-        for number, name, health, heat in _NPU.findall(text)
+        for number, name, health, heat in _NPU.findall(_rows(text))
     ]
 
 
@@ -71,7 +80,7 @@ def parse_hy_smi(text: str) -> list[Card]:
 def parse_cnmon(text: str) -> list[Card]:
     """Cambricon, `cnmon info`: a paragraph for each card, "Card 0", with "Board : 35 C"."""
     found: list[Card] = []
-    for block in re.split(r"^\s*Card\s+(?=\d)", text, flags=re.MULTILINE)[1:]:
+    for block in re.split(r"^\s*Card\s+(?=\d)", _rows(text), flags=re.MULTILINE)[1:]:
         index = re.match(r"\d{1,3}", block)
         found.append(
             Card(
@@ -99,7 +108,7 @@ def parse_mthreads_gmi(text: str) -> list[Card]:
     """Moore Threads, `mthreads-gmi`: `0  MTT S4000 |...`, the temperature in the row below."""
     return [
         Card(number, name, "", _number(heat), None)
-        for number, name, heat in _MTHREADS.findall(text)
+        for number, name, heat in _MTHREADS.findall(_rows(text))
     ]
 
 
@@ -114,7 +123,7 @@ def parse_mx_smi(text: str) -> list[Card]:
     """MetaX, `mx-smi`: `| 0  MetaX C500 |`, below it `| 37C .. | 666/65536 MiB | Available |`."""
     return [
         Card(number, name, health, _number(heat), None)
-        for number, name, heat, health in _METAX.findall(text)
+        for number, name, heat, health in _METAX.findall(_rows(text))
     ]
 
 

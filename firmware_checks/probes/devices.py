@@ -21,6 +21,7 @@ _NICS: Final = "/capture/nic-firmware.json"
 _VIRTIO: Final = "0x1af4"
 _TOOL_SECONDS: Final = 2.0
 _MAX_VOLUMES: Final = 16
+_MAX_FIELDS: Final = 64 * 1024
 
 
 def nvme(tree: Tree) -> Reading[tuple[Device, ...]]:
@@ -130,7 +131,7 @@ def fields(text: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     last = ""
-    for line in text.splitlines():
+    for line in text[:_MAX_FIELDS].splitlines():
         name, colon, value = line.partition(":")
         if not colon:
             continue

@@ -11,7 +11,7 @@ from firmware_checks.errors import BaselineMalformed
 from firmware_checks.facts import Reason, Unread
 from firmware_checks.golden import MAX_BYTES, canonical, parse
 from firmware_checks.posture import look, run_checks
-from tests.firmware_checks.logs import expected
+from tests.firmware_checks.logs import agile_event, expected
 from tests.firmware_checks.machine import EVENT_LOG, sound
 from tests.firmware_checks.platform_machine import BASELINE, golden, program_log
 
@@ -101,6 +101,16 @@ def test_a_change_is_told_event_by_event_in_the_check(tmp_path):
     verdict = found["baseline.registers"]
     assert verdict.outcome.value == "fail"
     assert any("PCR 4 changed" in seen.value for seen in verdict.evidence)
+
+
+def test_an_endless_log_is_not_compared_event_by_event(tmp_path):
+    machine = sound(tmp_path)
+    log = program_log(b"shim 15.9")
+    machine.put(EVENT_LOG, log + agile_event(4, 0xD, b"x", (0x0004, 0x000B)) * 3000)
+    machine.put(PCR.format(4), "ab" * 32)
+    found = {one.check.id: one.verdict for one in run_checks(tmp_path).findings}
+    assert found["baseline.registers"].outcome.value == "fail"
+    assert any("the value differs" in seen.value for seen in found["baseline.registers"].evidence)
 
 
 def test_events_in_another_order_hold_where_the_policy_says_so(tmp_path):

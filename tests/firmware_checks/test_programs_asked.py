@@ -147,6 +147,26 @@ def test_cards_of_other_makers():
     assert accelerators.parse_hy_smi("[]") == []
 
 
+@pytest.mark.parametrize(
+    "torn",
+    [
+        "| 0 MX1 x | y |\n| 37C | z |" + " " * 900_000,
+        "\n" * 900_000,
+        "Card 0\n" + "\n" * 900_000 + "x",
+        "| 1 a" + "a" * 900_000 + "| OK",
+        "Card 1\n" * 100_000,
+        (": x\n" * 200_000),
+        "a" * 900_000,
+    ],
+    ids=range(7),
+)
+def test_torn_answers_are_read_in_linear_time(torn):
+    for maker in accelerators.MAKERS:
+        if maker.parse is not accelerators.parse_hy_smi:
+            assert len(maker.parse(torn)) < 50_000
+    assert sum(map(len, devices.fields(torn).values())) < 200_000
+
+
 def test_a_maker_s_display_chip_is_no_accelerator(tmp_path):
     # The management controller of a Huawei server shows itself as a graphics card of that maker.
     machine = sound(tmp_path)
