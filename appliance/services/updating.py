@@ -9,6 +9,7 @@ from typing import Final
 from appliance.audit.log import AuditLog
 from appliance.catalogue.service import CatalogueService
 from appliance.errors import AuditEntryUnknown
+from appliance.jobs.schedule import Schedules
 from appliance.services.ground import Ground, Site
 from appliance.services.licence import Licence
 from appliance.services.version import VERSION
@@ -28,6 +29,7 @@ from models.hardware.facts import Hardware
 EVALUATIONS: Final = "evaluations"
 PACKS: Final = (EVALUATIONS, "baselines", "data")
 _MICRO: Final = 1_000_000
+_LISTEN_S: Final = 30.0
 
 
 class LiveEngines:
@@ -83,6 +85,13 @@ class Updating:
     async def start(self) -> None:
         """Hear what became of a release that the installer was asked for."""
         self.engines.attach()
+        await self._hear()
+
+    def attend(self, schedules: Schedules) -> None:
+        """Go on listening: a release is found healthy while it runs."""
+        schedules.every("installer", _LISTEN_S, self._hear)
+
+    async def _hear(self) -> None:
         await asyncio.to_thread(self.service.hear)
 
 

@@ -1,6 +1,6 @@
 """What sticks brought to this box: compared with a bundle, followed by newer versions, brought back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from appliance.updates.fetcher import METADATA, Stick
 from appliance.updates.held import Holdings
 from appliance.updates.manifest import SOFTWARE, SOFTWARE_ID
 from appliance.updates.plan import (
+    RESERVE,
     Change,
     Plan,
     Refusal,
@@ -84,7 +85,7 @@ class Inventory:
         staging = Staging(self._rooms.staging, found.bundle, held, self._rooms.free)
         staged = sum(package.shipped for package in live) - staging.bytes_to_copy(live)
         copies, needs = room_of(changes, staged)
-        free = self._rooms.free(self._disk())
+        free = self._rooms.free(_there(self._rooms.staging))
         return Plan(
             bundle=found.bundle,
             signed_at=found.signed_at,
@@ -97,6 +98,7 @@ class Inventory:
                 *(base_missing(package) for package in live if missing([package], held)),
                 *self._busy(changes),
                 *full(needs, free),
+                *self._no_room_beside(changes),
             ),
             overridden=found.override is not None,
         )
@@ -228,11 +230,17 @@ class Inventory:
         room = self._rooms.kinds.get(one.kind)
         return None if room is None else room.folder(one.package_id, one.token)
 
-    def _disk(self) -> Path:
-        """The nearest folder of the staging area that is there already."""
-        return next(
-            place for place in (self._rooms.staging, *self._rooms.staging.parents) if place.exists()
-        )
+    def _no_room_beside(self, changes: Sequence[Change]) -> Iterator[Refusal]:
+        """A release waits outside the vault, and is put together there once more."""
+        wanted = [one.package for one in changes if not one.live and one.what != "same"]
+        if wanted:
+            needs = sum(one.shipped + one.size for one in wanted) + RESERVE
+            yield from full(needs, self._rooms.free(_there(self._rooms.desk.folder)))
+
+
+def _there(folder: Path) -> Path:
+    """The nearest folder that is there already."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def _find(rows: Sequence[Installed], kind: str, package_id: str) -> Installed | None:

@@ -196,8 +196,16 @@ class UpdateService:
             return self._inventory.back(kind, package_id, actor, self._now(), self._record)
 
     def hear(self) -> Seen | None:
-        """Put on record what became of the release that the installer was asked for, once."""
-        return self._inventory.hear(self._now(), self._record)
+        """Put on record what became of the release that the installer was asked for, once.
+
+        While another update is at work nothing is heard: it may be staging the next release.
+        """
+        if not self._busy.acquire(blocking=False):
+            return None
+        try:
+            return self._inventory.hear(self._now(), self._record)
+        finally:
+            self._busy.release()
 
     # Inside -------------------------------------------------------------------------------------
 

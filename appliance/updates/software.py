@@ -94,7 +94,7 @@ class SoftwareDesk:
     """
 
     def __init__(self, folder: Path, free: FreeBytes) -> None:
-        self._folder = folder
+        self.folder = folder
         self._free = free
 
     def stage(
@@ -118,7 +118,7 @@ class SoftwareDesk:
             UpdateError: As `Staging.take`.
             OSError: The disk does not take it.
         """
-        root = self._folder / STAGED
+        root = self.folder / STAGED
         make_folder(root)
         for other in root.iterdir():
             if other.name != bundle:
@@ -129,7 +129,7 @@ class SoftwareDesk:
     def forget(self) -> None:
         """Remove what is staged, when nobody asks for it."""
         if self.pending() is None:
-            shutil.rmtree(self._folder / STAGED, ignore_errors=True)
+            shutil.rmtree(self.folder / STAGED, ignore_errors=True)
 
     def ask(
         self, bundle: str, package: Package, actor: str, now: datetime, approved_by: Sequence[str]
@@ -161,13 +161,13 @@ class SoftwareDesk:
 
     def pending(self) -> Pending | None:
         """What is asked for and not yet answered."""
-        asked = _read(self._folder / REQUEST)
+        asked = _read(self.folder / REQUEST)
         if asked is None:
             return None
-        outcome = _read(self._folder / OUTCOME) or {}
+        outcome = _read(self.folder / OUTCOME) or {}
         if outcome.get("request") == asked.get("id", ""):
             return None
-        told = _read(self._folder / PROGRESS) or {}
+        told = _read(self.folder / PROGRESS) or {}
         return Pending(
             version=_text(asked, "version"),
             bundle=_text(asked, "bundle"),
@@ -180,7 +180,7 @@ class SoftwareDesk:
 
     def outcome(self) -> Outcome | None:
         """What became of the last request, or None."""
-        found = _read(self._folder / OUTCOME)
+        found = _read(self.folder / OUTCOME)
         if found is None or found.get("state") not in _STATES:
             return None
         code = found.get("code")
@@ -202,8 +202,8 @@ class SoftwareDesk:
         moment = now.astimezone(UTC).isoformat()
         document = {**what, "asked_by": actor, "at": moment}
         document["id"] = sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
-        make_folder(self._folder)
-        replace_file(self._folder / REQUEST, json.dumps(document, sort_keys=True).encode())
+        make_folder(self.folder)
+        replace_file(self.folder / REQUEST, json.dumps(document, sort_keys=True).encode())
 
 
 def _read(path: Path) -> dict[str, Any] | None:

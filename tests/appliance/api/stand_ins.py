@@ -126,6 +126,9 @@ class NoUpdates:
     async def start(self) -> None:
         pass
 
+    def attend(self, schedules: object) -> None:
+        pass
+
 
 class NoSchedules:
     def cron(self, *args: object) -> None:

@@ -132,3 +132,15 @@ async def test_a_real_worker_tells_that_no_model_answers(service, db, audit, tmp
     assert failed.fault.sentence
     assert failed.fault.code != "job.worker-died"
     assert json.dumps(service.reports()) == "[]"
+
+
+def test_a_set_that_came_by_stick_is_known_with_the_next_job(service, tmp_path):
+    with pytest.raises(JobSpecInvalid):
+        service.kind().check({"abilities": ["ward-sums"]})
+    here = {"ward-sums": tmp_path / "evaluations" / "ward-sums" / "1.0"}
+    service.look_for_sets(lambda: here)
+    spec = service.kind().check({"abilities": ["ward-sums", "B8"]})
+    told = service.kind().spec(SimpleNamespace(spec=spec), tmp_path)
+    assert told["sets"] == {"ward-sums": str(here["ward-sums"] / "files")}
+    here.clear()
+    assert "sets" not in service.kind().spec(SimpleNamespace(spec=spec), tmp_path)

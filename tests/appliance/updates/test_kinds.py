@@ -134,12 +134,8 @@ def test_packs_are_placed_followed_and_taken_back(box: Box, yard, tmp_path, kind
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": "other/1"},
         {"id": "another"},
         {"scorer": "os.system"},
-        {"max_tokens": 0},
-        {"key_class": ["P"]},
-        {"extra": 1},
     ],
 )
 def test_an_evaluation_set_that_no_worker_could_read_is_refused(box: Box, yard, tmp_path, changes):
@@ -294,3 +290,22 @@ def test_a_stick_that_is_in_force_needs_nobody(box: Box, stick):
 def test_versions_are_put_in_order_as_people_count():
     wanted = ["0.9", "1.0rc1", "1.0", "1.0.1", "1.2", "1.10", "2026.11", "2027.1"]
     assert sorted(wanted, key=version_key) == wanted
+
+
+def test_a_release_that_has_no_room_beside_the_vault_is_told_in_the_plan(box: Box, yard, tmp_path):
+    _release(yard, tmp_path)
+    stick = _newer(box, yard, tmp_path)
+    (box.folder / "updates").mkdir()
+    rooms = box.updates._inventory._rooms
+    free = {box.folder / "updates": 1 << 20}
+    box.updates._inventory._rooms = replace(rooms, free=lambda place: free.get(place, 1 << 40))
+    assert [one.code for one in box.updates.plan(stick, "x").hindrances] == ["update.disk-full"]
+
+
+def test_nothing_is_heard_of_the_installer_while_another_update_is_at_work(box: Box):
+    (box.folder / "updates").mkdir()
+    outcome = {"state": "blessed", "version": "0.2.0", "bundle": "0" * 16, "zh": "", "en": ""}
+    (box.folder / "updates" / "outcome.json").write_text(json.dumps(outcome))
+    with box.updates._busy:
+        assert box.updates.hear() is None
+    assert box.updates.hear().state == "applied"
