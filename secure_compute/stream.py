@@ -56,7 +56,8 @@ class SealedWriter:
         header = header_bytes(_MAGIC, key.algorithm, key.key_id) + os.urandom(_SALT_SIZE)
         self._sealer, self._prefix, commitment = _derive(key, header, key.algorithm)
         self._target = target
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
+        self._held = 0
         self._number = 0
         self._total = 0
         target.write(header + commitment)
@@ -64,19 +65,28 @@ class SealedWriter:
     def write(self, piece: bytes) -> None:
         """Take more plaintext. Raises SealMalformed beyond 4 PiB."""
         self._total += len(piece)
-        self._waiting += piece
+        self._held += len(piece)
+        self._waiting.append(piece)
         # The last chunk is marked, so a full one waits until something follows it.
-        while len(self._waiting) > CHUNK:
-            self._seal(bytes(self._waiting[:CHUNK]), last=False)
-            del self._waiting[:CHUNK]
+        if self._held > CHUNK:
+            self._drain()
 
     def finish(self) -> int:
         """Seal what is left, and return how many bytes of plaintext there were."""
-        self._seal(bytes(self._waiting), last=True)
+        self._seal(b"".join(self._waiting), last=True)
         self._waiting.clear()
         return self._total
 
-    def _seal(self, chunk: bytes, *, last: bool) -> None:
+    def _drain(self) -> None:
+        whole, at = b"".join(self._waiting), 0
+        with memoryview(whole) as view:
+            while len(whole) - at > CHUNK:
+                self._seal(view[at : at + CHUNK], last=False)
+                at += CHUNK
+        self._waiting = [whole[at:]]
+        self._held = len(whole) - at
+
+    def _seal(self, chunk: bytes | memoryview, *, last: bool) -> None:
         if self._number == _MAX_CHUNKS:
             raise SealMalformed(reason="it is longer than 4 PiB")
         nonce = nonce_of(self._prefix, self._number, last=last)
