@@ -190,7 +190,7 @@ class Disk:
     def _file_opened(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(file: Any, mode: str = "r", buffering: int = -1, *args: Any, **named: Any) -> Any:
             writes = any(sign in mode for sign in "wax+")
-            if not writes:
+            if not writes or named.get("opener") is not None:
                 return real(file, mode, buffering, *args, **named)
             handle = file if isinstance(file, int) else self._opened(file, _flags(mode), 0o666)
             if not self._is_ours(handle, None):

@@ -13,7 +13,7 @@ from appliance.updates.trial import on_trial, settle, snapshot_of
 from installer.apply import Applier
 from installer.apply_errors import OtherPackage, RehearsalFailed
 from installer.apply_journal import ApplyJournal
-from installer.apply_parts import Condition, Pace, Parts, Rehearsed
+from installer.apply_parts import Condition, Pace, Parts, Rehearsed, Source
 from installer.apply_request import Desk
 from installer.durable import replace_file
 from installer.slots import Slots
@@ -198,6 +198,7 @@ class Machine:
         self.box = SmallBox(self.layout, self.place)
         self.boot = 0
         self.said: list[str] = []
+        self.source: Source | None = None
 
     def make(self) -> None:
         put(self.root / "first", tree_of("1.0", 1))
@@ -232,7 +233,7 @@ class Machine:
             slots=self.slots,
             journal=ApplyJournal(self.place, lambda: NOW),
             desk=self.desk,
-            source=Bundles(*offers),
+            source=self.source or Bundles(*offers),
             fitting=Fitted(),
             box=self.box,
         )
