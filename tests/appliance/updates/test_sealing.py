@@ -53,9 +53,14 @@ def key() -> Key:
     return Key()
 
 
+@pytest.fixture(scope="module")
+def ceremony(tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    return Yard(tmp_path_factory.mktemp("ceremony") / "vendor").init()
+
+
 @pytest.fixture
-def yard(tmp_path) -> Yard:
-    return Yard(tmp_path / "vendor").init()
+def yard(ceremony: Yard, tmp_path: Path) -> Yard:
+    return ceremony.copied(tmp_path / "vendor")
 
 
 def add(yard: Yard, recipient: str | None, version: str = "1.0", requires: Requires = BOX) -> None:

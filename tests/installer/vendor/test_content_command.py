@@ -23,9 +23,14 @@ def said(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture(scope="module")
+def ceremony(tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    return Yard(tmp_path_factory.mktemp("ceremony") / "vendor").init()
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    Yard(tmp_path / "vendor").init()
+def home(ceremony: Yard, tmp_path: Path) -> Path:
+    ceremony.copied(tmp_path / "vendor")
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "run").write_text("#!/bin/sh\n")
     return tmp_path

@@ -32,9 +32,14 @@ from tests.models.registry.cards import make_card
 LATER = NOW + timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def ceremony(tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    return Yard(tmp_path_factory.mktemp("ceremony") / "vendor").init()
+
+
 @pytest.fixture
-def yard(tmp_path: Path) -> Yard:
-    return Yard(tmp_path / "vendor").init()
+def yard(ceremony: Yard, tmp_path: Path) -> Yard:
+    return ceremony.copied(tmp_path / "vendor")
 
 
 def judged(yard: Yard, bundle: Path, now=LATER) -> dict[str, Package]:

@@ -1,6 +1,7 @@
 """A vendor's machine for tests: cheap keys, small models, and the power to sign anything."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +34,11 @@ class Yard:
     def init(self) -> "Yard":
         hold_ceremony(self.folder, self.keys, NOW - timedelta(days=1))
         return self
+
+    def copied(self, folder: Path) -> "Yard":
+        """The same vendor elsewhere; a ceremony takes longer than a copy."""
+        shutil.copytree(self.folder, folder)
+        return Yard(folder)
 
     @property
     def root(self) -> bytes:
