@@ -15,6 +15,7 @@ from installer.__main__ import main as installer_main
 from secure_compute.verifier.judge import main
 from secure_compute.verifier.single_file import verifier_source
 from tests.appliance.api.box import live_box
+from tests.appliance.api.test_slot_routes import ask
 
 
 @pytest.fixture
@@ -35,16 +36,20 @@ def parsed(*words: str) -> argparse.Namespace:
 
 
 @pytest.fixture
-def export(box, monkeypatch, capsys):
+def audit(box, monkeypatch, capsys):
     monkeypatch.setattr(conversation, "StateLayout", lambda _: SimpleNamespace(socket=box.socket))
 
     async def run(*words: str) -> tuple[int, str, str]:
-        args = parsed("export", *words)
-        status = await asyncio.to_thread(COMMANDS["audit"].run, args)
+        status = await asyncio.to_thread(COMMANDS["audit"].run, parsed(*words))
         told = capsys.readouterr()
         return status, told.out, told.err
 
     return run
+
+
+@pytest.fixture
+def export(audit):
+    return lambda *words: audit("export", *words)
 
 
 async def test_an_export_lies_where_it_was_asked_for_and_verifies(export, tmp_path, monkeypatch):
@@ -65,6 +70,27 @@ async def test_an_export_lies_where_it_was_asked_for_and_verifies(export, tmp_pa
     status, _, err = await export("--out", str(out))
     assert status == 1
     assert "not an empty directory" in err
+
+
+async def test_what_lies_on_the_box_is_listed_and_taken_away(box, audit):
+    assert "There are no exports" in (await audit("exports"))[1]
+    status, begun = await ask(box, "POST", "/api/v1/audit/exports", {"formats": []})
+    assert status == 202, begun
+    name = begun["id"]
+    for _ in range(400):
+        status, said, _ = await audit("exports")
+        if "done" in said:
+            break
+        await asyncio.sleep(0.05)
+    assert status == 0
+    assert name in said
+    assert f"until {begun['kept_until'][:10]}" in said
+    status, said, _ = await audit("exports", "--remove", name)
+    assert (status, name in said) == (0, True)
+    status, _, err = await audit("exports", "--remove", name)
+    assert status == 1
+    assert err
+    assert "There are no exports" in (await audit("exports"))[1]
 
 
 async def test_what_cannot_be_is_a_sentence(export, tmp_path):
