@@ -219,7 +219,7 @@ def test_a_chain_of_roots_without_an_end_is_not_followed_for_ever(yard, new, mon
     assert "metadata/67.root.json" not in asked
 
 
-@pytest.mark.parametrize("step", [211, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [401, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_single_byte_of_any_role_of_any_kind(yard, new, step):
     """With two roots on the stick, so that the bytes of the chain count too."""
     (new / "metadata" / "2.root.json").write_bytes(

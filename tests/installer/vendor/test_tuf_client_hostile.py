@@ -32,7 +32,7 @@ def _fill(repo: Repository, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ROLES)
-@pytest.mark.parametrize("step", [67, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [199, pytest.param(1, marks=pytest.mark.slow)])
 def test_junk_in_any_place(web, repo, clock, tmp_path, capsys, form, step):
     _fill(repo, form)
     role = form.split()[0]
