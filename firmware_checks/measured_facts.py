@@ -21,9 +21,14 @@ class QuoteFacts:
 
 @dataclass(frozen=True, slots=True)
 class ImaFacts:
-    """IMA's list, and the manifest of what may run."""
+    """IMA's list, PCR 10 while the list stood so, and the manifest of what may run.
+
+    `held` maps banks to lower-case hexadecimal; it is read beside the list, since both grow with
+    every program that starts.
+    """
 
     entries: tuple[ImaEntry, ...]
+    held: Reading[Mapping[str, str]]
     manifest: Reading[Manifest]
 
 

@@ -19,7 +19,7 @@ from firmware_checks.errors import FirmwareError
 from firmware_checks.eventlog.replay import rtmrs
 from firmware_checks.facts import Facts, Unread
 from firmware_checks.ima.policy import unknown_files
-from firmware_checks.ima.replay import IMA_PCR, aggregate_fits, replay
+from firmware_checks.ima.replay import aggregate_fits, replay
 from firmware_checks.ima.templates import ImaEntry
 from firmware_checks.quote.attested import parse
 from firmware_checks.quote.chain import Chain
@@ -92,12 +92,17 @@ def ima_replays(facts: Facts) -> Verdict:
         return could_not_read(facts.tpm)
     if isinstance(facts.tpm.banks, Unread):
         return could_not_read(facts.tpm.banks)
-    return _ima_judged(facts.ima.entries, facts.tpm.banks)
+    if isinstance(facts.ima.held, Unread):
+        return could_not_read(facts.ima.held)
+    return _ima_judged(facts.ima.entries, facts.ima.held, facts.tpm.banks)
 
 
-def _ima_judged(entries: Sequence[ImaEntry], banks: Mapping[str, Mapping[int, str]]) -> Verdict:
-    led = replay(entries, banks)
-    held = {bank: values[IMA_PCR] for bank, values in banks.items() if IMA_PCR in values}
+def _ima_judged(
+    entries: Sequence[ImaEntry],
+    held: Mapping[str, str],
+    banks: Mapping[str, Mapping[int, str]],
+) -> Verdict:
+    led = replay(entries, held)
     judged = sorted(bank for bank in held if bank in led.values)
     if not judged:
         seen = Evidence.of("TPM", ", ".join(banks))

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from firmware_checks.errors import FirmwareError
+from firmware_checks.eventlog.algorithms import ALGORITHMS
 from firmware_checks.eventlog.document import read_log
 from firmware_checks.eventlog.parser import MAX_BYTES
 from firmware_checks.ima import listing
 from firmware_checks.ima import policy as manifests
 from firmware_checks.ima.policy import Manifest
+from firmware_checks.ima.replay import IMA_PCR
 from firmware_checks.measured_facts import ConfidentialFacts, ImaFacts, QuoteFacts
 from firmware_checks.probes.tree import Tree
 from firmware_checks.quote.chain import endorsement
@@ -25,6 +27,8 @@ MAKERS: Final = "/etc/wardbox/tpm-makers"
 _CAPTURED: Final = "/capture/quote.json"
 _TPM: Final = "/dev/tpmrm0"
 _IMA: Final = "/sys/kernel/security/ima/binary_runtime_measurements"
+_BANKS: Final = "/sys/class/tpm/tpm0"
+_TRIES: Final = 3
 _CCEL: Final = "/sys/firmware/acpi/tables/data/CCEL"
 _RTMRS: Final = "/sys/devices/virtual/misc/tdx_guest/measurements"
 _RTMR_BYTES: Final = 48
@@ -75,13 +79,36 @@ def _makers(tree: Tree) -> tuple[bytes, ...]:
 
 def ima(tree: Tree) -> Reading[ImaFacts]:
     """IMA's list, and the manifest of what may run where there is one."""
-    data = tree.data(_IMA, listing.MAX_BYTES)
+    data, held = _moment(tree)
     if isinstance(data, Unread):
         return data
     try:
-        return ImaFacts(listing.parse(data), _manifest(tree))
+        return ImaFacts(listing.parse(data), held, _manifest(tree))
     except FirmwareError as error:
         return Unread(Reason.MALFORMED, _IMA, error.en.format(**error.facts))
+
+
+def _moment(tree: Tree) -> tuple[Reading[bytes], Reading[dict[str, str]]]:
+    """The list and PCR 10 of one moment: a program that starts meanwhile makes both grow."""
+    held = _register(tree)
+    data = tree.data(_IMA, listing.MAX_BYTES)
+    for _ in range(_TRIES):
+        again = _register(tree)
+        if again == held:
+            return data, held
+        held, data = again, tree.data(_IMA, listing.MAX_BYTES)
+    return data, Unread(Reason.FAILED, "PCR 10", "it grew at every look")
+
+
+def _register(tree: Tree) -> Reading[dict[str, str]]:
+    found: dict[str, str] = {}
+    for algorithm in ALGORITHMS:
+        value = tree.text(f"{_BANKS}/pcr-{algorithm.bank.lower()}/{IMA_PCR}")
+        if not isinstance(value, Unread):
+            found[algorithm.bank] = value.strip().lower()
+        elif value.reason is not Reason.ABSENT:
+            return value
+    return found or Unread(Reason.ABSENT, f"{_BANKS}/pcr-*/{IMA_PCR}")
 
 
 def _manifest(tree: Tree) -> Reading[Manifest]:

@@ -10,11 +10,12 @@ import pytest
 from firmware_checks.attestation.evidence import Attested, Rejected
 from firmware_checks.check import Outcome
 from firmware_checks.facts import Reason, Unread
-from firmware_checks.probes import attestation
+from firmware_checks.probes import attestation, measured
 from firmware_checks.probes.nvml import read_reports
 from firmware_checks.probes.tree import Tree
 from tests.firmware_checks.gpu_evidence import SOUND, manifest, report, value
 from tests.firmware_checks.machine import sound
+from tests.firmware_checks.measured_machine import TRUE, ran
 from tests.firmware_checks.platform_changes import drop, flags, many, put
 from tests.firmware_checks.platform_machine import LAN, TABLES, luks
 from tests.firmware_checks.test_checks import outcome_of
@@ -180,3 +181,34 @@ def test_gpus_that_attest_nothing(monkeypatch):
     assert isinstance(found, Unread)
     assert found.reason is Reason.UNSUPPORTED
     assert silent.open == 0
+
+
+def test_a_list_that_grows_while_it_is_read_is_read_again(machine):
+    tree = Tree(machine.root)
+    grown = iter(range(2))
+
+    class Growing(Tree):
+        def data(self, path, limit=1 << 26):
+            found = super().data(path, limit)
+            if path.endswith("runtime_measurements") and next(grown, None) is not None:
+                # A program starts between the look at the register and the end of the list.
+                ran((b"/usr/bin/true", TRUE), (b"/usr/bin/more", b"\4" * 32))(machine)
+            return found
+
+    found = measured.ima(Growing(machine.root))
+    assert found.held == measured.ima(tree).held
+    assert [entry.name for entry in found.entries][-1] == "/usr/bin/more"
+
+
+def test_a_register_that_never_rests_is_not_judged(machine):
+    numbers = iter(range(99))
+
+    class Restless(Tree):
+        def text(self, path, limit=1 << 20):
+            if path.endswith("/10"):
+                return f"{next(numbers):064x}"
+            return super().text(path, limit)
+
+    found = measured.ima(Restless(machine.root))
+    assert isinstance(found.held, Unread)
+    assert found.held.reason is Reason.FAILED
