@@ -27,7 +27,9 @@ from appliance.audit.identifiers import receipt_id, request_id
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.audit.opening import OwnScribe
+from appliance.bodies.keeper import BodyKeeper, Place
 from secure_compute.signing import SigningKey
+from tests.appliance.bodies.bodily import answered, seal
 from tests.benchmarks import audit_search
 from tests.benchmarks.audit_export import WHOLE, measured
 from tests.fakes.answered import completion
@@ -117,6 +119,21 @@ def naive(place: Path, identity: AuditIdentity, count: int, pages: list[float]) 
     return count
 
 
+def with_bodies(place: Path, identity: AuditIdentity, count: int) -> int:
+    """Commits of one answer with a body of two thousand bytes: one wait for both disks."""
+    scribe = OwnScribe(place / "bodily.db", urandom(32), identity, now, time.monotonic)
+    bodies = Place(place / "bodies.db", urandom(32))
+    scribe.keep_bodies(BodyKeeper(bodies, now, time.monotonic))
+    scribe.open()
+    text = urandom(1000)
+    try:
+        for _ in range(count):
+            scribe.commit([answered(receipt_id(now), text, text, seal())])
+    finally:
+        scribe.release()
+    return count
+
+
 async def crowd(log: AuditLog, writers: int, each: int, waits: list[float]) -> int:
     """Writers that each wait for their event before they write the next."""
     batches = [[answer(number) for number in range(each)] for _ in range(writers)]
@@ -179,6 +196,7 @@ def measure_writing(place: Path, window_ms: float, table: Table) -> None:
     batched, _ = rate(lambda: plain_sqlite(place, 64, 100))
     pages: list[float] = []
     alone, work = rate(lambda: naive(place, identity, 400, pages))
+    bodily, _ = rate(lambda: with_bodies(place, identity, 300))
     print(f"plain fsync                     {fsyncs:10,.0f} /s  p99 {slow:.1f} ms")
     print(f"plain sqlite, 1 row a commit    {single:10,.0f} rows/s")
     print(f"plain sqlite, 64 rows a commit  {batched:10,.0f} rows/s")
@@ -186,6 +204,7 @@ def measure_writing(place: Path, window_ms: float, table: Table) -> None:
         f"naive log, 1 event a commit     {alone:10,.0f} events/s  {work:.0f} us CPU and "
         f"{pages[0]:.1f} pages a commit"
     )
+    print(f"the same, each with its body    {bodily:10,.0f} events/s")
     log = AuditLog.open_apart(place / "audit.db", urandom(32), identity, window_ms=window_ms)
     best = asyncio.run(crowds(log, alone, table))
     ready = [answer(number) for number in range(50_000)]
