@@ -37,13 +37,16 @@ _MAX_MAKERS: Final = 256
 
 def quote(tree: Tree) -> Reading[QuoteFacts]:
     """A quote over a fresh nonce; of a captured machine the one that capture/quote.json keeps."""
-    taken = _live() if tree.live else _captured(tree)
+    taken = _live(tree) if tree.live else _captured(tree)
     if isinstance(taken, Unread):
         return taken
     return QuoteFacts(taken, endorsement(taken.endorsement, _makers(tree), datetime.now(UTC)))
 
 
-def _live() -> Reading[Quote]:
+def _live(tree: Tree) -> Reading[Quote]:
+    if not tree.exists(_TPM):
+        # Without the device its library need not be loaded.
+        return Unread(Reason.ABSENT, _TPM)
     try:
         return take_quote(DEVICE)
     except QuoteUnavailable as error:
