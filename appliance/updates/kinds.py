@@ -1,6 +1,5 @@
 """What the box does with each kind of package: judge it, stand it beside the old one, switch."""
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,14 +10,14 @@ from appliance.updates.manifest import CARD, FILES, Package
 from appliance.updates.packs import PackShelf
 from eval.errors import EvalError
 from eval.sets import read_set
+from firmware_checks.errors import BaselineMalformed
+from firmware_checks.golden import MAX_BYTES, parse
 from models.card import ModelCard
 from models.errors import CardMalformed, ModelExists, ModelUnknown
 from models.formats.inspect import require_model
 from models.registry.manifest import Manifest, card_digest
 from models.registry.package import check_card
 from models.registry.shelf import ShelvedModel
-
-_MAX_BASELINE: Final = 64 << 20
 
 
 class Kind(Protocol):
@@ -106,13 +105,14 @@ def _evaluation(package: Package, files: Path) -> None:
 
 
 def _baseline(package: Package, files: Path) -> None:
-    for path in sorted(files.rglob("*.json")):
-        if path.stat().st_size > _MAX_BASELINE:
-            raise _refused(package, f"{path.name} 过大", f"{path.name} is too large")
+    """The checks would stop at one that they cannot read, so none may come in."""
+    for path in sorted(files.glob("*.json")):
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
         try:
-            json.loads(path.read_bytes())
-        except (ValueError, RecursionError):
-            raise _refused(package, f"{path.name} 不是 JSON", f"{path.name} is not JSON") from None
+            parse(raw)
+        except BaselineMalformed as error:
+            raise _refused(package, f"{path.name}:{error.sentence}", error.sentence) from error
 
 
 def _anything(package: Package, files: Path) -> None:

@@ -157,7 +157,7 @@ class SpaceKeeper:
         places: Mapping[str, tuple[tuple[Path, ...], int]] = {
             "shelf": ((layout.shelf,), rules.shelf_gib),
             "datasets": (
-                (layout.caller_files, layout.files_mount / "datasets"),
+                (layout.caller_files, layout.files_mount / "datasets", layout.packs),
                 rules.datasets_gib,
             ),
             "jobs": ((layout.jobs_dir,), rules.jobs_gib),

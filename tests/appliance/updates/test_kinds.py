@@ -120,15 +120,15 @@ def test_a_delta_takes_what_is_here_already(box: Box, stick, yard, tmp_path):
 def test_packs_are_placed_followed_and_taken_back(box: Box, yard, tmp_path, kind):
     for version in ("1.0", "1.1"):
         source = _set(tmp_path / version) if kind == "evaluations" else tmp_path / version
-        source.mkdir(exist_ok=True)
-        (source / "more.json").write_text(json.dumps({"v": version}))
+        (source / "notes").mkdir(parents=True)
+        (source / "notes" / "more.json").write_text(json.dumps({"v": version}))
         yard.add_files(kind, "sums", version, source)
         box.updates.apply(_newer(box, yard, tmp_path, f"stick-{version}"), "x")
         folder = box.packs.current(kind)["sums"]
-        assert json.loads((folder / "files" / "more.json").read_text()) == {"v": version}
+        assert json.loads((folder / "files" / "notes" / "more.json").read_text()) == {"v": version}
     box.updates.rollback(kind, "sums", "x")
     folder = box.packs.current(kind)["sums"]
-    assert json.loads((folder / "files" / "more.json").read_text()) == {"v": "1.0"}
+    assert json.loads((folder / "files" / "notes" / "more.json").read_text()) == {"v": "1.0"}
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,10 @@ def test_an_evaluation_set_that_no_worker_could_read_is_refused(box: Box, yard, 
     assert box.packs.current("evaluations") == {}
 
 
-def test_a_baseline_that_is_no_json_is_refused(box: Box, yard, tmp_path):
+@pytest.mark.parametrize("text", ["{", "{}", "[]"])
+def test_a_baseline_that_no_check_could_read_is_refused(box: Box, yard, tmp_path, text):
     (tmp_path / "base").mkdir()
-    (tmp_path / "base" / "golden.json").write_text("{")
+    (tmp_path / "base" / "golden.json").write_text(text)
     yard.add_files("baselines", "h20", "1.0", tmp_path / "base")
     with pytest.raises(ContentRefused):
         box.updates.apply(_newer(box, yard, tmp_path), "x")
