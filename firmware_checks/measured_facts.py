@@ -16,7 +16,7 @@ class QuoteFacts:
     """A quote over a fresh nonce, and how the certificate behind the TPM stands."""
 
     quote: Quote
-    endorsement: Endorsement
+    endorsement: Reading[Endorsement]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from firmware_checks.ima.policy import unknown_files
 from firmware_checks.ima.replay import aggregate_fits, replay
 from firmware_checks.ima.templates import ImaEntry
 from firmware_checks.quote.attested import parse
-from firmware_checks.quote.chain import Chain
-from firmware_checks.quote.verify import Fault, faults
+from firmware_checks.quote.chain import Chain, Endorsement
+from firmware_checks.quote.verify import Fault, Quote, faults
 from firmware_checks.reading import Reason
 
 _QUOTED: Final = "TPM2_Quote, PCR 0-7"
@@ -70,6 +70,10 @@ def maker_vouches(facts: Facts) -> Verdict:
     if isinstance(facts.quote, Unread):
         return could_not_read(facts.quote)
     quote, stands = facts.quote.quote, facts.quote.endorsement
+    return could_not_read(stands) if isinstance(stands, Unread) else _endorsed(quote, stands)
+
+
+def _endorsed(quote: Quote, stands: Endorsement) -> Verdict:
     seen = Evidence.of("EK certificate", f"{stands.chain.value} {stands.issuer}".rstrip())
     if stands.chain is Chain.ABSENT:
         return undecided("TPM 中没有厂商证书。", "The TPM holds no certificate of its maker.", seen)

@@ -36,8 +36,7 @@ _TRIES: Final = 3
 _CCEL: Final = "/sys/firmware/acpi/tables/data/CCEL"
 _RTMRS: Final = "/sys/devices/virtual/misc/tdx_guest/measurements"
 _RTMR_BYTES: Final = 48
-_MAX_ENDORSED_SECONDS: Final = 3.0
-MAKERS: Final = 256
+_MAX_MAKERS: Final = 256
 
 
 def quote(tree: Tree) -> Reading[QuoteFacts]:

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,9 @@ from firmware_checks.facts import Reason, Unread
 from firmware_checks.probes import attestation, measured
 from firmware_checks.probes.nvml import read_reports
 from firmware_checks.probes.tree import Tree
+from firmware_checks.quote.chain import Chain
+from firmware_checks.quote.errors import QuoteUnavailable
+from firmware_checks.quote.verify import Quote
 from tests.firmware_checks.gpu_evidence import SOUND, manifest, report, value
 from tests.firmware_checks.machine import sound
 from tests.firmware_checks.measured_machine import TRUE, ran
@@ -212,3 +216,48 @@ def test_a_register_that_never_rests_is_not_judged(machine):
     found = measured.ima(Restless(machine.root))
     assert isinstance(found.held, Unread)
     assert found.held.reason is Reason.FAILED
+
+
+def chip(monkeypatch, whole):
+    """A live machine with a TPM whose quote is quick and whose certificate comes by `whole`."""
+    quick = Quote(b"n", b"a", b"s", b"p")
+
+    def take(device, *, endorse=True):
+        return whole() if endorse else quick
+
+    monkeypatch.setattr(measured, "take_quote", take)
+    monkeypatch.setattr(measured, "ENDORSED_SECONDS", 0.2)
+    live = SimpleNamespace(live=True, exists=lambda _: True, names=lambda _: ())
+    return quick, measured.quote(live)
+
+
+def test_a_chip_that_is_slow_with_its_certificate_still_gives_its_quote(monkeypatch):
+    gate = threading.Event()
+    try:
+        quick, found = chip(monkeypatch, gate.wait)
+    finally:
+        gate.set()
+    assert found.quote is quick
+    assert found.endorsement.reason is Reason.TIMED_OUT
+
+
+def test_a_chip_that_refuses_its_certificate_still_gives_its_quote(monkeypatch):
+    def refuse():
+        raise QuoteUnavailable(reason="code 0x1")
+
+    quick, found = chip(monkeypatch, refuse)
+    assert found.quote is quick
+    assert found.endorsement.reason is Reason.UNSUPPORTED
+
+
+def test_a_quick_chip_gives_both(monkeypatch):
+    whole = Quote(b"n", b"a", b"s", b"p", b"", bound=False)
+    _, found = chip(monkeypatch, lambda: whole)
+    assert found.quote is whole
+    assert found.endorsement.chain is Chain.ABSENT
+
+
+def test_a_machine_without_a_chip_loads_no_library(monkeypatch):
+    monkeypatch.setattr(measured, "take_quote", lambda *_, **__: pytest.fail("it was asked"))
+    found = measured.quote(SimpleNamespace(live=True, exists=lambda _: False))
+    assert found.reason is Reason.ABSENT
