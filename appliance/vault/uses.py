@@ -31,7 +31,9 @@ USES: Final[Mapping[str, KeyUse]] = MappingProxyType(
     {
         "box.db": KeyUse("opening", "主数据库", "the box's database"),
         "audit.db": KeyUse("opening", "审计数据库", "the audit log's database"),
-        "family.dataset": KeyUse("now", "各数据集密钥的上级", "above the keys of datasets"),
+        "family.dataset": KeyUse(
+            "now", "各文件与数据集密钥的上级", "above the keys of files and data sets"
+        ),
         "family.patient": KeyUse("now", "各患者密钥的上级", "above the keys of patients"),
         "family.period": KeyUse("now", "各日正文密钥的上级", "above the keys of each day's bodies"),
         "bodies.db": KeyUse(

@@ -1,11 +1,16 @@
 """Erasing a caller's file over REST: a real vault, a certificate, and nothing left that opens."""
 
+from types import SimpleNamespace
+
 import openai
 import pytest
 
 from appliance.client.problem import ProblemError
 from appliance.client.session import Session
 from appliance.contract.vault_keys import Erasure
+from appliance.tuning.kind import Workshop
+from appliance.tuning.sealed_chats import CHATS
+from appliance.vault.errors import SubjectErased
 from secure_compute.destruction import verify_destruction
 from secure_compute.note import NoteKey
 from tests.appliance.api.box import live_box
@@ -86,3 +91,22 @@ async def test_what_is_read_is_not_erased(box):
             await local.slots.keys.erase(wish(file_id))
         assert caught.value.code == "file.in-use"
         assert (await client.files.content(file_id)).read() == ROWS
+
+
+async def test_a_training_that_is_resumed_after_the_erasure_says_why_it_cannot_go_on(box, tmp_path):
+    files = box.services.files
+    incoming = files.begin("user:li")
+    incoming.write(ROWS)
+    file = files.admit(incoming, "user:li", "a", "fine-tune")
+    incoming.discard()
+    workshop = Workshop(SimpleNamespace(), box.log, 1, None, files)
+    spec = {"recipe": "adapter", "dataset": file.id, "base": "m", "boxes": 1}
+    job = SimpleNamespace(id="job_1", spec=spec, actor="user:li")
+    given = workshop.kind().spec(job, tmp_path)
+    assert set(given["seal"]) == {"file", "key"}
+    assert (tmp_path / CHATS).stat().st_nlink == 2
+    async with Session.local(box.socket) as local:
+        await local.slots.keys.erase(wish(file.id))
+    with pytest.raises(SubjectErased, match=file.id):
+        workshop.kind().spec(job, tmp_path)
+    assert box.tags().count("file:content:use") == 1
