@@ -47,6 +47,7 @@ def posture_summary(kept: Checked | None) -> posture.PostureSummary:
             "failed": counts["fail"],
             "unknown": counts["could-not-check"],
             "sentence": report["posture"]["label"],
+            "consequence": kept.followed.consequence.word,
         }
     )
 

@@ -10,7 +10,7 @@ Follows = Literal["nothing", "warn", "stop-training", "lock-vault"]
 
 
 class PostureSummary(Wire):
-    """The posture in one line: `level` 0 to 4; `digest` names the report inside receipts."""
+    """The posture in one line: `level` 0 to 4; `digest` names the report inside receipts; what followed."""
 
     verdict: Verdict
     level: int
@@ -20,6 +20,7 @@ class PostureSummary(Wire):
     failed: int
     unknown: int
     sentence: Text
+    consequence: Follows = "nothing"
 
 
 class EvidenceView(Wire):

@@ -89,7 +89,7 @@ class PaperOverview(PaperNotes, PaperJobs, PaperRecord, PaperPosture):
                 health=Health(
                     status="ok", vault="unlocked", engine=self.engine, audit="ok", version="0.1.0"
                 ),
-                posture=posture_summary(nasty),
+                posture=posture_summary(nasty, self.consequence),
                 engines=(engine,),
                 accelerators=(card,) if self.gpu else (),
                 host=HostView(

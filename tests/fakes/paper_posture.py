@@ -11,6 +11,7 @@ from appliance.contract.posture import (
     CheckView,
     EvidenceView,
     FollowedView,
+    Follows,
     PostureHistory,
     PostureReport,
     PostureRun,
@@ -21,7 +22,7 @@ from tests.fakes.paper import API, NASTY, NOON, Route, problem, refuse, say
 RUNS = 150
 
 
-def posture_summary(nasty: str) -> PostureSummary:
+def posture_summary(nasty: str, consequence: Follows = "nothing") -> PostureSummary:
     return PostureSummary(
         verdict="warn",
         level=2,
@@ -31,6 +32,7 @@ def posture_summary(nasty: str) -> PostureSummary:
         failed=1,
         unknown=1,
         sentence=Text(zh="安全启动未开启。" + nasty, en="Secure Boot is off."),
+        consequence=consequence,
     )
 
 
@@ -107,6 +109,7 @@ class PaperPosture:
     sound: bool = False
     checks_asked: int = 0
     broken_checks: bool = False
+    consequence: Follows = "nothing"
 
     def posture_routes(self) -> list[Route]:
         return [

@@ -54,3 +54,11 @@ async def test_a_box_without_a_gpu_says_so(box: FakeBox) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await enter(pilot)
         await until(pilot, lambda: "no GPU" in text(app, "#machine"))
+
+
+async def test_training_that_is_stopped_is_told_at_once(box: FakeBox) -> None:
+    box.consequence = "stop-training"
+    app = console_on(box)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await enter(pilot)
+        await until(pilot, lambda: "训练已停" in text(app, "#summary"))

@@ -57,9 +57,16 @@ def _worries(seen: Overview) -> list[tuple[str, str]]:
         found.append(("磁盘快满了,请导出或清理。", "The disk is nearly full: export or tidy up."))
     if host.memory_bytes and host.memory_available_bytes < host.memory_bytes * (1 - _FULL):
         found.append(("内存快用完了。", "Memory is nearly used up."))
+    return found + _posture_worries(seen)
+
+
+def _posture_worries(seen: Overview) -> list[tuple[str, str]]:
+    if seen.posture.consequence == "stop-training":
+        said = "The checks failed: training is stopped. h tells more."
+        return [("固件检查未通过,训练已停:按 h 查看。", said)]
     if seen.posture.verdict in {"fail", "error"}:
-        found.append(("安全检查有未通过项。", "A firmware check did not pass."))
-    return found
+        return [("安全检查有未通过项。", "A firmware check did not pass.")]
+    return []
 
 
 def _engine_worry(engine: EngineView) -> tuple[str, str]:
