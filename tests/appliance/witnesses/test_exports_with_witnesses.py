@@ -82,6 +82,7 @@ def test_a_tpm_and_a_witness_vouch_and_an_old_disk_is_remembered(hardened, other
 
 def test_the_stick_of_a_witness_is_held_against_an_export(place, other, stick, tmp_path):
     memory = ("--remember", str(tmp_path / "memory.json"), "--witness")
+    forgotten = ("--remember", str(tmp_path / "nothing.json"), "--witness")
     other.meet(place)
     for _ in range(2):
         place.work(30)
@@ -98,6 +99,6 @@ def test_the_stick_of_a_witness_is_held_against_an_export(place, other, stick, t
     assert "so do 6 checkpoints on sticks" in told
     assert "host-b/witness witnessed the first" in told
     # A stick that has seen more than the export knows: rolled back, or exported before.
-    status, told = verified(early, *memory, other.vkey(), "--stick", str(stick))
+    status, told = verified(early, *forgotten, other.vkey(), "--stick", str(stick))
     assert status == 1
     assert "was rolled back, or the export is older" in told
