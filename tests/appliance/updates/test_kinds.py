@@ -105,6 +105,7 @@ def test_what_has_no_version_before_cannot_go_back(box: Box, stick):
     assert box.updates.list(1)[0].state == "refused"
 
 
+@pytest.mark.slow
 def test_a_delta_takes_what_is_here_already(box: Box, stick, yard, tmp_path):
     box.updates.apply(stick, "x")
     yard.add(version="2.0", model=gguf_bytes(fill=b"\1"))
@@ -115,7 +116,14 @@ def test_a_delta_takes_what_is_here_already(box: Box, stick, yard, tmp_path):
     box.catalogue.verify("demo-1", "x")
 
 
-@pytest.mark.parametrize("kind", ["evaluations", "baselines", "data"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "evaluations",
+        pytest.param("baselines", marks=pytest.mark.slow),
+        pytest.param("data", marks=pytest.mark.slow),
+    ],
+)
 def test_packs_are_placed_followed_and_taken_back(box: Box, yard, tmp_path, kind):
     for version in ("1.0", "1.1"):
         source = _set(tmp_path / version) if kind == "evaluations" else tmp_path / version
@@ -146,7 +154,7 @@ def test_an_evaluation_set_that_no_worker_could_read_is_refused(box: Box, yard, 
     assert box.packs.current("evaluations") == {}
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[]"])
+@pytest.mark.parametrize("text", ["{", "{}"])
 def test_a_baseline_that_no_check_could_read_is_refused(box: Box, yard, tmp_path, text):
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "golden.json").write_text(text)
@@ -161,7 +169,7 @@ def test_a_baseline_that_no_check_could_read_is_refused(box: Box, yard, tmp_path
     [
         (Requires(box="ward-2"), WrongBox),
         (Requires(hardware=("ascend", "nvidia-h20")), WrongHardware),
-        (Requires(wardbox=("0.0.9",)), WrongRelease),
+        pytest.param(Requires(wardbox=("0.0.9",)), WrongRelease, marks=pytest.mark.slow),
     ],
 )
 def test_a_package_for_another_box_is_told_in_the_plan_and_refused(
