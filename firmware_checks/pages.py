@@ -93,7 +93,7 @@ def as_html(report: Report) -> str:
     bars = "".join(_bar(*found) for found in _levels(report))
     wrong = [found for found in report.findings if found.verdict.outcome is Outcome.FAIL]
     items = "".join(_item(finding) for finding in sorted(wrong, key=_weight))
-    todo = f"<h2>处理办法 What to do</h2><ol>{items}</ol>" if items else ""
+    advice = f"<h2>处理办法 What to do</h2><ol>{items}</ol>" if items else ""
     return f"""<!DOCTYPE html>
 <html lang="zh">
 <head>
@@ -108,7 +108,7 @@ def as_html(report: Report) -> str:
 <p class="level">{escape(level)}</p>
 <table class="levels">{bars}</table>
 {summary}
-{todo}
+{advice}
 <h2>全部检查 All checks</h2>
 <table>
 <thead><tr><th>检查 Check</th><th>等级 Level</th><th>结果 Result</th><th>依据 Evidence</th></tr></thead>
