@@ -15,7 +15,6 @@ from appliance.updates.expiry import Override
 from appliance.updates.fetcher import Stick
 from appliance.updates.health import Found
 from appliance.updates.inventory import bundle_id
-from appliance.updates.manifest import SOFTWARE, SOFTWARE_ID
 from appliance.updates.plan import Change, Plan
 from appliance.updates.sticks import mounted
 from appliance.updates.trust import Pinned
@@ -163,19 +162,6 @@ def _installed(box: Services) -> tuple[wire.InstalledView, ...]:
         }
         for one, before in box.updates.service.installed()
     ]
-    outcome = box.updates.service.outcome()
-    if outcome is not None and outcome.time is not None:
-        applied = outcome.state == "applied"
-        rows.append(
-            {
-                "kind": SOFTWARE,
-                "id": SOFTWARE_ID,
-                "version": VERSION,
-                "previous": (outcome.previous or None) if applied else None,
-                "bundle": outcome.bundle,
-                "time": outcome.time,
-            }
-        )
     return tuple(wire.InstalledView.model_validate(row) for row in rows)
 
 

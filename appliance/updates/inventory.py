@@ -136,8 +136,9 @@ class Inventory:
         """Ask the installer for the release of a plan that was staged, if it has one."""
         seen = None
         people = () if override is None else override.by
-        for package in (one.package for one in plan.work if not one.live):
-            version = package.version
+        for change in (one for one in plan.work if not one.live):
+            package, version = change.package, change.package.version
+            self._runs(change.before or "", plan.bundle, now)
             record(events_updates.update_step("stage", actor, name=plan.bundle, version=version))
             self._rooms.desk.ask(plan.bundle, package, actor, now, people)
             seen = Seen(plan.bundle, SOFTWARE, SOFTWARE_ID, version, "staged", now, _STAGED)
@@ -206,12 +207,23 @@ class Inventory:
                     step, events.BOX, name=name, version=told.version, code=told.code
                 )
             )
+        if told.state == "applied":
+            self._runs(told.version, name, now)
+        elif told.state == "rolled-back" and _find(self._store.before(), SOFTWARE, SOFTWARE_ID):
+            self._store.swap(SOFTWARE, SOFTWARE_ID)
         when = told.time or now.astimezone(UTC)
         seen = Seen(name, SOFTWARE, SOFTWARE_ID, told.version, told.state, when, told.sentence)
         self._store.add(seen, events.BOX, told.code)
         self._store.add_outcome(told.digest, now)
         self._rooms.desk.forget()
         return seen
+
+    def _runs(self, version: str, bundle: str, now: datetime) -> None:
+        """Remember which release runs, so that people see what a rollback would bring back."""
+        here = _find(self._store.installed(), SOFTWARE, SOFTWARE_ID)
+        if here is None or here.version != version:
+            row = Installed(SOFTWARE, SOFTWARE_ID, version, "", "", bundle, now, b"")
+            self._store.follow((row,))
 
     def _here(self, site: Site) -> dict[tuple[str, str], Standing]:
         here = {

@@ -26,7 +26,7 @@ from appliance.updates.expiry import Override
 from appliance.updates.fetcher import Stick
 from appliance.updates.inventory import Inventory, bundle_id
 from appliance.updates.plan import Plan
-from appliance.updates.software import Outcome, Pending
+from appliance.updates.software import Pending
 from appliance.updates.store import Installed, Seen, UpdateStore
 from appliance.updates.surroundings import Audit, Surroundings
 from appliance.updates.trust import Pinned, TrustStore, describe, sound_root
@@ -80,10 +80,6 @@ class UpdateService:
     def installed(self) -> tuple[tuple[Installed, str | None], ...]:
         """What sticks brought, each beside the version before it."""
         return self._inventory.told()
-
-    def outcome(self) -> Outcome | None:
-        """What became of the last release that the installer was asked for."""
-        return self._rooms.desk.outcome()
 
     def pending(self) -> Pending | None:
         """The release that waits for the installer, if any."""

@@ -68,7 +68,6 @@ class Outcome:
         digest: SHA-256 of the file: each outcome is put on record once.
         bundle: The bundle that was asked for.
         version: The release.
-        previous: The release before it, "" where the file does not say.
         state: "applied", "reverted", "refused" or "rolled-back".
         code: Why it was not applied, if it was not.
         sentence: What happened, Chinese first.
@@ -78,7 +77,6 @@ class Outcome:
     digest: str
     bundle: str
     version: str
-    previous: str
     state: str
     code: str | None
     sentence: str
@@ -189,7 +187,6 @@ class SoftwareDesk:
             digest=sha256(raw).hexdigest(),
             bundle=_text(found, "bundle"),
             version=_text(found, "version"),
-            previous=_text(found, "previous"),
             state=_STATES[found["state"]],
             code=code[:64] if isinstance(code, str) else None,
             sentence=f"{_text(found, 'zh')} {_text(found, 'en')}".strip(),

@@ -71,7 +71,6 @@ def test_what_became_of_a_release_is_put_on_record_once(box: Box, yard, tmp_path
         "request": asked["id"],
         "bundle": asked["bundle"],
         "version": "0.2.0",
-        "previous": "0.1.0",
         "state": state,
         "code": "update.unhealthy" if state == "reverted" else None,
         "zh": "已处理。",
@@ -81,6 +80,9 @@ def test_what_became_of_a_release_is_put_on_record_once(box: Box, yard, tmp_path
     }
     (folder / "outcome.json").write_text(json.dumps(outcome))
     assert box.updates.hear().state == told
+    stands = {"applied": ("0.2.0", "0.1.0")}.get(told, ("0.1.0", None))
+    runs = {one.kind: (one.version, before) for one, before in box.updates.installed()}
+    assert runs["software"] == stands
     assert box.audit.tags()[-1] == tag
     assert box.updates.hear() is None
     assert box.updates.list(1)[0].state == told
