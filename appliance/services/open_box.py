@@ -93,7 +93,6 @@ class Services:
         self.disclosure.upkeep.attend(self.schedules)
         self.backups.attend(self.schedules, self.jobs)
         self.updates.attend(self.schedules)
-        self.updates.attend(self.schedules)
         self.outside.attend(self.schedules)
         self.schedules.once("newest entries", self._follow_record)
         self.schedules.every("newest entries again", MINUTE_S, self._follow_record)
