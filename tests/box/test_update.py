@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 
 import aiohttp
 import pytest
@@ -229,6 +230,18 @@ def test_a_round_of_releases(box, scratch):
     assert "emr" in box.run("key", "list").stdout
     assert audit_size(box) > entries
     assert json.loads(box.run("update", "health", "--json").stdout)["ok"]
+    assert await_history(box, {("0.2.0", "applied"), ("0.3.0", "reverted")})
+
+
+def await_history(box, wanted):
+    """The box listens for what the installer did, every few seconds."""
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        seen = json.loads(box.run("update", "history", "--json").stdout)["updates"]
+        if wanted <= {(one["version"], one["state"]) for one in seen if one["kind"] == "software"}:
+            return True
+        time.sleep(1)
+    return False
 
 
 def audit_size(box):
