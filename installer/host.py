@@ -174,8 +174,12 @@ class Rehearsal:
 
 
 def environment() -> Mapping[str, str]:
-    """The environment of this process: a program we start gets the caller's proxy and locale."""
-    return os.environ
+    """The environment of this process: a program we start gets the caller's proxy and locale.
+
+    What install.sh forbids itself stays here: a box that may not keep its compiled modules compiles
+    five hundred of them at every start.
+    """
+    return {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def replace_process(argv: Sequence[str]) -> None:
