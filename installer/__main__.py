@@ -17,6 +17,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 refused, 2 wrong usage, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(_parser(words[:1]).parse_args(words))
+    except InstallerError as error:
+        return _tell(error)
+    except OSError as error:
+        return _tell(SystemRefused(path=error.filename or "-", reason=error.strerror or error))
+    except KeyboardInterrupt:
+        print(
+            "\n已中断;再次运行会从中断处继续。 Interrupted; run again to go on from here.",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _parser(first: list[str]) -> argparse.ArgumentParser:
+    """The command line; commands that need the environment are there only when they are asked for."""
     parser = argparse.ArgumentParser(prog="wardbox", description="WardBox 安装程序 installer")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_install(commands)
@@ -29,45 +45,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         "prepare-cluster", help="准备集群运行环境(Ray) the environment that clusters need"
     )
     cluster.add_argument("--state", type=Path, help="状态目录 state directory ($WARDBOX_STATE)")
-    if words[:1] == ["vendor"]:
+    if first == ["vendor"]:
         from installer.vendor import command as vendor  # noqa: PLC0415  needs the environment
 
         vendor.add_parser(commands)
-    if words[:1] == ["engine"]:
+    elif first == ["engine"]:
         from installer import engine_command  # noqa: PLC0415  keeps --help light
 
         engine_command.add_parser(commands)
-    if words[:1] == ["apply-update"]:
+    elif first == ["apply-update"]:
         from installer import apply_command  # noqa: PLC0415  needs the environment
 
         apply_command.add_parser(commands)
-    args = parser.parse_args(words)
-    try:
-        if args.command == "vendor":
-            from installer.vendor import command as vendor  # noqa: PLC0415
+    return parser
 
-            return vendor.run(args)
-        if args.command == "apply-update":
-            from installer import apply_command  # noqa: PLC0415
 
-            return apply_command.run(args, CHECKOUT)
-        from installer import installation  # noqa: PLC0415  keeps --help light
+def _run(args: argparse.Namespace) -> int:
+    if args.command == "vendor":
+        from installer.vendor import command as vendor  # noqa: PLC0415  needs the environment
 
-        if args.command == "engine":
-            from installer import engine_command  # noqa: PLC0415
+        return vendor.run(args)
+    if args.command == "apply-update":
+        from installer import apply_command  # noqa: PLC0415  needs the environment
 
-            return engine_command.run(args, installation.site_of(args, CHECKOUT))
-        return installation.run(args, CHECKOUT)
-    except InstallerError as error:
-        return _tell(error)
-    except OSError as error:
-        return _tell(SystemRefused(path=error.filename or "-", reason=error.strerror or error))
-    except KeyboardInterrupt:
-        print(
-            "\n已中断;再次运行会从中断处继续。 Interrupted; run again to go on from here.",
-            file=sys.stderr,
-        )
-        return 130
+        return apply_command.run(args, CHECKOUT)
+    from installer import installation  # noqa: PLC0415  keeps --help light
+
+    if args.command == "engine":
+        from installer import engine_command  # noqa: PLC0415  keeps --help light
+
+        return engine_command.run(args, installation.site_of(args, CHECKOUT))
+    return installation.run(args, CHECKOUT)
 
 
 def _tell(error: InstallerError) -> int:
