@@ -1,7 +1,6 @@
 """An adapter from its training to its first answer: a job, the registry, approval, the real engine."""
 
 import asyncio
-import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +16,8 @@ from appliance.tuning.kind import TRAINING, Workshop
 from models.planning.reservations import HOST, Reservations
 from tests.appliance.access.doubles import HandClock, RememberingAudit, open_db
 from tests.appliance.jobs.conftest import rest
+from tests.appliance.tuning.test_chats import line
+from tests.appliance.tuning.test_sealed_chats import Box
 
 REFERENCE = Path(__file__).resolve().parents[3] / "models/reference_model/wardbox-reference.gguf"
 WHO, BOSS = "user:it", "user:head"
@@ -27,20 +28,23 @@ WISH = {
 
 
 @pytest.fixture
-async def jobs(rooms, tmp_path):
+def chats(tmp_path):
+    """Callers' files, sealed as the box has them."""
+    (tmp_path / "chats").mkdir()
+    box = Box(tmp_path / "chats")
+    yield box
+    box.db.close()
+
+
+@pytest.fixture
+async def jobs(rooms, chats, tmp_path):
     """Jobs that train on model "a", which is the reference model."""
     rooms.shelf.folder = tmp_path
     rooms.office.reserved = Reservations({HOST: 1 << 33, "cores": 4})
     shutil.copyfile(REFERENCE, tmp_path / "a.gguf")
     audit = RememberingAudit()
     catalogue = SimpleNamespace(get=rooms.shelf.get, audit=audit)
-    chats = tmp_path / "callers-chats"
-    turns = [{"role": "user", "content": "患者"}, {"role": "assistant", "content": "右眼白内障。"}]
-    chats.write_text("".join(json.dumps({"messages": turns}) + "\n" for _ in range(40)))
-    files = SimpleNamespace(
-        get=lambda _, file_id: SimpleNamespace(id=file_id, digest="d" * 64), path=lambda _: chats
-    )
-    workshop = Workshop(catalogue, audit, 1, rooms.serving.adapters, files)
+    workshop = Workshop(catalogue, audit, 1, rooms.serving.adapters, chats.files)
     db = open_db(tmp_path / "jobs.db", JOBS)
     service = JobService(db, audit, {TRAINING: workshop.kind()}, tmp_path / "jobs", HandClock())
     await service.start()
@@ -87,10 +91,12 @@ async def test_a_trained_adapter_is_registered_approved_loaded_and_answers(rooms
 
 
 @pytest.mark.slow
-async def test_an_adapter_learns_what_stands_in_a_file(rooms, jobs):
+async def test_an_adapter_learns_what_stands_in_a_file(rooms, jobs, chats):
     serving, adapters = rooms.serving, rooms.serving.adapters
+    turns = [{"role": "user", "content": "患者"}, {"role": "assistant", "content": "右眼白内障。"}]
+    file = chats.sent(line({"messages": turns}) * 40, WHO)
     wish = {"name": "ft-eye-1", "recipe": "adapter", "base": "a", "rank": 4, "minutes": 0.0,
-            "dataset": "file-0123456789abcdef01234567", "epochs": 3, "notes": {"ward": "3"}}  # fmt: skip
+            "dataset": file.id, "epochs": 3, "notes": {"ward": "3"}}  # fmt: skip
     done = await rest(jobs, (await jobs.submit(TRAINING, wish, WHO)).id)
     assert done.state is JobState.DONE, done
     assert done.result["adapter"] == "ft-eye-1"

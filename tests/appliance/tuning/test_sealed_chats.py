@@ -32,10 +32,10 @@ class Box:
         self.files = FileService(self.db, RememberingAudit(), locker, limits, HandClock())
         self.jobs = {}
 
-    def sent(self):
-        incoming = self.files.begin("user:li")
-        incoming.write(CONTENT)
-        file = self.files.admit(incoming, "user:li", "a", "fine-tune")
+    def sent(self, content=CONTENT, owner="user:li"):
+        incoming = self.files.begin(owner)
+        incoming.write(content)
+        file = self.files.admit(incoming, owner, "a", "fine-tune")
         incoming.discard()
         return file
 
