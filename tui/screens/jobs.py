@@ -21,12 +21,12 @@ from tui.dialogs.question import QuestionDialog
 from tui.inert import inert, inert_lines
 from tui.line import Fault, Line
 from tui.messages import Failed, JobEventsHeard, JobHeard, JobsHeard
-from tui.screens.boxscreen import UNREADABLE, BoxScreen
+from tui.screens.asking import AskingScreen
+from tui.screens.boxscreen import UNREADABLE
 from tui.streams import batched
 from tui.widgets.jobtable import JobTable, shares
 from tui.widgets.plot import CoursePlot
 
-EVERY_S = 2.0
 BATCH_S = 0.25
 AGAIN_S = 2.0
 CANCELLABLE = {"queued", "running"}
@@ -38,10 +38,12 @@ DID = {
 }
 
 
-class JobsScreen(BoxScreen):
+class JobsScreen(AskingScreen):
     """Table above or left, the chosen job beside it."""
 
     TITLE_ZH, TITLE_EN = "任务", "Jobs"
+    EVERY_S = 2.0
+    FIRST = "JobTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "train", "训练", show=False),
         Binding("e", "evaluate", "评测", show=False),
@@ -72,19 +74,9 @@ class JobsScreen(BoxScreen):
                 yield Static(id="told", markup=False)
             detail.border_title = "进程 Course"
 
-    def on_mount(self) -> None:
-        """Ask now and every two seconds."""
-        self.set_interval(EVERY_S, self._ask)
-
     @override
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self._ask()
-        self.query_one(JobTable).focus()
-
-    def _ask(self) -> None:
-        if self.is_current and self.line.person is not None:
-            self.ask("jobs", self.box.jobs, JobsHeard, patience_s=10)
+    def ask_box(self) -> None:
+        self.ask("jobs", self.box.jobs, JobsHeard, patience_s=10)
 
     def on_jobs_heard(self, message: JobsHeard) -> None:
         """Draw the table; watch the chosen job."""
@@ -136,7 +128,7 @@ class JobsScreen(BoxScreen):
         if message.job_id == self._watched:
             self._draw()
             if course.ended:
-                self._ask()
+                self.look_again()
 
     def _draw(self) -> None:
         job = self._jobs.get(self._watched or "")
@@ -213,7 +205,7 @@ class JobsScreen(BoxScreen):
             table = self.query_one(JobTable)
             table.show((message.job, *others))
             table.choose(message.job.id)
-        self._ask()
+        self.look_again()
 
     def on_failed(self, message: Failed) -> None:
         """Say why."""

@@ -20,10 +20,9 @@ from tui.line import Line
 from tui.messages import Failed
 from tui.messages_serving import KeyChanged, KeyMade, KeysHeard, UsageHeard, UsageWritten
 from tui.newfile import FileRefused, write_new
-from tui.screens.boxscreen import BoxScreen
+from tui.screens.asking import AskingScreen
 from tui.widgets.rowtable import RowTable
 
-EVERY_S: Final = 10.0
 BY: Final[tuple[UsageBy, ...]] = ("key", "model", "day", "user")
 DID: Final = {"revoke": "已吊销 revoked", "limit": "限额已改 limits set"}
 KEY_COLUMNS: Final = (
@@ -41,10 +40,12 @@ USE_COLUMNS: Final = (
 )
 
 
-class KeysScreen(BoxScreen):
+class KeysScreen(AskingScreen):
     """Keys above, use below."""
 
     TITLE_ZH, TITLE_EN = "密钥用量", "Keys and use"
+    EVERY_S = 10.0
+    FIRST = "#keys"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "create", "新建", show=False),
         Binding("l", "limit", "限额", show=False),
@@ -69,21 +70,11 @@ class KeysScreen(BoxScreen):
         yield use
         yield Static(id="said", markup=False)
 
-    def on_mount(self) -> None:
-        """Ask now and every ten seconds."""
-        self.set_interval(EVERY_S, self._ask)
-
     @override
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self._ask()
-        self.query_one("#keys").focus()
-
-    def _ask(self) -> None:
-        if self.is_current and self.line.person is not None:
-            by = BY[self._by]
-            self.ask("keys", self.box.keys, KeysHeard, patience_s=10)
-            self.ask("usage", lambda: self.box.access.usage(by), UsageHeard, patience_s=10)
+    def ask_box(self) -> None:
+        by = BY[self._by]
+        self.ask("keys", self.box.keys, KeysHeard, patience_s=10)
+        self.ask("usage", lambda: self.box.access.usage(by), UsageHeard, patience_s=10)
 
     def on_keys_heard(self, message: KeysHeard) -> None:
         """Draw the keys."""
@@ -107,7 +98,7 @@ class KeysScreen(BoxScreen):
         message.stop()
         report = message.report
         if report.by != BY[self._by]:
-            self._ask()
+            self.look_again()
             return
         table = self.query_one("#use", RowTable)
         table.border_title = use_title(report)
@@ -116,7 +107,7 @@ class KeysScreen(BoxScreen):
     def action_turn(self) -> None:
         """Group the use otherwise."""
         self._by = (self._by + 1) % len(BY)
-        self._ask()
+        self.look_again()
 
     def action_create(self) -> None:
         """Ask what key to make."""
@@ -130,7 +121,7 @@ class KeysScreen(BoxScreen):
         """Show its secret, this once."""
         message.stop()
         _ = self.app.push_screen(SecretDialog(message.made))
-        self._ask()
+        self.look_again()
 
     def _chosen(self) -> KeyView | None:
         key = self._keys.get(self.query_one("#keys", RowTable).chosen or "")
@@ -178,7 +169,7 @@ class KeysScreen(BoxScreen):
         """Say so, and look."""
         message.stop()
         self.notify(f"{inert(message.key_id, 40)} {DID[message.did]}", markup=False)
-        self._ask()
+        self.look_again()
 
     def action_export(self) -> None:
         """Write the use of this month into a file here."""

@@ -15,19 +15,19 @@ from tui.inert import inert
 from tui.line import Line
 from tui.messages import Failed, OverviewHeard
 from tui.screens import panels
-from tui.screens.boxscreen import BoxScreen
+from tui.screens.asking import AskingScreen
 
 if TYPE_CHECKING:
     from appliance.contract.system import Overview
 
-EVERY_S = 2.0
 PATIENCE_S = 10.0
 
 
-class OverviewScreen(BoxScreen):
+class OverviewScreen(AskingScreen):
     """Everything about the box at a glance."""
 
     TITLE_ZH, TITLE_EN = "总览", "Overview"
+    EVERY_S = 2.0
     BINDINGS: ClassVar[list[BindingType]] = [Binding("h", "app.go('posture')", "态势", show=False)]
 
     def __init__(self, line: Line) -> None:
@@ -50,19 +50,9 @@ class OverviewScreen(BoxScreen):
                     panel.border_subtitle = "h 详情 details" if identity == "posture" else None
                     yield panel
 
-    def on_mount(self) -> None:
-        """Ask now and every two seconds."""
-        self.set_interval(EVERY_S, self._ask)
-        self._ask()
-
     @override
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self._ask()
-
-    def _ask(self) -> None:
-        if self.is_current and self.line.person is not None:
-            self.ask("overview", self.box.overview, OverviewHeard, patience_s=PATIENCE_S)
+    def ask_box(self) -> None:
+        self.ask("overview", self.box.overview, OverviewHeard, patience_s=PATIENCE_S)
 
     def on_overview_heard(self, message: OverviewHeard) -> None:
         """Draw every panel."""

@@ -15,13 +15,12 @@ from tui.line import Line
 from tui.messages import Failed
 from tui.messages_posture import CourseHeard, PostureHeard
 from tui.postureshow import course, finding_page, finding_rows, finding_told, glance
-from tui.screens.boxscreen import BoxScreen
+from tui.screens.asking import AskingScreen
 from tui.widgets.rowtable import RowTable
 
 if TYPE_CHECKING:
     from appliance.contract.posture import CheckView, PostureReport, PostureRun
 
-EVERY_S: Final = 15.0
 PATIENCE_S: Final = 10.0
 CHECKING_S: Final = 120.0
 RUNS: Final = 200
@@ -35,10 +34,12 @@ COLUMNS: Final = (
 _WELL: Final = "✔ 没有发现问题。 Nothing was found. (a 全部检查 all checks)"
 
 
-class PostureScreen(BoxScreen):
+class PostureScreen(AskingScreen):
     """Level above, findings between, the chosen one and the course below."""
 
     TITLE_ZH, TITLE_EN = "态势", "Posture"
+    EVERY_S = 15.0
+    FIRST = "#findings"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "check", "检查", show=False),
         Binding("a", "everything", "全部", show=False),
@@ -67,21 +68,11 @@ class PostureScreen(BoxScreen):
         history.border_title = "历次等级 Level of each run"
         yield history
 
-    def on_mount(self) -> None:
-        """Ask now and four times a minute."""
-        self.set_interval(EVERY_S, self._ask)
-
     @override
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self._ask()
-        self.query_one("#findings").focus()
-
-    def _ask(self) -> None:
-        if self.is_current and self.line.person is not None:
-            self.ask("posture", self.box.postures.look, PostureHeard, patience_s=PATIENCE_S)
-            past = partial(self.box.postures.history, RUNS)
-            self.ask("course", past, CourseHeard, patience_s=PATIENCE_S)
+    def ask_box(self) -> None:
+        self.ask("posture", self.box.postures.look, PostureHeard, patience_s=PATIENCE_S)
+        past = partial(self.box.postures.history, RUNS)
+        self.ask("course", past, CourseHeard, patience_s=PATIENCE_S)
 
     def on_posture_heard(self, message: PostureHeard) -> None:
         """Draw level and findings."""
@@ -90,7 +81,7 @@ class PostureScreen(BoxScreen):
         self._draw()
         if message.fresh:
             self.notify("✔ 检查完成 The checks have run.", markup=False)
-            self._ask()
+            self.look_again()
 
     def on_course_heard(self, message: CourseHeard) -> None:
         """Draw the course."""

@@ -21,10 +21,9 @@ from tui.line import Line
 from tui.messages import Failed
 from tui.messages_serving import ModelMoved, ServingHeard, ServingNow
 from tui.nearby import boxes, elsewhere, title
-from tui.screens.boxscreen import BoxScreen
+from tui.screens.asking import AskingScreen
 from tui.widgets.rowtable import Cell, RowTable
 
-EVERY_S = 2.0
 IN_MEMORY = {"waiting", "checking", "loading", "ready", "draining"}
 DID = {
     "load": "开始加载 loading",
@@ -41,10 +40,12 @@ COLUMNS = (
 )
 
 
-class ServingScreen(BoxScreen):
+class ServingScreen(AskingScreen):
     """Models above, the chosen one and all requests below."""
 
     TITLE_ZH, TITLE_EN = "服务", "Serving"
+    EVERY_S = 2.0
+    FIRST = "RowTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "load", "加载", show=False),
         Binding("u", "unload", "卸载", show=False),
@@ -73,19 +74,9 @@ class ServingScreen(BoxScreen):
             yield Static(id="bymodel", markup=False)
         live.border_title = "实时请求 Live requests · TTFT 首字 first token"
 
-    def on_mount(self) -> None:
-        """Ask now and every two seconds."""
-        self.set_interval(EVERY_S, self._ask)
-
     @override
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self._ask()
-        self.query_one(RowTable).focus()
-
-    def _ask(self) -> None:
-        if self.is_current and self.line.person is not None:
-            self.ask("serving", self._look, ServingHeard, patience_s=10)
+    def ask_box(self) -> None:
+        self.ask("serving", self._look, ServingHeard, patience_s=10)
 
     async def _look(self) -> ServingNow:
         shelf, states = await self.box.models(), await self.box.serving.states()
@@ -180,7 +171,7 @@ class ServingScreen(BoxScreen):
         """Say so, and look."""
         message.stop()
         self.notify(f"{inert(message.model, 40)} {DID[message.did]}", markup=False)
-        self._ask()
+        self.look_again()
 
     def on_failed(self, message: Failed) -> None:
         """Say why."""

@@ -26,7 +26,7 @@ from tui.messages_storage import (
     SlotsHeard,
     StorageHeard,
 )
-from tui.screens.boxscreen import BoxScreen
+from tui.screens.asking import AskingScreen
 from tui.slotrows import advice, slot_rows, slot_told
 from tui.slotvisit import SlotVisit
 from tui.widgets.rowtable import RowTable
@@ -34,7 +34,6 @@ from tui.widgets.rowtable import RowTable
 if TYPE_CHECKING:
     from appliance.contract.storage import StorageView
 
-EVERY_S: Final = 5.0
 SLOT_COLUMNS: Final = (
     ("方式 slot", 19),
     ("名称 label", 12),
@@ -58,10 +57,12 @@ CHANGED: Final = {
 }
 
 
-class StorageScreen(BoxScreen):
+class StorageScreen(AskingScreen):
     """Slots above, space between, backups below."""
 
     TITLE_ZH, TITLE_EN = "存储", "Storage"
+    EVERY_S = 5.0
+    FIRST = "#slots"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "slot('add')", "添加", show=False),
         Binding("t", "slot('test')", "试用", show=False),
@@ -102,21 +103,11 @@ class StorageScreen(BoxScreen):
         yield backups
         yield Static(id="said", markup=False)
 
-    def on_mount(self) -> None:
-        """Ask now and every five seconds."""
-        self.set_interval(EVERY_S, self._ask)
-
     @override
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self._ask()
-        self.query_one("#slots").focus()
-
-    def _ask(self) -> None:
-        if self.is_current and self.line.person is not None:
-            self.ask("storage", self.box.storage.look, StorageHeard, patience_s=10)
-            self.ask("slots", self.box.slots.list, SlotsHeard, patience_s=10)
-            self.ask("backups", self._look, BackupsHeard, patience_s=10)
+    def ask_box(self) -> None:
+        self.ask("storage", self.box.storage.look, StorageHeard, patience_s=10)
+        self.ask("slots", self.box.slots.list, SlotsHeard, patience_s=10)
+        self.ask("backups", self._look, BackupsHeard, patience_s=10)
 
     async def _look(self) -> BackupsNow:
         return BackupsNow(await self.box.backups.list(), await self.box.jobs())
@@ -204,7 +195,7 @@ class StorageScreen(BoxScreen):
         if message.slot is not None:
             name = inert(message.slot.label or message.slot.kind, 64)
             self.notify(f"✔ {name} {CHANGED[message.did]}", markup=False)
-            self._ask()
+            self.look_again()
 
     # Backups
 
@@ -262,7 +253,7 @@ class StorageScreen(BoxScreen):
         done = {"add": "已添加 added", "forget": "已移除 forgotten"}
         said = done.get(message.did) or f"{DID[message.did]} 已排队,见 F3 queued: see F3"
         self.notify(f"{inert(message.target, 40)} {said}", markup=False)
-        self._ask()
+        self.look_again()
 
     def on_failed(self, message: Failed) -> None:
         """Say why."""

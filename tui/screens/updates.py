@@ -18,7 +18,7 @@ from tui.inert import inert
 from tui.line import Line
 from tui.messages import Failed
 from tui.messages_updates import PlanHeard, UpdateAsked, UpdatesHeard, UpdatesNow, WellnessHeard
-from tui.screens.boxscreen import BoxScreen
+from tui.screens.asking import AskingScreen
 from tui.updating import (
     NO_STICK,
     health_told,
@@ -36,7 +36,6 @@ from tui.widgets.rowtable import RowTable
 if TYPE_CHECKING:
     from appliance.contract.job import Job
 
-EVERY_S: Final = 2.0
 STICKS: Final = (("介质 stick", 52), ("内容 holds", 20))
 PACKAGES: Final = (
     ("种类 kind", 16),
@@ -50,10 +49,12 @@ DID: Final = {"verify": "校验 verifying", "apply": "应用 applying", "rollbac
 ACTIVE: Final = {"queued", "running"}
 
 
-class UpdatesScreen(BoxScreen):
+class UpdatesScreen(AskingScreen):
     """Sticks above, the plan below them, then what is installed and what happened."""
 
     TITLE_ZH, TITLE_EN = "更新", "Updates"
+    EVERY_S = 2.0
+    FIRST = "#sticks"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "plan", "计划", show=False),
         Binding("v", "verify", "校验", show=False),
@@ -92,19 +93,9 @@ class UpdatesScreen(BoxScreen):
         yield history
         yield Static(id="said", markup=False)
 
-    def on_mount(self) -> None:
-        """Ask now and every two seconds."""
-        self.set_interval(EVERY_S, self._ask)
-
     @override
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self._ask()
-        self.query_one("#sticks").focus()
-
-    def _ask(self) -> None:
-        if self.is_current and self.line.person is not None:
-            self.ask("updates", self._look, UpdatesHeard, patience_s=10)
+    def ask_box(self) -> None:
+        self.ask("updates", self._look, UpdatesHeard, patience_s=10)
 
     async def _look(self) -> UpdatesNow:
         status, seen = await self.box.updates.status(), await self.box.updates.list()
@@ -270,7 +261,7 @@ class UpdatesScreen(BoxScreen):
         message.stop()
         self._job = message.job.id
         self._show_job(message.job)
-        self._ask()
+        self.look_again()
 
     def _busy(self) -> bool:
         job = self._now.job if self._now is not None else None
