@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from appliance.serving.upstream import Upstream
 from appliance.serving.window import local_minute
 from appliance.settings.layout import StateLayout
 from appliance.settings.storage import StorageSettings
+from appliance.updates.errors import NoTrustRoot
 from appliance.vault.body_keys import BodyKeys, BodyRules
 from appliance.vault.keybook import KeyBook
 from appliance.vault.opened import Opened
@@ -66,6 +68,10 @@ class StubServing:
         if self.loading or self.one is None:
             raise ModelLoading(model=MODEL, percent=40, progress=0.4, retry_after_s=3)
         return self.one
+
+    async def write(self, *_: object, **__: object) -> AsyncIterator[str]:
+        raise ModelLoading(model=MODEL, percent=40, progress=0.4, retry_after_s=3)
+        yield ""
 
     def status(self) -> list[Any]:
         return []
@@ -120,8 +126,27 @@ def no_checks() -> Any:
 
 
 class NoUpdates:
+    """A box that no stick was ever put into; it is its own `service` and `licence`."""
+
     def list(self, limit: int = 100) -> tuple[()]:
         return ()
+
+    @property
+    def service(self) -> "NoUpdates":
+        return self
+
+    licence = service
+
+    def pending(self) -> None:
+        pass
+
+    recipient = pending
+
+    def installed(self) -> tuple[()]:
+        return ()
+
+    def trusted(self) -> None:
+        raise NoTrustRoot
 
     async def start(self) -> None:
         pass
