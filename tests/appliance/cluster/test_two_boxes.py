@@ -27,7 +27,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "wardbox-reference"
 CLIENTS, LOAD_S, KILL_S = 8, 16, 6
-MOST_BROKEN = CLIENTS // 2
 
 
 @dataclass
@@ -210,10 +209,7 @@ async def test_requests_are_spread_and_none_is_lost_when_a_box_is_killed(boxes) 
     outcomes = await loading
     print(f"before {dict(before)}, peer asked {len(asked)}; with a kill {dict(outcomes)}")
     assert outcomes["answered"] > 0
-    # Nothing is lost without a word: what had not begun moved on, and of an answer that the other box
-    # died in the middle of, its caller is told.
-    assert set(outcomes) <= {"answered", "engine.gone"}
-    assert outcomes["engine.gone"] <= MOST_BROKEN
+    assert set(outcomes) == {"answered"}
     # The box that was left alone gives the other one up, and goes on by itself.
     await patiently(lambda: gone(one))
     assert set(await load(one, key, 1)) == {"answered"}
