@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import contains
 from typing import Final
 
 from appliance.audit.bundle import time_in
@@ -21,8 +20,6 @@ CHUNK: Final = 4096
 """Entries read at a time: sixteen tiles, about 2 MB."""
 _BEFORE_TIME: Final = b'"time":'
 _TIME: Final = len('"time":1700000000000000}')
-_END: Final = 160
-"""Bytes in which nearly every leaf names its number, its subject, its tag and its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +152,10 @@ def _check_leaves(leaves: Sequence[bytes], first: int, floor: int) -> int:
     # a fraction of the time that parsing does. Times have sixteen digits from 2001 to 2286: spelt
     # alike they are in order as bytes, and what lies between two of them is one of them.
     numbers = [b'"seq":%d,"subject":' % at for at in range(first, first + len(leaves))]
-    ends = [leaf[-_END:] for leaf in leaves]
-    times = [end[-_TIME:] for end in ends]
+    times = [leaf[-_TIME:] for leaf in leaves]
     times.insert(0, _spelt_time(floor))
     if (
-        all(map(contains, ends, numbers))
+        min(map(bytes.rfind, leaves, numbers), default=0) > 0
         and times == sorted(times)
         and times[-1].startswith(_BEFORE_TIME)
     ):

@@ -18,7 +18,7 @@ ENTRIES = "entries.ndjson"
 # newline in the pattern ties a match to the end of a line, for no JSON text holds a bare one.
 ENDING = 144
 TAIL = re.compile(
-    rb'"seq":(0|[1-9][0-9]{0,18}),"subject":(?:null|"(?:[^"\\\n]|\\[^\n])*")'
+    rb'"seq":([0-9]+),"subject":(?:null|"(?:[^"\\\n]|\\[^\n])*")'
     rb',"tag":"[^"\\\n]*","time":(0|[1-9][0-9]{0,18})}\n'
 )
 
@@ -37,9 +37,10 @@ class Order:
         if len(found) != len(lines):
             found = TAIL.findall(b"\n".join(lines) + b"\n")  # some have a long subject
         if len(found) == len(lines) and not self.deep:
-            seqs, times = (list(map(int, column)) for column in zip(*found))  # noqa: B905  # 3.8
+            numbers = [b"%d" % index for index in range(first, first + len(lines))]
+            times = [int(time) for _, time in found]
             if (
-                seqs == list(range(first, first + len(lines)))
+                [number for number, _ in found] == numbers
                 and times == sorted(times)
                 and times[0] >= self.floor
             ):

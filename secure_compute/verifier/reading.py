@@ -79,7 +79,9 @@ def lines_of(folder: Path, name: str, longest: int = MAX_LINE) -> Iterator[list[
         for block in blocks(stream, name):
             found = (rest + block).split(b"\n")
             rest = found.pop()
-            if len(rest) > longest or (found and max(map(len, found)) > longest):
+            # What begins and ends within one block is no longer than the block.
+            begun = found[:1] if longest >= BLOCK else found
+            if len(rest) > longest or max(map(len, begun), default=0) > longest:
                 at = next((n for n, line in enumerate(found) if len(line) > longest), len(found))
                 raise Refused(
                     f"{name} 第 {number + at + 1} 行过长",

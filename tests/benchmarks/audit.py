@@ -31,11 +31,14 @@ from appliance.bodies.keeper import BodyKeeper, Place
 from secure_compute.signing import SigningKey
 from tests.appliance.bodies.bodily import answered, seal
 from tests.benchmarks import audit_search
-from tests.benchmarks.audit_export import WHOLE, measured
+from tests.benchmarks.audit_export import WHOLE, Run, measured
 from tests.fakes.answered import completion
 
 LEAF = b"x" * 685
 CROWD = 64
+ROUNDS = 7
+HASHING = "SHA-256 of leaf and node alone"
+VERIFIERS = {"verify": "verify, on the box", "judge": "verify.py of an export"}
 FRAME = 4096 + 24
 """Bytes that a page takes in SQLite's write-ahead log."""
 
@@ -220,8 +223,6 @@ def measure_reading(place: Path, entries: int, table: Table) -> None:
     """Verification and export of a long log."""
     path, out = place / "long.db", place / "out"
     audit_search.build(path, entries, lambda line: print(line, file=sys.stderr, flush=True))
-    _, hashing = rate(lambda: hash_limit(200_000))
-    print(f"SHA-256 of leaf and node alone  {1e6 / hashing:10,.0f} /CPU-s")
     made = measured("export", path, out)
     everything = measured("export-all", path, place / "all")
     for name, run in ((WHOLE, made), ("export, every rendering", everything)):
@@ -231,17 +232,35 @@ def measure_reading(place: Path, entries: int, table: Table) -> None:
     table.add(f"export of {made.count:,}", f"{speed:,.0f} /s", ">= 50,000 /s", met=speed >= 50_000)
     most = max(made.memory_mb, everything.memory_mb)
     table.add("memory of exports", f"{most:.0f} MB", "< 300 MB", met=most < 300)
-    runs = {
-        "verify, on the box": measured("verify", path),
-        "verify.py of an export": measured("judge", out),
-    }
-    for name, run in runs.items():
-        speed = run.count / run.cpu
-        share = speed * hashing / 1e6
+    measure_verifying({"verify": path, "judge": out}, table)
+
+
+def measure_verifying(places: dict[str, Path], table: Table) -> None:
+    """Verification, in turns with bare hashing, so that all see the same machine.
+
+    Other guests of a processor can only make it slower, so the fastest of the rounds is nearest to
+    what a core does; all of them are printed.
+    """
+    hashing: list[float] = []
+    runs: dict[str, list[Run]] = {what: [] for what in places}
+    for _ in range(ROUNDS):
+        hashing.append(1e6 / rate(lambda: hash_limit(200_000))[1])
+        for what, place in places.items():
+            runs[what].append(measured(what, place))
+    print(f"{HASHING:<32}{max(hashing):10,.0f} /CPU-s  of {told(hashing)}")
+    for what, found in runs.items():
+        speeds = [run.count / run.cpu for run in found]
+        name, speed = VERIFIERS[what], max(speeds)
         print(
-            f"{name:<32}{speed:10,.0f} events/CPU-s  {share:.2f} of hashing  {run.memory_mb:.0f} MB"
+            f"{name:<32}{speed:10,.0f} events/CPU-s  {speed / max(hashing):.2f} of hashing  "
+            f"{max(run.memory_mb for run in found):.0f} MB  of {told(speeds)}"
         )
         table.add(name, f"{speed:,.0f} /CPU-s", ">= 250,000 /CPU-s", met=speed >= 250_000)
+
+
+def told(speeds: list[float]) -> str:
+    """The rounds of something, in thousands."""
+    return ", ".join(f"{speed / 1000:.0f}" for speed in speeds) + " thousand"
 
 
 def main() -> int:
