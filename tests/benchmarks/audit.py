@@ -110,6 +110,8 @@ def plain_sqlite(place: Path, batch: int, rounds: int) -> int:
 def naive(place: Path, identity: AuditIdentity, count: int, pages: list[float]) -> int:
     """The same log, the same settings, one commit for each event: tree, signature and all."""
     log = place / "naive.db-wal"
+    for old in place.glob("naive.db*"):
+        old.unlink()
     scribe = OwnScribe(place / "naive.db", urandom(32), identity, now, time.monotonic)
     scribe.open()
     try:
@@ -152,27 +154,37 @@ async def crowd(log: AuditLog, writers: int, each: int, waits: list[float]) -> i
     return writers * each
 
 
-async def crowds(log: AuditLog, alone: float, table: Table) -> float:
-    """Crowds of several sizes on one loop, which has a line of its own to the writing process; the best rate."""
-    best = 0.0
+async def crowds(log: AuditLog, alone: Callable[[], float], table: Table) -> list[float]:
+    """Crowds of several sizes on one loop, which has a line of its own to the writing process.
+
+    Args:
+        log: the log.
+        alone: events/s of a naive writer, measured anew before each crowd.
+        table: the goals.
+
+    Returns:
+        How many times faster than the naive writer each was.
+    """
+    ratios: list[float] = []
     log.attach()
     for writers, each in ((1, 200), (CROWD, 300), (256, 120), (1024, 40)):
         waits: list[float] = []
+        slow = alone()
         wall, cpu = time.perf_counter(), time.process_time()
         count = await crowd(log, writers, each, waits)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         done = count / wall
         waits.sort()
-        best = max(best, done)
+        ratios.append(done / slow)
         p50, p99 = (waits[int(len(waits) * q)] * 1000 for q in (0.5, 0.99))
         print(
             f"log, {writers:4} writers               {done:10,.0f} events/s  p50 {p50:.1f} ms  "
-            f"p99 {p99:.1f} ms  {cpu / count * 1e6:.0f} us CPU/event here  {done / alone:.1f} x naive"
+            f"p99 {p99:.1f} ms  {cpu / count * 1e6:.0f} us CPU/event here  {ratios[-1]:.1f} x naive"
         )
         if writers == CROWD:
             table.add("durable events/s, 64 writers", f"{done:,.0f}", ">= 2,000", met=done >= 2000)
             table.add("p99 of those", f"{p99:.0f} ms", "< 60 ms", met=p99 < 60)
-    return best
+    return ratios
 
 
 def bulk(log: AuditLog, batch: list[Event]) -> int:
@@ -194,13 +206,17 @@ def measure_writing(place: Path, window_ms: float, table: Table) -> None:
     identity = AuditIdentity(SigningKey.generate(), "wardbox/bench")
     disk: list[float] = []
     fsyncs, _ = rate(lambda: plain_fsync(place, 1000, disk))
-    slow = sorted(disk)[int(len(disk) * 0.99)] * 1000
+    disk_p99 = sorted(disk)[int(len(disk) * 0.99)] * 1000
     single, _ = rate(lambda: plain_sqlite(place, 1, 300))
     batched, _ = rate(lambda: plain_sqlite(place, 64, 100))
     pages: list[float] = []
     alone, work = rate(lambda: naive(place, identity, 400, pages))
+
+    def slow_now() -> float:
+        return rate(lambda: naive(place, identity, 400, pages))[0]
+
     bodily, _ = rate(lambda: with_bodies(place, identity, 300))
-    print(f"plain fsync                     {fsyncs:10,.0f} /s  p99 {slow:.1f} ms")
+    print(f"plain fsync                     {fsyncs:10,.0f} /s  p99 {disk_p99:.1f} ms")
     print(f"plain sqlite, 1 row a commit    {single:10,.0f} rows/s")
     print(f"plain sqlite, 64 rows a commit  {batched:10,.0f} rows/s")
     print(
@@ -209,13 +225,13 @@ def measure_writing(place: Path, window_ms: float, table: Table) -> None:
     )
     print(f"the same, each with its body    {bodily:10,.0f} events/s")
     log = AuditLog.open_apart(place / "audit.db", urandom(32), identity, window_ms=window_ms)
-    best = asyncio.run(crowds(log, alone, table))
+    ratios = asyncio.run(crowds(log, slow_now, table))
     ready = [answer(number) for number in range(50_000)]
+    slow_rate = slow_now()
     done, _ = rate(lambda: bulk(log, ready))
-    best = max(best, done)
-    print(f"log, bulk                       {done:10,.0f} events/s  {done / alone:.1f} x naive")
-    ratio = best / alone
-    table.add("of a naive writer", f"{ratio:.1f} x", ">= 10 x", met=ratio >= 10)
+    ratios.append(done / slow_rate)
+    print(f"log, bulk                       {done:10,.0f} events/s  {ratios[-1]:.1f} x naive")
+    table.add("of a naive writer", f"{max(ratios):.1f} x", ">= 10 x", met=max(ratios) >= 10)
     log.close()
 
 
