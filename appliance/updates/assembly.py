@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from appliance.updates.chunks import ChunkReader, Content, Opener, check_whole, nobody
-from appliance.updates.direct import push
 from appliance.updates.fetcher import Stick
 from appliance.updates.held import Holdings
-from appliance.updates.landing import settle, sync, write_all
+from appliance.updates.landing import settle, sync
 from appliance.updates.manifest import Package, PackageFile
+from appliance.updates.passing import push, write_all
 
 UNFINISHED: Final = ".tmp"
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

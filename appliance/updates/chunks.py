@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 
-from appliance.updates.direct import read_into, room
 from appliance.updates.errors import BaseMissing, ContentRefused, LicenceMissing
 from appliance.updates.fetcher import Stick, shown, unreadable
 from appliance.updates.frames import expand
 from appliance.updates.held import Holdings
 from appliance.updates.manifest import Blob, Chunk, Package, PackageFile, Sealing
+from appliance.updates.passing import read_into, room
 from appliance.updates.sealing import unseal
 
 Content = bytes | bytearray | memoryview
@@ -118,7 +118,7 @@ def _expanded(blob: Blob, stored: Content, chunk: Chunk, base: bytes) -> Content
 
 
 def read_blob(stick: Stick, blob: Blob, target: memoryview) -> None:
-    """Read what is stored of a chunk into memory of `direct.room`; nobody has hashed it yet.
+    """Read what is stored of a chunk into memory of `passing.room`; nobody has hashed it yet.
 
     Raises:
         ContentRefused: It is missing, or its length is not the signed one.

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from appliance.updates.chunks import ChunkReader, blobs_of, check_blob, read_blob
-from appliance.updates.direct import room
 from appliance.updates.errors import BaseMissing, ContentRefused, LicenceMissing
 from appliance.updates.fetcher import Stick, shown
 from appliance.updates.held import Holdings
 from appliance.updates.manifest import CARD, MODELS, Blob, Package
+from appliance.updates.passing import room
 from models.card import MAX_CARD_BYTES, ModelCard
 from models.errors import CardMalformed
 

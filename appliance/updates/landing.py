@@ -1,4 +1,4 @@
-"""Blobs from a stick onto our own disk: read in order, hashed and written by others meanwhile."""
+"""Blobs from a stick onto our own disk: a few at a time, each read, hashed and written by one hand."""
 
 import os
 import stat
@@ -11,15 +11,14 @@ from queue import SimpleQueue
 from typing import Final
 
 from appliance.updates.chunks import check_blob, read_blob
-from appliance.updates.direct import push, read_into, room, write_out
 from appliance.updates.fetcher import Stick
 from appliance.updates.manifest import Blob
+from appliance.updates.passing import push, read_into, room, write_all
 
-_ROOMS: Final = 6
-"""Chunks in memory at once: one being read, the others being hashed and written."""
-_HANDS: Final = 3
+_HANDS: Final = 4
+"""Chunks in memory at once. One reader alone leaves the disk idle where a chunk ends and the next
+begins, and while it writes."""
 _SYNCS: Final = 4
-_PIECE: Final = 1 << 22
 # Without O_NONBLOCK the opening of a FIFO would wait for ever.
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -35,7 +34,7 @@ class Landing:
     Args:
         stick: Where they come from.
         folder: The staged bundle.
-        told: Called after each; may raise to stop.
+        told: Called after each, in order; may raise to stop.
     """
 
     def __init__(self, stick: Stick, folder: Path, told: Told) -> None:
@@ -43,7 +42,6 @@ class Landing:
         self._folder = folder
         self._told = told
         self._rooms: SimpleQueue[memoryview] = SimpleQueue()
-        self._made: set[Path] = set()
 
     def take(self, blobs: Iterable[Blob]) -> None:
         """Copy every blob that is not there whole, each byte of the stick read once.
@@ -55,30 +53,37 @@ class Landing:
         """
         wanted = tuple(blobs)
         largest = max((blob.size for blob in wanted), default=0)  # at most MAX_CHUNK
-        for _ in range(_ROOMS):
+        for _ in range(_HANDS):
             self._rooms.put(room(largest))
-        landing: deque[Future[None]] = deque()
+        landing: deque[tuple[Blob, Future[None]]] = deque()
         with ThreadPoolExecutor(_HANDS, "updates-landing") as hands:
             for blob in wanted:
                 target = self._rooms.get()
-                if self._there(blob, target):
-                    self._rooms.put(target)
-                else:
-                    read_blob(self._stick, blob, target)
-                    landing.append(hands.submit(self._land, blob, target))
-                while landing and landing[0].done():
-                    landing.popleft().result()
-                self._told(blob)
-            for future in landing:
-                future.result()
+                landing.append((blob, hands.submit(self._land, blob, target)))
+                while landing and landing[0][1].done():
+                    self._account(*landing.popleft())
+            while landing:
+                self._account(*landing.popleft())
         settle(self._folder / blob.place for blob in wanted)
+
+    def _account(self, blob: Blob, future: Future[None]) -> None:
+        future.result()
+        self._told(blob)
+
+    def _land(self, blob: Blob, target: memoryview) -> None:
+        try:
+            if not self._there(blob, target):
+                read_blob(self._stick, blob, target)
+                content = target[: blob.size]
+                check_blob(blob, content)
+                write_new(self._folder / blob.place, content)
+        finally:
+            self._rooms.put(target)
 
     def _there(self, blob: Blob, target: memoryview) -> bool:
         """Whether an earlier try left it whole; what a power cut spoiled comes again."""
         path = self._folder / blob.place
-        if path.parent not in self._made:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._made.add(path.parent)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, _READ)
         except FileNotFoundError:
@@ -92,18 +97,6 @@ class Landing:
             os.close(descriptor)
         return sha256(target[: blob.size]).hexdigest() == blob.sha256
 
-    def _land(self, blob: Blob, target: memoryview) -> None:
-        try:
-            content = target[: blob.size]
-            check_blob(blob, content)
-            descriptor = os.open(self._folder / blob.place, _NEW, 0o600)
-            try:
-                write_out(descriptor, content)
-            finally:
-                os.close(descriptor)
-        finally:
-            self._rooms.put(target)
-
 
 def write_new(path: Path, content: bytes | memoryview, mode: int = 0o600) -> None:
     """Write a file; it is on its way to the disk when this returns, and there after `settle`."""
@@ -113,13 +106,6 @@ def write_new(path: Path, content: bytes | memoryview, mode: int = 0o600) -> Non
         push(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_all(descriptor: int, content: bytes | bytearray | memoryview) -> None:
-    """Write every byte; the system may take fewer at a time."""
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view[:_PIECE]) :]
 
 
 def settle(paths: Iterable[Path]) -> None:

@@ -163,14 +163,14 @@ def test_a_stick_that_fails(stick, monkeypatch):
     def fail(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("appliance.updates.direct.os.readv", fail)
+    monkeypatch.setattr("appliance.updates.passing.os.readv", fail)
     with pytest.raises(StickUnreadable, match="Input/output error"):
         given_chunk(stick, one)
 
 
 def test_a_stick_that_ends_early(stick, monkeypatch):
     one = of_one(stick, CONTENT, "plain")
-    monkeypatch.setattr("appliance.updates.direct.os.readv", lambda *_: 0)
+    monkeypatch.setattr("appliance.updates.passing.os.readv", lambda *_: 0)
     with pytest.raises(ContentRefused):
         given_chunk(stick, one)
 

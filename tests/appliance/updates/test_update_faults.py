@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.updates import durable, landing
+from appliance.updates import assembly, durable, landing
 from appliance.updates.applying import Application
 from appliance.updates.errors import (
     ContentRefused,
@@ -45,11 +45,8 @@ def test_a_disk_that_fails_changes_nothing(box: Box, stick, monkeypatch, number,
         raise OSError(number, os.strerror(number))
 
     before = box.state()
-    name = "write_out" if what == "copying" else "write_all"
-    if what == "copying":
-        monkeypatch.setattr(landing, name, fail)
-    else:
-        monkeypatch.setattr("appliance.updates.assembly.write_all", fail)
+    place = landing if what == "copying" else assembly
+    monkeypatch.setattr(place, "write_all", fail)
     with pytest.raises(DiskFull if number == errno.ENOSPC else DiskRefused):
         box.updates.apply(stick, "x")
     assert box.state() == before
