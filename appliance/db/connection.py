@@ -24,6 +24,9 @@ DatabaseFailure = sqlcipher.Error
 """What the library raises; only this room and the audit store know it."""
 
 _BUSY_MS: Final = 10_000
+_CACHE_KIB: Final = 32 << 10
+"""Most of a database that a connection keeps deciphered. SQLite's own 2 MiB are for pages that cost
+nothing to read again; here each is deciphered and its code checked."""
 
 
 def open_connection(path: Path, key: bytes, *, read_only: bool = False) -> Connection:
@@ -66,6 +69,7 @@ def _prepare(connection: Connection, key: bytes, *, read_only: bool) -> None:
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS:d}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB:d}")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
         return
