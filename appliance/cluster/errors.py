@@ -127,6 +127,16 @@ class RaySilent(ClusterError):
     way_out_en = "It is started again by itself; see wardbox cluster status a little later."
 
 
+class BoxesTooFew(ClusterError):
+    """Work for more boxes than the cluster has."""
+
+    code = "cluster.boxes-too-few"
+    zh = "需要 {asked} 台机器,集群只有 {there} 台。"
+    en = "{asked} boxes are asked for; the cluster has {there}."
+    way_out_zh = "请减少台数,或先让更多机器加入(wardbox cluster join)。"
+    way_out_en = "Ask for fewer, or let more boxes join first with wardbox cluster join."
+
+
 class ReplicasGone(ClusterError):
     """No box that serves a model answers."""
 

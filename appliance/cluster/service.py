@@ -21,7 +21,15 @@ from appliance.cluster.hearing import Audit
 from appliance.cluster.line import ask_head
 from appliance.cluster.node import RayKeeper
 from appliance.cluster.peering import Peering
-from appliance.cluster.state import ClusterState, boxes_of, changes, founded, judged
+from appliance.cluster.state import (
+    ClusterState,
+    boxes_of,
+    changes,
+    founded,
+    judged,
+    remembered,
+    require_boxes,
+)
 from appliance.cluster.store import ClusterStore, Member, Membership
 from appliance.cluster.token import (
     Answer,
@@ -98,8 +106,9 @@ class ClusterService:
             await self._peering.stop()
         await self._ray.stop()
 
-    def env(self) -> dict[str, str]:
-        """What an engine or a training needs in its environment. Raises RaySilent."""
+    def env(self, boxes: int = 1) -> dict[str, str]:
+        """What work on some boxes has in its environment. Raises NotMember, BoxesTooFew, RaySilent."""
+        require_boxes(boxes, self.membership(), self._store.members())
         return self._ray.env()
 
     def membership(self) -> Membership:
@@ -248,8 +257,7 @@ class ClusterService:
                 await self._tell(action, BOX, place, membership.authority)
                 self._store.mark(place, action, self._clock())
                 self._refresh()
-        boxes = boxes_of(self._store.members(), nodes)
-        return replace(plain, running=True, boxes=boxes)
+        return replace(plain, running=True, boxes=boxes_of(self._store.members(), nodes))
 
     async def _begin(self, membership: Membership) -> None:
         if self._peering is not None:
@@ -282,15 +290,7 @@ class ClusterService:
         return membership
 
     def _plain(self, membership: Membership) -> ClusterState:
-        members = self._store.members()
-        return ClusterState(
-            "member" if membership.head else "head",
-            membership.address,
-            membership.head or join_host(membership.address, membership.base_port),
-            fingerprint(membership.authority.certificate_pem),
-            self._ray.running,
-            boxes_of(members, {}),
-        )
+        return remembered(membership, self._store.members(), running=self._ray.running)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from appliance.cluster.errors import HeadUntrusted
+from appliance.cluster.errors import BoxesTooFew, HeadUntrusted
 from appliance.cluster.store import Change, Member, Membership
 from appliance.cluster.token import Answer, JoinToken
-from models.cluster import NodeState
+from models.cluster import NodeState, join_host
 from secure_compute.certificates import Credential, fingerprint, make_authority
 from secure_compute.errors import CertificateRefused
 from secure_compute.peers import belongs, issue_peer, request_peer
@@ -64,6 +64,26 @@ def boxes_of(members: Sequence[Member], nodes: Mapping[str, NodeState]) -> tuple
     known = {one.address: one for one in members}
     alive = {address for address, node in nodes.items() if node.alive}
     return tuple(_box(at, known.get(at), nodes.get(at)) for at in sorted({*known, *alive}))
+
+
+def remembered(membership: Membership, members: Sequence[Member], *, running: bool) -> ClusterState:
+    """The cluster as it is remembered, before Ray is asked; `running`: whether this box's node lives."""
+    return ClusterState(
+        "member" if membership.head else "head",
+        membership.address,
+        membership.head or join_host(membership.address, membership.base_port),
+        fingerprint(membership.authority.certificate_pem),
+        running,
+        boxes_of(members, {}),
+    )
+
+
+def require_boxes(boxes: int, membership: Membership, members: Sequence[Member]) -> None:
+    """Pass work for so many boxes. Raises BoxesTooFew."""
+    # Who has just joined has not been told of the others yet, and knows the first box alone.
+    there = max(len(members), 1 if membership.head is None else 2)
+    if boxes > there:
+        raise BoxesTooFew(asked=boxes, there=there)
 
 
 def changes(

@@ -83,12 +83,12 @@ class Gang:
 
     Attributes:
         python: The interpreter of the environment that holds Ray.
-        env: What a process needs to work on this box's Ray node; paths and addresses, no secret.
-            Raises RaySilent while none runs.
+        env: What a process needs to work on so many boxes; paths and addresses, no secret. Raises
+            NotMember, BoxesTooFew, and RaySilent while this box's node does not run.
     """
 
     python: Path
-    env: Callable[[], Mapping[str, str]]
+    env: Callable[[int], Mapping[str, str]]
 
 
 class Workshop:
@@ -140,7 +140,7 @@ class Workshop:
         taken = self._named if spec.get("recipe") == ADAPTER else self._taken
         read = read_spec(given, taken, self._why_no_base)
         if read.boxes > 1:
-            self._require_gang().env()
+            self._require_gang().env(read.boxes)
         return read.to_json()
 
     def _command(self, job: Job, directory: Path) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ class Workshop:
             self._borrow(self._files, job, str(file_id), directory / CHATS)
             given["seal"] = told_to_worker(self._files, str(file_id))
         if _boxes(job) > 1:
-            given["ray"] = dict(self._require_gang().env())
+            given["ray"] = dict(self._require_gang().env(1))
         return given
 
     def _borrow(self, files: Files, job: Job, file_id: str, place: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 from appliance.cluster.errors import (
     AddressRefused,
     AlreadyMember,
+    BoxesTooFew,
     HeadHasMembers,
     HeadUntrusted,
     NotHead,
     NotMember,
+    RaySilent,
     TokenMalformed,
     TokenRefused,
 )
@@ -256,3 +258,24 @@ def test_a_peer_certificate_names_what_the_authority_was_told(clock: HandClock) 
         issue_peer(authority, "box.local", request.certificate_pem, now)
     with pytest.raises(CertificateRefused):
         issue_peer(authority, MEMBER, b"-----BEGIN", now)
+
+
+async def test_work_on_several_boxes_needs_so_many_of_them(pair: tuple[Box, Box]) -> None:
+    one, two = pair
+    for boxes in (1, 2):
+        with pytest.raises(NotMember):
+            one.service.env(boxes)
+    await one.service.found(HEAD, "user:li")
+    with pytest.raises(BoxesTooFew) as refused:
+        one.service.env(2)
+    assert "2 boxes are asked for; the cluster has 1" in refused.value.sentence
+    token = await one.service.invite(30, "user:li")
+    await two.service.join(token, (HEAD, 8443), MEMBER, "user:wang")
+    # The second one was told of nobody yet, and knows whom it joined.
+    assert two.store.members() == ()
+    for box in pair:
+        with pytest.raises(BoxesTooFew):
+            box.service.env(3)
+        with pytest.raises(RaySilent):
+            box.service.env(2)
+    await close(one, two)

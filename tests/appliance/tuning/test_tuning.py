@@ -122,15 +122,22 @@ async def test_several_boxes_need_a_cluster_and_its_interpreter(catalogue, audit
     with pytest.raises(NotMember):
         check(wish)
 
-    def silent():
+    def silent(boxes):
         raise RaySilent
 
     workshop.use(Gang(tmp_path / "python", silent))
     with pytest.raises(RaySilent):
         check(wish)
-    workshop.use(Gang(tmp_path / "python", lambda: {"RAY_ADDRESS": "10.20.0.1:6400"}))
+    asked = []
+
+    def env(boxes):
+        asked.append(boxes)
+        return {"RAY_ADDRESS": "10.20.0.1:6400"}
+
+    workshop.use(Gang(tmp_path / "python", env))
     kind = workshop.kind()
     spec = kind.check(wish)
+    assert asked == [2]
     job = SimpleNamespace(spec=spec, actor="user:it")
     assert kind.argv(job, tmp_path)[0] == str(tmp_path / "python")
     assert kind.spec(job, tmp_path)["ray"] == {"RAY_ADDRESS": "10.20.0.1:6400"}
