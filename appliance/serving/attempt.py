@@ -139,8 +139,9 @@ def _refusal(status: int) -> Exception | None:
 class Attempt:
     """One request on its way to whichever box answers it.
 
-    It is put to the least busy box. A box that dies before the first byte of an answer rests, and
-    the request moves on once; one that says that it cannot take it now costs nothing.
+    It is put to the least busy box. A box that dies before the first byte of an answer, or before
+    the last one while nobody has seen any, rests, and the request moves on: once, however far the
+    answer had come. A box that says that it cannot take it now costs nothing.
 
     Args:
         abroad: The other boxes.
@@ -155,6 +156,7 @@ class Attempt:
         self._abroad, self._like = abroad, like
         self._home, self._adapter = home, adapter
         self._tried: set[str] = set()
+        self._retries = _RETRIES
         self._seat: _Seat | None = None
 
     @property
@@ -193,7 +195,6 @@ class Attempt:
         Raises:
             ApplianceError, ModelsError: as the last of them did.
         """
-        retries = _RETRIES
         while True:
             seat = self._seat
             if seat is None:
@@ -201,11 +202,13 @@ class Attempt:
             try:
                 return await seat.ask(path, body, asker, patient=patient)
             except (EngineGone, EngineDraining, EngineBusy) as error:
-                if isinstance(error, EngineGone):
-                    retries -= 1
-                self._note(seat, error)
-                if retries < 0 or not self._move():
+                if not self._move(seat, error):
                     raise
+
+    def moves_on(self, error: Exception) -> bool:
+        """Whether there is a seat for a request whose answer broke off unseen; `ask` goes there."""
+        seat = self._seat
+        return seat is not None and self._move(seat, error)
 
     def _note(self, seat: _Seat, error: Exception) -> None:
         if not isinstance(seat, _Away):
@@ -217,8 +220,13 @@ class Attempt:
             offer = replica.offer
             self._abroad.book.elsewhere(replica.address, offer.model, offer.adapter)
 
-    def _move(self) -> bool:
-        before = self._seat
+    def _move(self, seat: _Seat, error: Exception) -> bool:
+        """Give a seat up for another one; whether there is one, and the request may go there."""
+        if isinstance(error, EngineGone):
+            self._retries -= 1
+        self._note(seat, error)
+        if self._retries < 0:
+            return False
         self.leave()
         try:
             self.enter()
@@ -226,7 +234,7 @@ class Attempt:
             # The refusal that led here is what the caller is told; its seat is given back once.
             self._seat = None
             return False
-        return self._seat is not before
+        return True
 
     def _next(self) -> _Seat | None:
         """The least busy box that was not tried; this one when equal."""

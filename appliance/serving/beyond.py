@@ -171,3 +171,8 @@ class _Nobody:
         """Refuse."""
         del path, body, asker, patient
         raise EngineGone(reason="nobody")
+
+    def moves_on(self, error: Exception) -> bool:
+        """Nowhere."""
+        del error
+        return False

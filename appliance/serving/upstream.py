@@ -21,6 +21,10 @@ class Pool(Protocol):
         """Send a POST and wait for the status of its answer."""
         ...
 
+    def moves_on(self, error: Exception) -> bool:
+        """Whether a request is put elsewhere when it is asked again, as its answer broke off."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:

@@ -144,6 +144,11 @@ class UpstreamPool(Owner):
         exchange.hold(self._over)
         return exchange
 
+    def moves_on(self, error: Exception) -> bool:
+        """Whether there is another place for a request whose answer broke off: one engine has none."""
+        del error
+        return False
+
     @override
     def release(self, connection: Connection) -> None:
         """Take a connection back that is free for the next request."""

@@ -15,7 +15,8 @@ from appliance.api.hot.pump import Pump
 from appliance.api.hot.reply import plain, read_fault, read_reply
 from appliance.api.problems import problem_of
 from appliance.audit.event import Leaf
-from appliance.serving.errors import EngineFaulty, EngineRefused, ModelLoading
+from appliance.serving.errors import EngineFaulty, EngineGone, EngineRefused, ModelLoading
+from appliance.serving.exchange import Exchange
 from appliance.serving.turn import Headers, Turn
 from appliance.serving.upstream import Pool
 from appliance.serving.upstream_client import UpstreamPool
@@ -45,6 +46,8 @@ async def answer_whole(
 ) -> None:
     """Answer in one piece, once its record is durable; `fresh`: over a connection never used.
 
+    An answer that breaks off half way is asked for elsewhere, once: its caller has seen nothing of it.
+
     Raises:
         ApplianceError: the engine gave no answer, or no record could be made.
     """
@@ -53,7 +56,13 @@ async def answer_whole(
         exchange = await pool.ask(path, body, turn.grant.actor, patient=patient, fresh=True)
     else:
         exchange = await pool.ask(path, body, turn.grant.actor, patient=patient)
-    reply = read_whole(turn, question, exchange.status, await exchange.whole())
+    raw: bytes | None = None
+    while raw is None:
+        try:
+            raw = await exchange.whole()
+        except EngineGone as error:
+            exchange = await _elsewhere(turn, pool, error, path, body, patient=patient)
+    reply = read_whole(turn, question, exchange.status, raw)
     # Here both bodies are at hand: `turn.prompt` and `reply.said`, as they are hashed for the record.
     answer_hash = turn.answer_hash(reply.said)
     await turn.answer(answer_hash, reply.status, partial(meter, turn, access))
@@ -61,6 +70,17 @@ async def answer_whole(
         await question.keep(reply.body)
     headers = (*_JSON, (b"content-length", b"%d" % len(reply.body)), *names(turn))
     await caller.whole(200, headers, reply.body)
+
+
+async def _elsewhere(
+    turn: Turn, pool: Pool, error: EngineGone, path: str, body: bytes, *, patient: bool
+) -> Exchange:
+    """Ask again where no answer broke off yet; where the request may go no further, raise `error`."""
+    if not pool.moves_on(error):
+        raise error
+    if not turn.alive():
+        raise AccessRefused
+    return await pool.ask(path, body, turn.grant.actor, patient=patient)
 
 
 class Whole:

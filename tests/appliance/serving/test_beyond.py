@@ -1,6 +1,7 @@
 """Requests over two boxes: spread by load, moved on when one dies, put to one other at most."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -11,6 +12,7 @@ from appliance.settings.log import REQUEST
 from models.errors import ModelUnknown
 from tests.appliance.cluster.neighbours import HEAD, MEMBER
 from tests.appliance.serving.fakes import until
+from tests.appliance.serving.raw_engine import Engine
 from tests.appliance.serving.two_boxes import ASK, NUMBER, PATH, STREAM, both_ready, boxes
 
 
@@ -130,6 +132,40 @@ async def test_a_request_is_put_to_one_other_and_no_more(pair) -> None:
         await one.ask()
     assert one.serving.traffic.in_flight == 0
     assert one.rooms.maker.made[0].in_flight == 0
+
+
+async def test_a_whole_answer_that_breaks_off_next_door_is_asked_for_here(pair) -> None:
+    one, two = pair
+    await both_ready(one, two)
+    begun = asyncio.Event()
+
+    async def breaks_off(writer, _served):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{")
+        await begun.wait()
+        return False
+
+    (two.rooms.folder / "e").unlink()
+    one.rooms.maker.made[0].in_flight += 50  # this box is busy
+    upstream = one.serving.ready("m")
+    async with Engine(two.rooms.folder / "e", breaks_off) as engine:
+        upstream.enter()
+        exchange = await upstream.pool.ask(PATH, ASK, "key:1")
+        assert exchange.status == 200
+        begun.set()
+        with pytest.raises(EngineGone) as broken:
+            await exchange.whole()
+        assert upstream.pool.moves_on(broken.value)
+        assert one.at.offers("m") == []  # it rests
+        exchange = await upstream.pool.ask(PATH, ASK, "key:1")
+        assert json.loads(await exchange.whole())["choices"]
+        assert not upstream.pool.moves_on(broken.value)
+        upstream.leave()
+        assert len(engine.requests) == 1
+    assert (one.tags(), two.tags()) == (["cluster:peer:ask"], ["cluster:peer:serve"])
+    await until(lambda: two.rooms.maker.made[0].in_flight == 0)
+    assert one.rooms.maker.made[0].in_flight == 50
+    assert one.serving.traffic.in_flight == 0
+    one.rooms.maker.made[0].in_flight -= 50
 
 
 async def test_a_stream_that_breaks_next_door_breaks_here(tmp_path) -> None:
