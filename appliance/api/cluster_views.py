@@ -36,7 +36,7 @@ def cluster_view(state: ClusterState, peering: Peering | None) -> ClusterView:
         boxes=tuple(_box(one) for one in state.boxes),
         door=peering is not None and peering.listening,
         shared=() if peering is None else peering.shared(),
-        replicas=() if peering is None else _replicas(peering.hearing.book.all()),
+        replicas=() if peering is None else replica_views(peering.hearing.book.all()),
     )
 
 
@@ -70,11 +70,12 @@ def _neighbour(one: NearbyBox) -> ClusterNeighbour:
         state=one.state,
         heard_s=None if one.heard_s is None else round(one.heard_s, 1),
         lost=None if one.lost is None else datetime.fromtimestamp(one.lost, UTC),
-        replicas=_replicas(one.replicas),
+        replicas=replica_views(one.replicas),
     )
 
 
-def _replicas(offered: Iterable[Replica]) -> tuple[ClusterReplica, ...]:
+def replica_views(offered: Iterable[Replica]) -> tuple[ClusterReplica, ...]:
+    """What other boxes offer."""
     return tuple(
         ClusterReplica(
             address=one.address,

@@ -206,8 +206,10 @@ def receipt_view(receipt: receipts.Receipt, body: str) -> audit.Receipt:
     )
 
 
-def model_view(model: ShelvedModel, engine: str, *, default: bool) -> catalogue.ModelView:
-    """A model on the shelf."""
+def model_view(
+    model: ShelvedModel, engine: str, *, default: bool, boxes: tuple[str, ...] = ()
+) -> catalogue.ModelView:
+    """A model on the shelf; `boxes` that have it as well."""
     card, manifest = model.card, model.manifest
     return catalogue.ModelView.model_validate(
         {
@@ -222,6 +224,7 @@ def model_view(model: ShelvedModel, engine: str, *, default: bool) -> catalogue.
             "digest": manifest.digest,
             "engine": engine,
             "default": default,
+            "boxes": boxes,
         }
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from appliance.client.transport import Transport
+from appliance.contract.catalogue import ModelElsewhere
 from appliance.contract.serving import (
     AdapterView,
     AdapterWish,
@@ -29,6 +30,11 @@ class Serving:
         """Models in memory, on their way there, or failed."""
         rows = await self._wire.json("GET", "/api/v1/models/status")
         return tuple(ModelStateView.model_validate(row) for row in rows)
+
+    async def elsewhere(self) -> tuple[ModelElsewhere, ...]:
+        """Models and served names that only other boxes of the cluster have."""
+        rows = await self._wire.json("GET", "/api/v1/models/elsewhere")
+        return tuple(ModelElsewhere.model_validate(row) for row in rows)
 
     async def load(self, model: str) -> ModelStateView:
         """Load a model now."""

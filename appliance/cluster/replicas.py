@@ -144,14 +144,17 @@ class ReplicaBook:
 
     def askable(self) -> tuple[str, ...]:
         """Models, without their adapters, and shared names that a box can be asked for now; by name."""
-        offered = {(one.offer.model, one.offer.adapter) for one in self.all() if not one.resting}
-        shared = {
-            name
-            for peer in self._peers.values()
-            for name in peer.names
-            if any((one.model, one.adapter) in offered for one in self.targets(name) if one.weight)
-        }
-        return tuple(sorted(shared | {model for model, adapter in offered if adapter is None}))
+        peers = self._peers.values()
+        offered = {model for peer in peers for model, adapter in peer.offers if adapter is None}
+        shared = {name for peer in peers for name in peer.names}
+        return tuple(name for name in sorted(offered | shared) if self.holding(name))
+
+    def holding(self, name: str) -> tuple[Replica, ...]:
+        """Who can be asked now for a model without adapters, or for a target of a shared name."""
+        targets = (one for one in self.targets(name) if one.weight)
+        return self.fit(name, None) or tuple(
+            found for one in targets for found in self.fit(one.model, one.adapter)
+        )
 
     def take(self, address: str, model: str, by: int) -> None:
         """Count a request to a box in (1) or out (-1)."""

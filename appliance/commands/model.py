@@ -57,7 +57,11 @@ async def _list(session: "Session", _: argparse.Namespace) -> int:
             f"{default} {model.id}  {model.version}  {model.architecture}  {model.quantisation}"
             f"  {model.bytes / 1e6:.1f} MB  {model.engine}  {model.digest[:16]}"
         )
-        print(plain(line))
+        also = f"  另在 also on {', '.join(model.boxes)}" if model.boxes else ""
+        print(plain(line + also))
+    for one in await session.serving.elsewhere():
+        boxes = ", ".join(sorted({replica.address for replica in one.replicas}))
+        print(plain(f"  {one.id}  仅在 only on {boxes}"))
     return 0
 
 

@@ -6,11 +6,15 @@ from typing import Any
 from pydantic import ConfigDict
 
 from appliance.contract.base import Text, Wire
+from appliance.contract.cluster import ClusterReplica
 from appliance.contract.system import EngineState
 
 
 class ModelView(Wire):
-    """A model on the shelf and the state of its engine; `bytes` counts every file."""
+    """A model on the shelf and the state of its engine; `bytes` counts every file.
+
+    `boxes` are the other boxes of the cluster, by address, that can be asked for the same weights now.
+    """
 
     id: str
     name: Text
@@ -23,6 +27,14 @@ class ModelView(Wire):
     digest: str
     engine: EngineState
     default: bool
+    boxes: tuple[str, ...] = ()
+
+
+class ModelElsewhere(Wire):
+    """What only other boxes of the cluster have, a model or a served name, and which they are."""
+
+    id: str
+    replicas: tuple[ClusterReplica, ...]
 
 
 class CardView(Wire):
@@ -44,7 +56,11 @@ class ModelVerified(Wire):
 
 
 class ListedModel(Wire):
-    """A model in the form OpenAI clients read; `created` is Unix seconds."""
+    """A model in the form OpenAI clients read; `created` is Unix seconds.
+
+    What only other boxes of the cluster have is `owned_by` "wardbox-cluster"; when it was made they do
+    not tell, and `created` is 0.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={

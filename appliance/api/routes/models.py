@@ -7,12 +7,15 @@ import orjson
 from fastapi import APIRouter, Response
 
 from appliance.access.grants import Grant
+from appliance.api.cluster_views import replica_views
 from appliance.api.deps import Box, ChatCaller, ModelReader, ModelWriter, TheFront
 from appliance.api.serving_views import state_view
 from appliance.api.views import model_view
+from appliance.cluster.replicas import Replica
 from appliance.contract.catalogue import (
     CardView,
     ListedModel,
+    ModelElsewhere,
     ModelList,
     ModelVerified,
     ModelView,
@@ -28,9 +31,12 @@ router = APIRouter(tags=["models"])
 
 
 def _view(box: Services, model: ShelvedModel) -> ModelView:
+    name, content = model.card.id, model.manifest.content
     states = {one.model: str(one.status.state) for one in box.serving.status()}
-    state = states.get(model.card.id, "absent")
-    return model_view(model, state, default=model.card.id == box.serving.default)
+    found = () if box.serving.beyond is None else box.serving.beyond.book.fit(name, None)
+    boxes = tuple(sorted(one.address for one in found if one.offer.content == content))
+    state, default = states.get(name, "absent"), name == box.serving.default
+    return model_view(model, state, default=default, boxes=boxes)
 
 
 def _listed(model: ShelvedModel) -> ListedModel:
@@ -52,16 +58,19 @@ def _served(who: Grant, one: StoredDeployment) -> bool:
 
 def _elsewhere(name: str) -> ListedModel:
     """A model of another box, which does not tell when it was made."""
-    return ListedModel(id=name, created=0)
+    return ListedModel(id=name, created=0, owned_by="wardbox-cluster")
 
 
 def _named(one: StoredDeployment) -> ListedModel:
     return ListedModel(id=one.name, created=int(one.made))
 
 
-def _beyond(box: Services) -> tuple[str, ...]:
-    """What other boxes of the cluster can be asked for now; known to the event loop alone."""
-    return () if box.serving.beyond is None else box.serving.beyond.book.askable()
+def _beyond(box: Services) -> dict[str, tuple[Replica, ...]]:
+    """What other boxes of the cluster can be asked for now, by name; known to the event loop alone."""
+    if box.serving.beyond is None:
+        return {}
+    book = box.serving.beyond.book
+    return {name: book.holding(name) for name in book.askable()}
 
 
 @router.get("/v1/models")
@@ -91,9 +100,21 @@ async def get_model(model_id: str, box: Box, who: ChatCaller) -> ListedModel:
 
 
 @router.get("/api/v1/models")
-def models(box: Box, _: ModelReader) -> list[ModelView]:
-    """The models on the shelf and the state of their engines."""
-    return [_view(box, model) for model in box.catalogue.models()]
+async def models(box: Box, _: ModelReader) -> list[ModelView]:
+    """The models on the shelf, the state of their engines, and which other boxes have them as well."""
+    return [_view(box, model) for model in await asyncio.to_thread(box.catalogue.models)]
+
+
+@router.get("/api/v1/models/elsewhere")
+async def elsewhere(box: Box, _: ModelReader) -> list[ModelElsewhere]:
+    """The models and served names that only other boxes have, and which these are."""
+    here = {model.card.id for model in await asyncio.to_thread(box.catalogue.models)}
+    here |= {one.name for one in box.serving.deployments.all() if not one.drained}
+    return [
+        ModelElsewhere(id=name, replicas=replica_views(found))
+        for name, found in _beyond(box).items()
+        if name not in here
+    ]
 
 
 @router.get("/api/v1/models/status")
@@ -124,9 +145,9 @@ async def keep(model_id: str, wish: Keeping, box: Box, who: ModelWriter) -> Keep
 
 
 @router.get("/api/v1/models/{model_id}/card")
-def card(model_id: str, box: Box, _: ModelReader) -> CardView:
+async def card(model_id: str, box: Box, _: ModelReader) -> CardView:
     """A model's card and signed manifest."""
-    model = box.catalogue.get(model_id)
+    model = await asyncio.to_thread(box.catalogue.get, model_id)
     manifest = orjson.loads(model.manifest.to_bytes())
     return CardView(model=_view(box, model), card=model.card.to_json(), manifest=manifest)
 
