@@ -16,6 +16,8 @@ _POLL_S = 0.25
 # The machine's journal notes each question, at the cost of its one busy processor.
 _SLOWEST_POLL_S = 4.0
 _SHOWN = 400
+_ANSWER_S = 180.0
+"""An emulated machine that writes to its disk may keep the agent waiting for a minute."""
 
 
 class AgentSilentError(Exception):
@@ -106,7 +108,7 @@ class Agent:
         self._ask("guest-shutdown", {"mode": "powerdown"}, answered=False)
 
     def _ask(
-        self, what: str, arguments: dict[str, Any], limit_s: float = 60.0, *, answered: bool = True
+        self, what: str, arguments: dict[str, Any], limit_s: float = _ANSWER_S, *, answered: bool = True
     ) -> Any:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(limit_s)
@@ -129,7 +131,10 @@ class Agent:
 
 
 def _line(stream: Any) -> bytes:
-    line = stream.readline()
+    try:
+        line = stream.readline()
+    except TimeoutError:
+        raise AgentSilentError("the agent did not answer in time") from None
     if not line:
         raise AgentSilentError("the line to the agent was closed")
     return bytes(line)
