@@ -11,7 +11,16 @@ from string import Formatter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from models.engines.engine import ABILITIES, CHAT, COMPLETIONS, EMBEDDINGS, RERANK, Address, Pulse
+from models.engines.engine import (
+    ABILITIES,
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MODERATION,
+    RERANK,
+    Address,
+    Pulse,
+)
 from models.engines.errors import DeclarationRefused
 
 MAX_BYTES: Final = 64 << 10
@@ -24,7 +33,7 @@ _COUNTER: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]{0,100}")
 _MOST_WORDS: Final = 200
 _MOST_SLOTS: Final = 4096
 _MOST_CONTEXT: Final = 4 << 20
-_ASKABLE: Final = frozenset({CHAT, COMPLETIONS, EMBEDDINGS, RERANK})
+_ASKABLE: Final = frozenset({CHAT, COMPLETIONS, EMBEDDINGS, RERANK, MODERATION})
 # Variables that make a program load code from elsewhere or reach the network.
 _UNSAFE: Final = re.compile(r"LD_.*|PYTHON.*|.*_PROXY|PATH|BASH_ENV|ENV|IFS")
 PLACES: Final = frozenset(

@@ -12,6 +12,7 @@ from models.engines.engine import (
     COMPLETIONS,
     EMBEDDINGS,
     QUIET,
+    RERANK,
     EngineSpec,
     LoadStep,
     ProbeRequest,
@@ -106,7 +107,7 @@ class Declared:
         return {_secret_file(spec): spec.secret + "\n"} if wanted else {}
 
     def probe(self, spec: EngineSpec) -> ProbeRequest:
-        """One token, one embedding or one ranking, by what was declared."""
+        """One token, one embedding, one ranking or one judgement, by what was declared."""
         able = self._declaration.abilities
         model = self._declaration.upstream_model or spec.model_id
         if CHAT in able and COMPLETIONS not in able:
@@ -122,8 +123,10 @@ class Declared:
         if EMBEDDINGS in able:
             asked = {"model": model, "input": "1"}
             return ProbeRequest("POST", "/v1/embeddings", asked, "embedding")
-        wanted = {"model": model, "query": "1", "documents": ["1"]}
-        return ProbeRequest("POST", "/v1/rerank", wanted, "results")
+        if RERANK in able:
+            wanted = {"model": model, "query": "1", "documents": ["1"]}
+            return ProbeRequest("POST", "/v1/rerank", wanted, "results")
+        return ProbeRequest("POST", "/v1/moderations", {"model": model, "input": "1"}, "flagged")
 
 
 def secret_of(declaration: Declaration, environ: Mapping[str, str]) -> str:

@@ -105,6 +105,13 @@ def _has_ranking(document: Mapping[str, object]) -> bool:
     return _finite([rows[0].get("relevance_score", rows[0].get("score"))])
 
 
+def _has_judgement(document: Mapping[str, object]) -> bool:
+    rows = document.get("results")
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+        return False
+    return isinstance(rows[0].get("flagged"), bool)
+
+
 def _finite(numbers: object) -> bool:
     return (
         isinstance(numbers, list)
@@ -117,6 +124,7 @@ _JUDGES: Final[Mapping[str, Callable[[Mapping[str, object]], bool]]] = {
     "choices": _has_token,
     "embedding": _has_vector,
     "results": _has_ranking,
+    "flagged": _has_judgement,
 }
 
 

@@ -11,6 +11,7 @@ from models.engines.engine import (
     DETOKENIZE,
     EMBEDDINGS,
     MESSAGES,
+    MODERATION,
     RERANK,
     RESPONSES,
     SCORE,
@@ -46,6 +47,15 @@ _VLLM: Final[Mapping[str, str]] = MappingProxyType(
         DETOKENIZE: "/detokenize",
     }
 )
+# No engine of the box judges texts; one of the site may, and may know vLLM's routes for tokens.
+_DECLARED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **_OPENAI,
+        MODERATION: "/v1/moderations",
+        TOKENIZE: "/tokenize",
+        DETOKENIZE: "/detokenize",
+    }
+)
 _ROUTES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {"llama.cpp": _LLAMA_CPP, "vllm": _VLLM}
 )
@@ -59,9 +69,10 @@ def routes_of(engine: str) -> Mapping[str, str]:
     takes `prompt` or `messages` beside `model` and answers `tokens` and `count`.
 
     Args:
-        engine: `Engine.name`; a declared engine is taken to be OpenAI-compatible and no more.
+        engine: `Engine.name`; a declared engine is taken to be OpenAI-compatible, with vLLM's routes
+            for tokens where its declaration tells that it has them.
     """
-    return _ROUTES.get(engine, _OPENAI)
+    return _ROUTES.get(engine, _DECLARED)
 
 
 def isolation_of(engine: str, salt: str) -> Mapping[str, object]:

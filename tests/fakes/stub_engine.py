@@ -66,6 +66,8 @@ class Canned:
                 "usage": {"prompt_tokens": 1, "total_tokens": 1},
             },
         )
+        judged = {"flagged": True, "categories": {"harm": True}, "category_scores": {"harm": 0.9}}
+        self.judgement = _json(200, {"id": "modr-stub", "model": model, "results": [judged]})
         self.events = [self._event(head, {"content": word}, None) for word in words]
         self.events[0] = self._event(head, {"role": "assistant", "content": words[0]}, None)
         self.last = self._event(head, {}, "length") + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
@@ -138,6 +140,8 @@ class StubProtocol(asyncio.Protocol):
             self._end(canned.models)
         elif path == b"/v1/embeddings":
             self._end(canned.embedding)
+        elif path == b"/v1/moderations":
+            self._end(canned.judgement)
         else:
             self._end(canned.missing)
 

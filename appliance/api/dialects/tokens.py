@@ -61,7 +61,23 @@ class Text(Struct, gc=False):
     prompt: str | None = None
 
 
+class Judgement(Struct, gc=False):
+    """What an engine finds in one text, by names of its own choice."""
+
+    flagged: bool
+    categories: dict[str, bool]
+    category_scores: dict[str, float]
+
+
+class Judgements(Struct, gc=False):
+    """A whole answer of an engine that judges."""
+
+    results: list[Judgement]
+    id: str = ""
+
+
 _TEXT: Final = msgspec.json.Decoder(Text)
+_JUDGEMENTS: Final = msgspec.json.Decoder(Judgements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +123,21 @@ class DetokenizeTranslation(_Whole):
 
 @dataclass(frozen=True, slots=True)
 class ModerationTranslation(_Whole):
-    """A judgement under way."""
+    """Texts on their way to be judged: how many, and by which model."""
+
+    texts: int
+    model: str
 
     def answer(self, raw: bytes, mark: Mark) -> bytes:
-        """The engine's judgement as it is."""
-        return sealed(raw, mark.receipt)
+        """The engine's judgements, one for each text. Raises EngineFaulty."""
+        try:
+            told = _JUDGEMENTS.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise EngineFaulty(reason="results") from None
+        if len(told.results) != self.texts:
+            raise EngineFaulty(reason="results")
+        body = {"id": told.id or f"modr-{mark.ident}", "model": self.model, "results": told.results}
+        return sealed(ENCODE(body), mark.receipt)
 
 
 def begin_tokenize(wish: TokenizeWish, target: Target) -> TokenizeTranslation:
@@ -142,7 +168,8 @@ def begin_detokenize(wish: DetokenizeWish, target: Target) -> DetokenizeTranslat
 def begin_moderation(wish: ModerationWish, target: Target) -> ModerationTranslation:
     """Put a judged wish into the engine's form."""
     body = {"model": target.asked_for, "input": wish.input}
-    return ModerationTranslation(Asked("/v1/moderations", ENCODE(body)))
+    texts = 1 if isinstance(wish.input, str) else len(wish.input)
+    return ModerationTranslation(Asked("/v1/moderations", ENCODE(body)), texts, target.model)
 
 
 def _read_pieces(raw: bytes) -> tuple[list[int], list[str]]:

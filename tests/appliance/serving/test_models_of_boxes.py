@@ -112,6 +112,22 @@ async def test_what_only_a_neighbour_has_is_asked_under_all_rules_of_this_box(pa
     assert one.rooms.loaded() == set()
 
 
+async def test_a_model_next_door_that_was_made_to_judge_judges(pair) -> None:
+    live, one, two = pair
+    two.serving.residency.residents["a"].engine = "guard"  # declared, with this ability
+    two.serving.residency.residents["a"].hang_up()
+    book = one.serving.beyond.book
+    await until(lambda: [each.offer.engine for each in book.fit("a", None)] == ["guard"])
+    async with client(live, live.make_key("chat")) as asking:
+        said = await asking.moderations.create(model="a", input="x")
+        assert (said.model, said.results[0].flagged) == ("a", True)
+        with pytest.raises(APIStatusError) as refused:
+            await asking.moderations.create(model="m", input="x")
+        assert refused.value.code == "model.cannot"
+    (record,) = live.entries("model:completion:answer")
+    assert record.details["receipt"] == said.model_extra["receipt"]
+
+
 async def test_whoever_may_not_ask_for_it_neither_sees_nor_gets_it(pair) -> None:
     live, _, two = pair
     other = live.make_key("chat", models=frozenset({"m"}))

@@ -242,6 +242,9 @@ async def test_progress_is_read_while_it_loads(spec: EngineSpec) -> None:
         (b'{"data":[{"embedding":[0.1]}]}', "embedding", ""),
         (b'{"results":[{"relevance_score":0.5}]}', "results", ""),
         (b'{"results":[{}]}', "results", "no results"),
+        (b'{"results":[{"flagged":false}]}', "flagged", ""),
+        (b'{"results":[{"flagged":"no"}]}', "flagged", "no flagged"),
+        (b'{"results":[]}', "flagged", "no flagged"),
         (b"[" * 100_000, "choices", "not JSON"),
     ],
 )

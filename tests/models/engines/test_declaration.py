@@ -198,6 +198,8 @@ def test_a_probe_asks_for_what_was_declared() -> None:
     assert path("chat", "completions") == "/v1/completions"
     assert path("embeddings") == "/v1/embeddings"
     assert path("rerank") == "/v1/rerank"
+    assert path("moderation") == "/v1/moderations"
+    assert path("moderation", "chat") == "/v1/chat/completions"
     renamed = Declared(replace(read(EXTERNAL), upstream_model="Qwen/Qwen3"))
     assert renamed.probe(spec()).body["model"] == "Qwen/Qwen3"
 
@@ -213,7 +215,9 @@ def test_routes_and_isolation_by_engine() -> None:
     assert routes_of("llama.cpp")["tokenize"] == "/tokenize"
     assert "score" not in routes_of("llama.cpp")
     assert routes_of("vllm")["score"] == "/v1/score"
-    assert set(routes_of("mindie")) == {"chat", "completions", "embeddings", "rerank"}
+    plain = {"chat", "completions", "embeddings", "rerank"}
+    assert set(routes_of("mindie")) == plain | {"moderation", "tokenize", "detokenize"}
+    assert "moderation" not in {*routes_of("llama.cpp"), *routes_of("vllm")}
     assert isolation_of("vllm", "tenant") == {"cache_salt": "tenant"}
     assert isolation_of("llama.cpp", "tenant") == {"cache_prompt": False}
     assert isolation_of("mindie", "tenant") == {}

@@ -219,6 +219,39 @@ def test_a_ranking_names_the_best_first():
     assert told["receipt"] == "rcp_1"
 
 
+def judged(*flags):
+    rows = [
+        {"flagged": f, "categories": {"harm": f}, "category_scores": {"harm": 0.5}} for f in flags
+    ]
+    return json.dumps({"id": "modr-1", "model": "inner", "results": rows}).encode()
+
+
+def test_a_judgement_is_passed_on_for_every_text():
+    two = begun("/v1/moderations", input=["a", "b"], model="guard")
+    told = json.loads(two.answer(judged(True, False), MARK))
+    assert (told["model"], told["receipt"]) == (TARGET.model, MARK.receipt)
+    assert [row["flagged"] for row in told["results"]] == [True, False]
+    assert told["results"][0]["category_scores"] == {"harm": 0.5}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        judged(True),
+        b'{"results":[]}',
+        b'{"results":[{"flagged":"no","categories":{},"category_scores":{}}] * 2}',
+        b'{"results":[{"flagged":true},{"flagged":true}]}',
+        judged(True, False).replace(b"0.5", b"NaN"),
+        judged(True, False)[:-2],
+        b"",
+        b"\xff}",
+    ],
+)
+def test_a_judgement_that_is_none_is_the_engine_s_fault(raw):
+    with pytest.raises(EngineFaulty):
+        begun("/v1/moderations", input=["a", "b"]).answer(raw, MARK)
+
+
 def test_scores_come_in_the_order_of_the_texts():
     score = begun("/v1/score", text_1="q", text_2=["a", "b"])
     told = json.loads(score.answer(json.dumps(ranks((1, 2.5), (0, 1.0))).encode(), MARK))
