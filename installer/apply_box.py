@@ -15,7 +15,8 @@ from appliance.commands.holding import HELD
 from appliance.commands.pid_lock import holder
 from appliance.commands.trial import REPORT
 from appliance.settings.layout import StateLayout
-from appliance.updates.trial import CURRENT, HOLD, VARIABLE, snapshot_of
+from appliance.updates.log_forms import PLACE, coming, forms_at
+from appliance.updates.trial import CURRENT, HOLD, VARIABLE
 from installer.apply_errors import NotStill, RehearsalFailed, SnapshotFailed
 from installer.apply_parts import Condition, Rehearsed
 from installer.durable import read_file, replace_file
@@ -29,6 +30,7 @@ _STILL_S: Final = 60.0
 """Requests drain for 20 s, and what is left is ended after 40 s."""
 _COPY_S: Final = 1800.0
 _REHEARSE_S: Final = 3600.0
+_REREAD_S: Final = 600.0
 _AGAIN_S: Final = 1.0
 _GONE_S: Final = 10.0
 """A supervisor that becomes another release is away for a moment."""
@@ -94,20 +96,22 @@ class RunningBox:
             NotStill: it goes on answering, or nobody supervises it.
             SnapshotFailed, RehearsalFailed: as it says.
         """
+        steps = [(old, "snapshot", _COPY_S), (new, "rehearse", _REHEARSE_S)]
+        if _widens_log(old, new):
+            # The log stays as the new release makes it: the old one must go on with it, and again.
+            steps += [(old, "reread", _REREAD_S), (new, "reread", _REREAD_S)]
         statuses = self._hold(
-            {"release": str(old), "word": "snapshot", "trial": trial, "seconds": _COPY_S},
-            {"release": str(new), "word": "rehearse", "trial": trial, "seconds": _REHEARSE_S},
+            *(
+                {"release": str(release), "word": word, "trial": trial, "seconds": seconds}
+                for release, word, seconds in steps
+            )
         )
         report = self._report(trial)
         if not statuses or statuses[0] != 0:
             raise SnapshotFailed(**_why(statuses[:1], report))
-        if statuses[1:] != [0]:
+        if statuses[1:] != [0] * (len(steps) - 1):
             raise RehearsalFailed(**_why(statuses[1:], report))
-        try:
-            migrations = tuple(str(one)[:200] for one in report["migrations"][:1000])
-            return Rehearsed(str(report["version"]), migrations)
-        except (KeyError, TypeError) as error:
-            raise RehearsalFailed(zh="没有报告", en="it left no report") from error
+        return _rehearsed(report)
 
     def stand_still(self) -> None:
         """Stand still; a supervisor that does not follow is ended, and its key with it."""
@@ -142,7 +146,8 @@ class RunningBox:
     def forget_snapshot(self, trial: str) -> None:
         """Remove the copy of the database, where it can be reached."""
         with suppress(OSError):
-            snapshot_of(self._layout, trial).unlink(missing_ok=True)
+            for path in self._layout.trial.glob(f"{trial}*"):
+                path.unlink(missing_ok=True)
 
     def database_size(self) -> int:
         """Bytes of its database; 0 where it cannot be seen."""
@@ -228,6 +233,20 @@ class RunningBox:
                 return False
             self._pause(_POLL_S)
         return True
+
+
+def _widens_log(old: Path, new: Path) -> bool:
+    """Whether a release says that it brings steps to the log of the one before."""
+    before, after = forms_at(old / PLACE), forms_at(new / PLACE)
+    return before is not None and after is not None and bool(coming(before, after))
+
+
+def _rehearsed(report: Mapping[str, Any]) -> Rehearsed:
+    try:
+        migrations = tuple(str(one)[:200] for one in report["migrations"][:1000])
+        return Rehearsed(str(report["version"]), migrations)
+    except (KeyError, TypeError) as error:
+        raise RehearsalFailed(zh="没有报告", en="it left no report") from error
 
 
 def _why(statuses: Sequence[int], report: Mapping[str, Any]) -> dict[str, str]:

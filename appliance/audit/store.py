@@ -16,7 +16,7 @@ from appliance.audit.schema import INSERTS, LARGEST_INSERT, LEAN, MIGRATIONS
 from appliance.audit.tree import FullTile
 from appliance.db.connection import Connection, DatabaseFailure, as_sentence, open_connection, told
 from appliance.db.errors import DbError
-from appliance.db.migration import migrate
+from appliance.db.widening import migrate_widely
 from secure_compute.merkle import HASH_SIZE
 
 _LEVEL_SHIFT: Final = 48
@@ -72,7 +72,8 @@ def create(path: Path, key: bytes, clock: Callable[[], datetime]) -> Connection:
     connection.execute("PRAGMA cache_size = -8000")
     try:
         with told(path):
-            migrate(Database(connection, execute_plugins=False), MIGRATIONS, path, clock)
+            made = Database(connection, execute_plugins=False)
+            migrate_widely(made, MIGRATIONS, path, clock)
             for statement in LEAN:
                 connection.execute(statement)
     except BaseException:

@@ -11,7 +11,8 @@ from sqlite_utils import Database
 
 from appliance.bodies.sealing import DAY_MS, SealedBody
 from appliance.db.connection import Connection, DatabaseFailure, as_sentence, open_connection, told
-from appliance.db.migration import Migration, migrate
+from appliance.db.migration import Migration
+from appliance.db.widening import migrate_widely
 
 _INSERT: Final = (
     "INSERT OR REPLACE INTO bodies (receipt, patient, wrapped, sealed) VALUES (?, ?, ?, ?)"
@@ -69,7 +70,8 @@ class BodyStore:
             with told(path):
                 connection.execute("PRAGMA wal_autocheckpoint = 4000")
                 connection.execute("PRAGMA secure_delete = ON")
-                migrate(Database(connection, execute_plugins=False), MIGRATIONS, path, clock)
+                made = Database(connection, execute_plugins=False)
+                migrate_widely(made, MIGRATIONS, path, clock)
                 if not waiting:
                     connection.execute("PRAGMA synchronous = NORMAL")
         except BaseException:

@@ -22,7 +22,7 @@ from appliance.commands.pid_lock import locked
 from appliance.updates.trial import HOLD, LOCK, on_trial
 
 HELD: Final = "held.json"
-_WORDS: Final = frozenset(("snapshot", "rehearse"))
+_WORDS: Final = frozenset(("snapshot", "rehearse", "reread"))
 _NONCE: Final = re.compile(r"[0-9a-f]{16}")
 _MAX_BYTES: Final = 16_384
 _MAX_STEPS: Final = 4
@@ -41,7 +41,7 @@ class Step:
 
     Attributes:
         release: Whose `wardbox trial` it is.
-        word: "snapshot" or "rehearse".
+        word: "snapshot", "rehearse" or "reread".
         trial: The id of the trial.
         seconds: That it may take.
     """

@@ -1,6 +1,6 @@
 """Migrations of a database: named steps, applied once each and in order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ def migrate(
     migrations: Iterable[Migration],
     path: Path,
     clock: Callable[[], datetime],
+    beyond: Callable[[Any, Sequence[str]], None] | None = None,
 ) -> tuple[str, ...]:
     """Apply what is missing, each step in a transaction of its own.
 
@@ -44,6 +45,7 @@ def migrate(
         migrations: all steps that this version knows, in order.
         path: the file, for the sentence.
         clock: the time that is recorded.
+        beyond: judges the connection and the steps on it that this version does not know; may raise.
 
     Returns:
         The ids of the steps applied now.
@@ -58,8 +60,10 @@ def migrate(
     database.conn.execute(_TABLE)
     done = applied(database.conn)
     unknown = sorted(done - {step.id for step in steps})
-    if unknown:
+    if unknown and beyond is None:
         raise DbMigrationUnknown(path=path, migration=unknown[0])
+    if unknown and beyond is not None:
+        beyond(database.conn, unknown)
     missing = [step for step in steps if step.id not in done]
     for step in missing:
         with database.atomic():
