@@ -282,6 +282,7 @@ async def test_a_stream_that_broke_off_is_not_begun_again(around):
     around.scripts[HERE] = [CHUNKED]
     _, told = await post(around.box, {**GOOD, "stream": True})
     assert b"engine.gone" in told
+    assert (await recorded(around.box, "model:completion:fail"))["code"] == "engine.gone"
     await around.is_quiet()
     assert around.times() == [1, 0, 0]
     assert around.record() == {"accept": 1, "answer": 0, "fail": 1}
