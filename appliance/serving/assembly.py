@@ -13,6 +13,7 @@ from appliance.serving.engine_maker import EngineMaker
 from appliance.serving.guests import Guests
 from appliance.serving.job_desk import JobDesk, Need
 from appliance.serving.lease import Audit, LeaseOffice
+from appliance.serving.own_weights import OwnWeights
 from appliance.serving.peer_pool import PeerPools
 from appliance.serving.resident import Resident
 from appliance.serving.room import ModelSource
@@ -104,7 +105,7 @@ def go_beyond(
         return
     log, shelf = ground.log, ground.shelf
     pools = PeerPools(lambda: peering.context, log)
-    beyond = Beyond(peering.hearing.book, pools, serving.traffic, salt)
+    beyond = Beyond(peering.hearing.book, pools, serving.traffic, salt, OwnWeights(shelf))
 
     def reach(*, anybody: bool) -> None:
         serving.beyond = beyond if anybody else None

@@ -42,12 +42,19 @@ class Beyond:
         pools: Connections to them.
         traffic: Counts requests.
         secret: Key of the salts that keep callers' cached prefixes apart, here and there.
+        own: Digest of the weights that this box has under a name, None where it has none.
     """
 
     def __init__(
-        self, book: ReplicaBook, pools: PeerPools, traffic: Traffic, secret: bytes
+        self,
+        book: ReplicaBook,
+        pools: PeerPools,
+        traffic: Traffic,
+        secret: bytes,
+        own: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self.book = book
+        self._own = own
         self._abroad = Abroad(book, pools, traffic)
         self._secret = secret
         self._reach: Reach | None = None
@@ -89,9 +96,16 @@ class Beyond:
             if not away:
                 return home
             return self._spread(home, Home(home, one), adapter)
+        named = adapter is None and bool(self.book.targets(model))
+        if not found and not named:
+            return None
+        own = self._own(model)
+        if own is not None:
+            # It is here, though not in memory: who has something else under its name is not asked.
+            found, named = self._alike(found, model, own), False
         if found:
             return self._spread(self._of(found[0]), None, adapter)
-        return None if adapter is not None else self._by_name(model)
+        return self._by_name(model) if named else None
 
     async def require(self, model: str, shelf: ModelSource) -> None:
         """Pass a model of this box, and one that nobody has.
@@ -105,6 +119,12 @@ class Beyond:
             await asyncio.to_thread(shelf.get, model)
         except ModelUnknown:
             raise ReplicasGone(model=model, retry_after_s=BUSY_S) from None
+
+    def _alike(self, found: tuple[Replica, ...], model: str, content: str) -> tuple[Replica, ...]:
+        """Those of some boxes whose model, without adapters, has these weights."""
+        known = self.book.fit(model, None)
+        alike = {one.address for one in known if one.offer.content == content}
+        return tuple(one for one in found if one.address in alike)
 
     def _by_name(self, name: str) -> Upstream | None:
         shares = self.book.targets(name)

@@ -7,10 +7,11 @@ import pytest
 from appliance.cluster import peering, replicas
 from appliance.errors import AuditUnavailable
 from appliance.serving.errors import EngineGone
+from appliance.serving.own_weights import OwnWeights
 from appliance.serving.store import Target
-from models.errors import EngineDraining, ModelUnknown
+from models.errors import EngineDraining, ModelDamaged, ModelUnknown
 from tests.appliance.cluster.neighbours import HEAD, MEMBER
-from tests.appliance.serving.fakes import until
+from tests.appliance.serving.fakes import Clock, Shelf, until
 from tests.appliance.serving.two_boxes import ASK, PATH, both_ready, boxes
 
 
@@ -44,6 +45,51 @@ async def test_another_model_under_the_same_name_is_not_asked(pair) -> None:
     await both_ready(one, two)
     mine = one.serving.residency.residents["m"].offer(None, one.serving.traffic)
     assert one.serving.ready("m") is mine
+
+
+async def test_other_weights_are_not_asked_while_this_box_s_own_lie_cold(pair) -> None:
+    one, two = pair
+    two.rooms.shelf.digests["m"] = "f" * 64
+    await one.start()
+    await two.start("m")
+    await until(lambda: one.at.offers("m") == [MEMBER])
+    assert one.serving.ready("m") is None
+    upstream = await one.serving.upstream("m")
+    assert upstream.digest == one.rooms.shelf.get("m").manifest.digest
+    assert one.rooms.loaded() == {"m"}
+    assert (await one.ask())["choices"]
+    assert two.tags() == []
+
+
+async def test_a_served_name_next_door_is_no_model_of_this_box(pair) -> None:
+    one, two = pair
+    await two.start("a")
+    del two.rooms.shelf.sizes["m"]
+    await two.serving.deployments.apply("m", (Target("a", None, 100),), "user:it")
+    await two.at.peering.share("m", "user:it")
+    await one.start()
+    await until(lambda: one.at.peering.hearing.book.targets("m") != ())
+    assert one.serving.ready("m") is None
+    del one.rooms.shelf.sizes["m"]
+    one.serving.beyond._own._known.clear()
+    assert one.serving.ready("m").model == "a"
+
+
+def test_the_shelf_is_looked_at_again_and_a_damaged_model_is_like_no_other() -> None:
+    clock, shelf = Clock(0.0), Shelf()
+    own = OwnWeights(shelf, clock)
+    assert own("m") is None
+    shelf.sizes["m"] = 1
+    assert own("m") is None
+    clock.now = 31.0
+    assert own("m") == shelf.get("m").manifest.content
+
+    def damaged(model):
+        raise ModelDamaged(name=model, reason_zh="坏", reason_en="bad", model_id=model)
+
+    shelf.get = damaged
+    clock.now = 62.0
+    assert own("m") == ""
 
 
 async def test_a_served_name_is_shared_with_its_targets(pair) -> None:
