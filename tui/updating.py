@@ -10,6 +10,7 @@ from appliance.contract.job import Job
 from appliance.contract.update import (
     ChangeView,
     InstalledView,
+    RateView,
     UpdateHealth,
     UpdatePlan,
     UpdateStatus,
@@ -48,6 +49,11 @@ PHASES: Final = {
     "judge": "检查 judging",
     "place": "就位 placing",
     "switch": "切换 switching",
+}
+KNOWN: Final = {
+    "stick": "本介质实测 measured on this stick",
+    "earlier": "据以往更新 from earlier updates",
+    "assumed": "尚无实测,保守估计 a guess: not measured yet",
 }
 WHAT: Final = {
     "new": ("+", "新增 new", theme.GOOD),
@@ -137,8 +143,18 @@ def plan_told(directory: str, plan: UpdatePlan, *, wide: bool) -> Content:
         f"\n用时 time ~{span(plan.seconds)} · 停机 downtime {away} · 复制 copy {size(plan.copies)}"
         f" · 空间 space {size(plan.needs)} / {size(plan.free)}{schema}"
     )
+    if plan.pace is not None:
+        parts.append(
+            f"\n复制 copying {_rate(plan.pace.copying)} · 安装 making {_rate(plan.pace.making)}"
+        )
+    if plan.log_steps:
+        parts.append(f"\n审计日志 audit log + {inert(', '.join(plan.log_steps), 200)}")
     parts += [_change(one, wide=wide) for one in islice(plan.changes, _MOST)]
     return Content.assemble(*parts)
+
+
+def _rate(one: RateView) -> str:
+    return f"{size(one.bytes_s)}/s ({KNOWN[one.known]})"
 
 
 def _change(one: ChangeView, *, wide: bool) -> Content:

@@ -15,6 +15,7 @@ from appliance.updates.expiry import Override
 from appliance.updates.fetcher import Stick
 from appliance.updates.health import Found
 from appliance.updates.inventory import bundle_id
+from appliance.updates.pace import Rate
 from appliance.updates.plan import Change, Plan
 from appliance.updates.sticks import mounted
 from appliance.updates.trust import Pinned
@@ -94,7 +95,14 @@ def plan_view(plan: Plan) -> wire.UpdatePlan:
             wire.HindranceView(code=one.code, sentence=one.sentence, way_out=one.way_out)
             for one in plan.hindrances
         ),
+        left=plan.left,
+        pace=wire.PaceView(copying=_rate(plan.pace.copy), making=_rate(plan.pace.make)),
+        log_steps=plan.log_steps,
     )
+
+
+def _rate(one: Rate) -> wire.RateView:
+    return wire.RateView(bytes_s=one.bytes_s, known=one.known)
 
 
 def _change(one: Change) -> wire.ChangeView:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from appliance.contract.update import ChangeView, UpdatePlan, UpdateStatus, UpdateView
+from appliance.contract.update import ChangeView, RateView, UpdatePlan, UpdateStatus, UpdateView
 
 _STATES: Final = {
     "verified": "已校验",
@@ -26,6 +26,11 @@ _PHASES: Final = {
     "place": "就位 place",
     "switch": "切换 switch",
 }
+_KNOWN: Final = {
+    "stick": "本介质实测 measured on this stick",
+    "earlier": "据本机以往更新 from earlier updates of this box",
+    "assumed": "尚无实测,保守估计 a cautious guess: nothing was measured yet",
+}
 _STEP: Final = 1024
 
 
@@ -44,6 +49,10 @@ def span(seconds: int) -> str:
     return f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} min"  # noqa: PLR2004
 
 
+def _rate(one: RateView) -> str:
+    return f"{size(one.bytes_s)}/s  {_KNOWN[one.known]}"
+
+
 def change_line(one: ChangeView) -> str:
     """What becomes of one package."""
     versions = f"{one.before or '-'} → {one.after}"
@@ -60,9 +69,14 @@ def plan_lines(plan: UpdatePlan) -> list[str]:
     lines.append(f"复制 to copy      {size(plan.copies)}")
     lines.append(f"空间 space        {size(plan.needs)} / {size(plan.free)} 可用 free")
     lines.append(f"用时 time         ~{span(plan.seconds)}")
+    if plan.pace is not None:
+        lines.append(f"  复制 copying    {_rate(plan.pace.copying)}")
+        lines.append(f"  安装 making     {_rate(plan.pace.making)}")
     lines.append(f"停机 downtime     {span(plan.downtime_s) if plan.downtime_s else '无 none'}")
     if plan.schema_after is not None:
         lines.append(f"数据库 schema     → {plan.schema_after}")
+    if plan.log_steps:
+        lines.append(f"审计日志 log      + {', '.join(plan.log_steps)}")
     for one in plan.hindrances:
         lines += [f"✖ {one.sentence} [{one.code}]", f"  → {one.way_out}"]
     return lines

@@ -72,11 +72,30 @@ class HindranceView(Wire):
     way_out: str
 
 
+class RateView(Wire):
+    """How fast a step is expected to be, in bytes a second, and how that is known.
+
+    `known`: "stick", measured on this very stick; "earlier", in earlier updates of this box; "assumed",
+    not measured yet, so a cautious guess.
+    """
+
+    bytes_s: int
+    known: Literal["stick", "earlier", "assumed"]
+
+
+class PaceView(Wire):
+    """What the estimate of a plan's time rests on: copying from the stick, and putting in place."""
+
+    copying: RateView
+    making: RateView
+
+
 class UpdatePlan(Wire):
     """What applying a stick would do; `seconds` is an estimate, sizes are in bytes.
 
     `schema_after` is the number of the database's schema after a new release; `overridden`: it has
-    expired, and two people let it pass.
+    expired, and two people let it pass. `left`: what of `copies` is not here yet; `log_steps`: by what
+    a new release would widen the audit log.
     """
 
     bundle: str
@@ -90,6 +109,9 @@ class UpdatePlan(Wire):
     schema_after: int | None
     overridden: bool
     hindrances: tuple[HindranceView, ...]
+    left: int | None = None
+    pace: PaceView | None = None
+    log_steps: tuple[str, ...] = ()
 
 
 class StickView(Wire):

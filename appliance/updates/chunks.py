@@ -171,6 +171,11 @@ def blobs_of(packages: Iterable[Package]) -> Iterator[Blob]:
                 yield blob
 
 
+def shipped(packages: Iterable[Package]) -> int:
+    """Bytes that a stick holds of packages."""
+    return sum(blob.size for blob in blobs_of(packages))
+
+
 def missing(packages: Sequence[Package], held: Holdings) -> tuple[str, ...]:
     """Digests of the chunks that should be here and are not; no file is opened."""
     wanted: dict[str, None] = {}

@@ -177,6 +177,19 @@ class WrongHardware(UpdateError):
     en = "The package {name} is for hardware of the class {wanted}; this machine is {found}."
 
 
+class LogFormRefused(UpdateError):
+    """A release would change the audit log in a way that the one that runs could not go on with."""
+
+    code = "update.log-form"
+    zh = "版本 {version} 要改变审计日志的存储形式,当前版本无法承接({step})。"
+    en = "Release {version} would change the form of the audit log so that the one that runs could not go on with it ({step})."
+    way_out_zh = "未作任何改动:日志从不回退。请供应商先发布能读写新形式的版本。"
+    way_out_en = (
+        "Nothing was changed: the log is never put back. Ask the vendor for a release in between"
+        " that can go on with the new form."
+    )
+
+
 class WrongRelease(UpdateError):
     """A package that follows other releases of the software than the one that runs."""
 

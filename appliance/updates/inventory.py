@@ -14,8 +14,10 @@ from appliance.updates.chunks import base_missing, missing
 from appliance.updates.errors import NothingBefore, UpdateBusy
 from appliance.updates.expiry import Override
 from appliance.updates.fetcher import METADATA, Stick
+from appliance.updates.foretold import log_steps
 from appliance.updates.held import Holdings
 from appliance.updates.manifest import SOFTWARE, SOFTWARE_ID
+from appliance.updates.pace import pace_of
 from appliance.updates.plan import (
     RESERVE,
     Change,
@@ -77,20 +79,24 @@ class Inventory:
                 found.append((read_package(one.manifest, one.package_id), folder))
         return Holdings.of(found)
 
-    def plan(self, found: Verified, site: Site) -> Plan:
-        """What a verified bundle would do to this box."""
+    def plan(self, found: Verified, site: Site, stick: Stick) -> Plan:
+        """What a verified bundle on a stick would do to this box."""
         changes = changes_of(found.packages, self._here(site))
         held = self.holdings()
         live = [one.package for one in changes if one.live and one.what != "same"]
         staging = Staging(self._rooms.staging, found.bundle, held, self._rooms.free)
-        staged = sum(package.shipped for package in live) - staging.bytes_to_copy(live)
-        copies, needs = room_of(changes, staged)
+        come = staging.bytes_to_copy(live)
+        copies, needs = room_of(changes, sum(package.shipped for package in live) - come)
+        waiting = [one.package for one in changes if not one.live and one.what != "same"]
+        left = come + sum(self._rooms.desk.left(found.bundle, one) for one in waiting)
         free = self._rooms.free(_there(self._rooms.staging))
+        steps, refused = log_steps(stick, waiting)
         return Plan(
             bundle=found.bundle,
             signed_at=found.signed_at,
             changes=changes,
             copies=copies,
+            left=left,
             needs=needs,
             free=free,
             hindrances=(
@@ -99,8 +105,11 @@ class Inventory:
                 *self._busy(changes),
                 *full(needs, free),
                 *self._no_room_beside(changes),
+                *refused,
             ),
             overridden=found.override is not None,
+            pace=pace_of(found.bundle, self._store.rates()),
+            log_steps=steps,
         )
 
     def rows(

@@ -39,7 +39,16 @@ def _packages(db: "Database") -> None:
     db.execute("CREATE TABLE update_outcomes (digest TEXT PRIMARY KEY, time TEXT NOT NULL) STRICT")
 
 
+def _rates(db: "Database") -> None:
+    db.execute(
+        "CREATE TABLE update_rates (number INTEGER PRIMARY KEY,"
+        " step TEXT NOT NULL CHECK (step IN ('read', 'copy', 'make')), bundle TEXT NOT NULL,"
+        " size INTEGER NOT NULL, seconds REAL NOT NULL, time TEXT NOT NULL) STRICT"
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("updates.1-tables", _first),
     Migration("updates.2-packages", _packages),
+    Migration("updates.3-rates", _rates),
 )

@@ -9,13 +9,12 @@ from typing import Final, Literal
 from appliance.errors import ApplianceError
 from appliance.updates.errors import DiskFull, WrongBox, WrongHardware, WrongRelease
 from appliance.updates.manifest import SOFTWARE, Package
+from appliance.updates.pace import Pace
 from models.card import Bilingual
 from models.errors import ModelsError
 
 RESERVE: Final = 64 << 20
 """Bytes that must stay free beside a bundle, for the database and the log."""
-_PACE: Final = 100 << 20
-"""Bytes a second that a stick is read and written at, where nothing better is known."""
 _PART: Final = re.compile(r"\d+|[^\d.+_-]+")
 
 What = Literal["new", "newer", "older", "same"]
@@ -87,20 +86,26 @@ class Plan:
         signed_at: When its vendor signed.
         changes: Package by package.
         copies: Bytes that come over from the stick.
+        left: Of these, what did not come over in an earlier try.
         needs: Bytes of the disk that it takes, our reserve included.
         free: Bytes that are free.
         hindrances: Why it cannot be applied.
         overridden: It has expired, and two people let it pass.
+        pace: How fast it is expected to go, and how that is known.
+        log_steps: Ids of the steps by which a release widens the audit log.
     """
 
     bundle: str
     signed_at: datetime
     changes: tuple[Change, ...]
     copies: int
+    left: int
     needs: int
     free: int
     hindrances: tuple[Refusal, ...]
     overridden: bool
+    pace: Pace
+    log_steps: tuple[str, ...] = ()
 
     @property
     def work(self) -> tuple[Change, ...]:
@@ -115,8 +120,13 @@ class Plan:
     @property
     def seconds(self) -> int:
         """Seconds that all of it is expected to take: copied once, hashed once more, put in place."""
-        written = self.copies + sum(one.package.size for one in self.work)
-        return 1 + round(2 * written / _PACE) + self.downtime_s
+        made = self.copies - self.left + sum(one.package.size for one in self.work)
+        return self.pace.seconds(self.left, made) + self.downtime_s
+
+    @property
+    def made(self) -> int:
+        """Bytes of what goes live without the installer."""
+        return sum(one.package.size for one in self.work if one.live)
 
     @property
     def schema_after(self) -> int | None:

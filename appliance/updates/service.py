@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +21,13 @@ from appliance.updates.applying import (
     silent,
     undone_on_failure,
 )
+from appliance.updates.chunks import shipped
 from appliance.updates.content import check_content
 from appliance.updates.errors import BundleExpired, UpdateBusy, UpdateInterrupted
 from appliance.updates.expiry import Override
 from appliance.updates.fetcher import Stick
 from appliance.updates.inventory import Inventory, bundle_id
+from appliance.updates.pace import Measure, Stopwatch
 from appliance.updates.plan import Plan
 from appliance.updates.software import Pending
 from appliance.updates.store import Installed, Seen, UpdateStore
@@ -101,7 +104,7 @@ class UpdateService:
         """
         with self._one_at_a_time(), self._refusals(actor) as seen, Stick(directory) as stick:
             found = self._judge(stick, seen, actor, override)
-            plan = self._inventory.plan(found, self._around.site())
+            plan = self._inventory.plan(found, self._around.site(), stick)
             told = seen.value("verified", _VERIFIED, self._now())
             self._record(
                 events_updates.update_step("plan", actor, name=told.id, version=told.version)
@@ -122,9 +125,9 @@ class UpdateService:
         """
         with self._one_at_a_time(), self._refusals(actor) as seen, Stick(directory) as stick:
             found = self._judge(stick, seen, actor, None)
-            check_content(
-                stick, found.packages, lambda name, done, total: told("read", name, done, total)
-            )
+            watch = Stopwatch(self._around.monotonic, self._keep, told)
+            with watch.timing("read", found.bundle, shipped(found.packages)):
+                check_content(stick, found.packages, partial(watch.tell, "read"))
             return self._note(seen.value("verified", _VERIFIED, self._now()), actor)
 
     def apply(
@@ -152,15 +155,18 @@ class UpdateService:
         """
         with self._one_at_a_time(), self._refusals(actor) as seen, Stick(directory) as stick:
             found = self._judge(stick, seen, actor, override)
-            plan = self._inventory.plan(found, self._around.site())
+            plan = self._inventory.plan(found, self._around.site(), stick)
             if plan.hindrances:
                 raise plan.hindrances[0]
             work = tuple(change.package for change in plan.work)
             held = self._inventory.holdings()
-            one = Application(self._rooms, found.bundle, work, held, told)
+            watch = Stopwatch(self._around.monotonic, self._keep, told)
+            one = Application(self._rooms, found.bundle, work, held, watch.tell)
             with kept_for_resuming(one):
-                one.take(stick, found.packages)
-                one.make()
+                with watch.timing("copy", found.bundle, plan.left, plan.copies - plan.left):
+                    one.take(stick, found.packages)
+                with watch.timing("make", found.bundle, plan.made):
+                    one.make()
                 self._note(seen.value("verified", _VERIFIED, self._now()), actor)
                 with undone_on_failure(one):
                     one.place(actor)
@@ -280,6 +286,9 @@ class UpdateService:
 
     def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
+
+    def _keep(self, measure: Measure) -> None:
+        self._store.add_rate(measure, self._now())
 
     def _now(self) -> datetime:
         return self._around.clock().astimezone(UTC)

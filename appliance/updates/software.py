@@ -124,6 +124,11 @@ class SoftwareDesk:
         staging = Staging(root, bundle, Holdings.none(), self._free)
         staging.take(stick, [package], progress, beside=others)
 
+    def left(self, bundle: str, package: Package) -> int:
+        """Bytes of a release that have not been staged yet."""
+        root = self.folder / STAGED
+        return Staging(root, bundle, Holdings.none(), self._free).bytes_to_copy([package])
+
     def forget(self) -> None:
         """Remove what is staged, when nobody asks for it."""
         if self.pending() is None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from appliance.db.database import Db
+from appliance.updates.pace import Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,31 @@ class UpdateStore:
                 "INSERT OR IGNORE INTO update_outcomes (digest, time) VALUES (?, ?)",
                 [digest, time.isoformat()],
             )
+
+    # Rates --------------------------------------------------------------------------------------
+
+    def add_rate(self, one: Measure, time: datetime) -> None:
+        """Remember how fast a step was; the last hundred stay."""
+        with self._db.write() as tx:
+            tx.execute(
+                "INSERT INTO update_rates (step, bundle, size, seconds, time)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [one.step, one.bundle, one.size, one.seconds, time.isoformat()],
+            )
+            tx.execute(
+                "DELETE FROM update_rates WHERE number <="
+                " (SELECT max(number) FROM update_rates) - 100"
+            )
+
+    def rates(self) -> tuple[Measure, ...]:
+        """Return how fast steps were, newest first."""
+        with self._db.read() as db:
+            rows = list(
+                db.query(
+                    "SELECT step, bundle, size, seconds FROM update_rates ORDER BY number DESC"
+                )
+            )
+        return tuple(Measure(**row) for row in rows)
 
     def schema(self) -> tuple[str, ...]:
         """The steps that the database's shape has taken, sorted."""

@@ -1,5 +1,6 @@
 """What updates stand on: the audit log, the clocks, and what this box is."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -26,8 +27,10 @@ class Surroundings:
         clock: The time.
         past: A time that is certainly past, such as that of the newest entry of the audit log.
         site: What this box is.
+        monotonic: Seconds that no one can set.
     """
 
     clock: Callable[[], datetime]
     past: Callable[[], datetime]
     site: Callable[[], Site]
+    monotonic: Callable[[], float] = time.monotonic

@@ -99,6 +99,16 @@ class VendorPackageRefused(VendorError):
     en = "The package cannot be added: {reason_en}."
 
 
+class VendorLogFormRefused(VendorError):
+    """A release that changes the audit log so that one before it could not go on with it."""
+
+    code = "vendor.log-form"
+    zh = "版本 {version} 改变审计日志的方式使之前的版本无法承接:{reason}。"
+    en = "Release {version} changes the audit log so that one before it could not go on: {reason}."
+    way_out_zh = "日志从不回退:只可增列、增表、增索引(见 docs/operate/updates.md)。"
+    way_out_en = "The log is never put back: add columns, tables and indexes alone (docs/operate/updates.md)."
+
+
 class VendorNothingToShip(VendorError):
     """A bundle without content."""
 

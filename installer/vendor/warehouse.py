@@ -34,6 +34,7 @@ from installer.vendor.errors import (
     VendorPackageRefused,
 )
 from installer.vendor.files import copy_new, read_bounded, told, write_new
+from installer.vendor.log_forms import judge_log
 from models.card import MAX_CARD_BYTES, ModelCard
 from models.errors import ModelsError
 from models.formats.inspect import require_model
@@ -120,11 +121,14 @@ class Warehouse:
 
         Raises:
             VendorPackageRefused: It may not stand in a bundle.
+            VendorLogFormRefused: A release before it could not go on with the audit log.
             VendorFolderTaken: The very same version is there with other bytes.
         """
         folder = RELEASE if wanted.kind == SOFTWARE else FILES
         with told(source):
             found = _files_of(source.resolve(strict=True))
+            if wanted.kind == SOFTWARE:
+                judge_log(wanted, found, self._stock / wanted.kind / wanted.package_id)
         self._place(wanted, {f"{folder}/{name}": path for name, path in found.items()}, {}, None)
 
     def stock(self) -> tuple[Stocked, ...]:

@@ -12,7 +12,9 @@ from appliance.contract.update import (
     HealthCheckView,
     HindranceView,
     InstalledView,
+    PaceView,
     PendingView,
+    RateView,
     RollbackWish,
     StickView,
     TrustView,
@@ -185,6 +187,12 @@ class PaperUpdates:
                 schema_after=31,
                 overridden=False,
                 hindrances=self.hindrances,
+                left=430 * MIB,
+                pace=PaceView(
+                    copying=RateView(bytes_s=38 * MIB, known="stick"),
+                    making=RateView(bytes_s=90 * MIB, known="earlier"),
+                ),
+                log_steps=("audit.003+stars.0f1e2d3c4b5a",),
             )
         )
 

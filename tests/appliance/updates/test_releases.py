@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from appliance.api.update_views import plan_view
+from appliance.db.widening import digest_of
 from appliance.updates.content import check_content
-from appliance.updates.errors import UpdateBusy
+from appliance.updates.errors import ContentRefused, LogFormRefused, UpdateBusy
 from appliance.updates.fetcher import Stick
+from appliance.updates.log_forms import OWN, PLACE
 from appliance.updates.manifest import Database
 from appliance.updates.verify import verify_metadata
 from tests.appliance.updates.conftest import Box
@@ -122,3 +125,57 @@ def test_nothing_is_heard_of_the_installer_while_another_update_is_at_work(box: 
     with box.updates._busy:
         assert box.updates.hear() is None
     assert box.updates.hear().state == "applied"
+
+
+def _log_of(yard, tmp_path, version: str, statement: str, step: str = "audit.003+stars") -> None:
+    """A release whose audit log has one step more."""
+    folder = tmp_path / f"log-{version}"
+    (folder / PLACE).parent.mkdir(parents=True)
+    data = json.loads(OWN.read_bytes())
+    name = f"{step}.{digest_of([statement])}" if "+" in step else step
+    data["databases"]["audit.db"]["steps"].append({"id": name, "statements": [statement]})
+    (folder / PLACE).write_text(json.dumps(data))
+    # As a vendor would who has no such tools: the box judges for itself.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("installer.vendor.warehouse.judge_log", lambda *_: None)
+        yard.add_files("software", "wardbox", version, folder)
+
+
+def test_a_plan_tells_how_the_log_becomes_wider(box: Box, yard, tmp_path):
+    _log_of(yard, tmp_path, "0.2.0", "ALTER TABLE entries ADD COLUMN stars INTEGER")
+    plan = box.updates.plan(_newer(box, yard, tmp_path), "x")
+    (step,) = plan.log_steps
+    assert step.startswith("audit.003+stars.")
+    assert plan.hindrances == ()
+    assert plan_view(plan).log_steps == plan.log_steps
+
+
+@pytest.mark.parametrize(
+    ("statement", "step"),
+    [
+        ("ALTER TABLE entries DROP COLUMN receipt", "audit.003+stars"),
+        ("CREATE TABLE more (x INTEGER) STRICT", "audit.003-more"),
+        ("ATTACH '/tmp/x.db' AS x", "audit.003+stars"),
+    ],
+)
+def test_a_log_that_this_release_could_not_go_on_with_is_refused(
+    box: Box, yard, tmp_path, statement: str, step: str
+):
+    _log_of(yard, tmp_path, "0.2.0", statement, step)
+    stick = _newer(box, yard, tmp_path)
+    (refusal,) = box.updates.plan(stick, "x").hindrances
+    assert refusal.code == "update.log-form"
+    with pytest.raises(LogFormRefused):
+        box.updates.apply(stick, "x")
+    assert box.models() == []
+    assert box.updates.pending() is None
+
+
+def test_what_a_release_tells_of_its_log_must_be_what_was_signed(box: Box, yard, tmp_path):
+    _log_of(yard, tmp_path, "0.2.0", "ALTER TABLE entries ADD COLUMN stars INTEGER")
+    stick = _newer(box, yard, tmp_path)
+    for path in (stick / "chunks").rglob("*"):
+        if path.is_file():
+            path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(ContentRefused):
+        box.updates.plan(stick, "x")
