@@ -108,12 +108,12 @@ class Beyond:
         return self._by_name(model) if named else None
 
     async def require(self, model: str, shelf: ModelSource) -> None:
-        """Pass a model of this box, and one that nobody has.
+        """Pass a model of this box, and a model or shared name that nobody has.
 
         Raises:
             ReplicasGone: Only other boxes have it, and none of them answers now.
         """
-        if not self.book.known(model, None):
+        if not self.book.known(model, None) and not self.book.targets(model):
             return
         try:
             await asyncio.to_thread(shelf.get, model)

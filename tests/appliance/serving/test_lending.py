@@ -5,6 +5,7 @@ import json
 import pytest
 
 from appliance.cluster import peering, replicas
+from appliance.cluster.errors import ReplicasGone
 from appliance.errors import AuditUnavailable
 from appliance.serving.errors import EngineGone
 from appliance.serving.own_weights import OwnWeights
@@ -106,6 +107,9 @@ async def test_a_served_name_is_shared_with_its_targets(pair) -> None:
     assert [one.serving.ready("ward").model for _ in range(4)] == ["m", "a", "m", "a"]
     assert (await one.ask("ward"))["choices"]
     assert one.serving.beyond.book.askable() == ("a", "m", "ward")
+    one.at.peering.hearing.book.failed(MEMBER)
+    with pytest.raises(ReplicasGone):
+        await one.serving.upstream("ward")
     with pytest.raises(ModelUnknown):
         await two.at.peering.share("no-such", "user:it")
 
