@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.vm.monitor import Monitor
 
-_CHUNK = 48 << 10
+_CHUNK = 2 << 10
+"""A question longer than one buffer of the machine's serial line is now and then never heard."""
 _POLL_S = 0.25
 # The machine's journal notes each question, at the cost of its one busy processor.
 _SLOWEST_POLL_S = 4.0
