@@ -37,21 +37,25 @@ class Box:
     port: int
     state: Path
 
-    def run(self, *words: str) -> str:
+    def run(self, *words: str, ends: int = 0) -> str:
         done = subprocess.run(
             [ROOT / "wardbox", *words],
             env={**os.environ, "WARDBOX_STATE": str(self.state)},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=500,
             check=False,
         )
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        return done.stdout
+        assert done.returncode == ends, (words, done.stdout, done.stderr)
+        return done.stdout + done.stderr
 
     @property
     def url(self) -> str:
         return f"https://localhost:{self.port}/v1/chat/completions"
+
+    @property
+    def models(self) -> str:
+        return f"https://localhost:{self.port}/v1/models"
 
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.state / "trust/ca.pem"))
@@ -133,6 +137,8 @@ async def replicas(box: Box) -> list[str]:
 
 
 async def join(one: Box, two: Box) -> None:
+    if await replicas(one):
+        return
     base = free_base()
     async with one.session() as first, two.session() as second:
         await first.cluster.found(ClusterFound(address=one.address, base_port=base))
@@ -152,10 +158,10 @@ async def join(one: Box, two: Box) -> None:
         await patiently(lambda box=box: replicas(box))
 
 
-async def ask(http: aiohttp.ClientSession, box: Box, key: str) -> str:
+async def ask(http: aiohttp.ClientSession, box: Box, key: str, model: str = MODEL) -> str:
     """One request; every outcome has a name, and only a missing answer raises."""
     body = {
-        "model": MODEL,
+        "model": model,
         "messages": [{"role": "user", "content": "患者女,65岁,右眼视物模糊"}],
         "max_tokens": 24,
         "temperature": 0,
@@ -169,9 +175,8 @@ async def ask(http: aiohttp.ClientSession, box: Box, key: str) -> str:
         return str(told["error"]["code"])
 
 
-async def load(box: Box, key: str, seconds: float) -> Counter:
-    outcomes: Counter = Counter()
-    until = time.monotonic() + seconds
+def caller(box: Box) -> aiohttp.ClientSession:
+    """Who finds the box's certificate under its name, and the box at its address."""
     resolver = {"localhost": box.address}
 
     class Here(aiohttp.ThreadedResolver):
@@ -180,7 +185,13 @@ async def load(box: Box, key: str, seconds: float) -> Counter:
 
     patience = aiohttp.ClientTimeout(total=60)
     connector = aiohttp.TCPConnector(resolver=Here(), limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=patience) as http:
+    return aiohttp.ClientSession(connector=connector, timeout=patience)
+
+
+async def load(box: Box, key: str, seconds: float) -> Counter:
+    outcomes: Counter = Counter()
+    until = time.monotonic() + seconds
+    async with caller(box) as http:
 
         async def client() -> None:
             while time.monotonic() < until:
@@ -188,6 +199,54 @@ async def load(box: Box, key: str, seconds: float) -> Counter:
 
         await asyncio.gather(*(client() for _ in range(CLIENTS)))
     return outcomes
+
+
+async def test_one_command_trains_on_both_boxes(boxes) -> None:
+    one, two = boxes
+    wish = ("jobs", "train", "together", "--steps", "3", "--records", "64", "--boxes")
+    assert "cluster.not-member" in one.run(*wish, "2", ends=1)
+    await join(one, two)
+    assert "cluster.boxes-too-few" in one.run(*wish, "3", ends=1)
+    said = await asyncio.to_thread(one.run, *wish, "2")
+    assert "done" in said
+    assert "together" in one.run("model", "list")
+    # Both boxes have the reference model with the same weights, and what was trained only one has.
+    assert f"also on {two.address}" in one.run("model", "list")
+    assert "together" not in two.run("model", "list")
+    async with one.session() as session:
+        (job,) = [one for one in await session.jobs() if one.kind == "training"]
+        assert (job.state, job.spec["boxes"]) == ("done", 2)
+    await what_only_one_has(one, two)
+
+
+async def what_only_one_has(one: Box, two: Box) -> None:
+    """The other box lists it and passes requests on, under a key of its own, until it is withheld."""
+    for words in (("model", "load", "together"), ("cluster", "share", "together")):
+        one.run(*words)
+    key = two.run("key", "create", "his", "--scope", "chat", "--model", "together").split()[0]
+    async with caller(two) as http:
+        names = {"together": "wardbox-cluster"}
+        await patiently(lambda: sees(http, two, key, names))
+        assert "together  仅在 only on" in two.run("model", "list")
+        assert await ask(http, two, key, "together") == "answered"
+        assert await ask(http, two, key, MODEL) == "access.model-forbidden"
+        one.run("cluster", "share", "together", "--off")
+        await patiently(lambda: sees(http, two, key, {}))
+        assert await ask(http, two, key, "together") == "model.unknown"
+    (answer,) = [
+        entry
+        for entry in await entries(two, "model:completion:answer")
+        if entry.details["model"] == "together"
+    ]
+    (served,) = await entries(one, "cluster:peer:serve")
+    assert served.request_id == answer.request_id
+    assert served.details["digest"] == answer.details["model_digest"]
+
+
+async def sees(http: aiohttp.ClientSession, box: Box, key: str, names: dict[str, str]) -> bool:
+    head = {"Authorization": f"Bearer {key}"}
+    async with http.get(box.models, headers=head, ssl=box.tls()) as answer:
+        return {row["id"]: row["owned_by"] for row in (await answer.json())["data"]} == names
 
 
 async def test_requests_are_spread_and_none_is_lost_when_a_box_is_killed(boxes) -> None:
@@ -202,7 +261,8 @@ async def test_requests_are_spread_and_none_is_lost_when_a_box_is_killed(boxes) 
     assert {entry.subject for entry in asked} == {two.address}
     assert {entry.subject for entry in served} == {one.address}
     # The answers of all of them are metered and on record where they were asked, and nowhere else.
-    assert not await entries(two, "model:completion:answer")
+    elsewhere = {entry.details["model"] for entry in await entries(two, "model:completion:answer")}
+    assert MODEL not in elsewhere
     loading = asyncio.create_task(load(one, key, LOAD_S))
     await asyncio.sleep(KILL_S)
     two.kill()
