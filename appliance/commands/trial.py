@@ -167,7 +167,12 @@ def _told(bench: "Bench") -> dict[str, Any]:
 
 
 def _prove_log(bench: "Bench", opened: "Opened") -> tuple[str, ...]:
-    from appliance.updates.log_forms import PLACE, forms_at  # noqa: PLC0415  # keeps --help light
+    from appliance.updates.log_forms import (  # noqa: PLC0415  # keeps --help light
+        OWN,
+        PLACE,
+        forms_at,
+        require_bearable,
+    )
     from appliance.updates.log_proof import MANY, ScratchLog, prove_real  # noqa: PLC0415
     from appliance.updates.trial import read_trial  # noqa: PLC0415
 
@@ -176,7 +181,10 @@ def _prove_log(bench: "Bench", opened: "Opened") -> tuple[str, ...]:
     scratch = ScratchLog(bench.layout, bench.trial, _now)
     with _undone(scratch):
         coming = prove_real(bench.layout, opened.key, before)
-        if coming:
+        own = forms_at(OWN)
+        # A database that is not there yet will be made in the new form, too.
+        told = () if before is None or own is None else require_bearable(before, own)
+        if coming or told:
             scratch.begin()
             scratch.go_on(MANY)
     return coming

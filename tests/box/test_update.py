@@ -14,70 +14,9 @@ import aiohttp
 import pytest
 
 from tests.box.conftest import ROOT, Box, read_secrets
+from tests.box.releases import OTHER, WIDER, Vendor, release
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("box")]
-
-PACKAGES = (
-    "tui", "installer", "appliance", "eval", "models", "secure_compute", "firmware_checks",
-)  # fmt: skip
-FILES = ("wardbox", "install.sh", "constraints.txt", "pyproject.toml")
-MORE = """
-def _more_{number}(db: "Database") -> None:
-    db.execute("CREATE TABLE update_notes_{number} (id INTEGER PRIMARY KEY, note TEXT) STRICT")
-
-
-MIGRATIONS = (*MIGRATIONS, Migration("updates.9-{number}", _more_{number}))
-"""
-OPENED = "    undo.push_async_callback(asyncio.to_thread, db.close)\n"
-
-
-def release(place, version, tables=(), broken=False, source=ROOT):
-    """The sources of this box as a release of their own, with another version and more tables."""
-    for name in PACKAGES:
-        shutil.copytree(
-            source / name, place / name, ignore=shutil.ignore_patterns("__pycache__", "*.orig")
-        )
-    for name in FILES:
-        shutil.copy2(source / name, place / name)
-    (place / "appliance/services/version.py").write_text(
-        f'"""Which edition of the box this is."""\n\nVERSION = "{version}"\nPOLICY = "1"\n'
-    )
-    with (place / "appliance/updates/migrations.py").open("a") as stream:
-        for number in tables:
-            stream.write(MORE.format(number=number))
-    if broken:
-        ground = place / "appliance/services/ground.py"
-        text = ground.read_text()
-        assert OPENED in text
-        broken = f"{OPENED}    raise VaultLocked\n"
-        text = text.replace(OPENED, broken).replace(
-            "import asyncio\n", "import asyncio\n\nfrom appliance.errors import VaultLocked\n", 1
-        )
-        ground.write_text(text)
-    return place
-
-
-class Vendor:
-    """A vendor's machine: keys, and a bundle for each release."""
-
-    def __init__(self, place):
-        self.place = place / "vendor"
-        self.passphrase = place / "passphrase"
-        self.passphrase.write_text("a passphrase of the vendor's own\n")
-        self.run("init", self.place, "--passphrase-file", self.passphrase)
-
-    def bundle(self, tree, version, out, *more):
-        self.run("add", "software", tree, "--version", version, "--dir", self.place)
-        self.run("build", out, "--dir", self.place, "--passphrase-file", self.passphrase, *more)
-        return out
-
-    def run(self, *words):
-        done = subprocess.run(
-            (sys.executable, "-m", "installer", "vendor", *map(str, words)),
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
 
 
 class Running(Box):
@@ -192,7 +131,8 @@ async def applied(box, caller):
 def test_a_round_of_releases(box, scratch):
     vendor = Vendor(scratch)
     second = release(scratch / "second", "0.2.0", (2,), source=box.first)
-    third = release(scratch / "third", "0.3.0", (2, 3), broken=True, source=box.first)
+    more = {"source": box.first, "log": WIDER}
+    third = release(scratch / "third", "0.3.0", (2, 3), broken=True, **more)
     one = vendor.bundle(second, "0.2.0", scratch / "one")
     two = vendor.bundle(third, "0.3.0", scratch / "two", "--from", one)
     box.run("update", "trust", vendor.place / "root.json")
@@ -206,9 +146,8 @@ def test_a_round_of_releases(box, scratch):
     assert box.outcome()["migrations"] == ["updates.9-2"]
     assert caller.wrong == []
     assert caller.answered > 0
-    print(
-        f"0.2.0: {box.outcome()['stopped']} .. {box.outcome()['answered']}, {caller.answered} answers"
-    )
+    outcome = box.outcome()
+    print(f"0.2.0: {outcome['stopped']} .. {outcome['answered']}, {caller.answered} answers")
 
     box.run("user", "list")
     entries = audit_size(box)
@@ -223,14 +162,30 @@ def test_a_round_of_releases(box, scratch):
         3,
         "apply.unhealthy",
     )
-    assert outcome["migrations"] == ["updates.9-3"], (
-        "the third release had come as far as its tables"
-    )
+    tables, stars = outcome["migrations"]
+    assert tables == "updates.9-3", "the third release had come as far as its tables"
+    assert stars.startswith("audit.009+stars."), "and had made the log wider"
     assert box.run("status").returncode == 0
     assert "emr" in box.run("key", "list").stdout
     assert audit_size(box) > entries
     assert json.loads(box.run("update", "health", "--json").stdout)["ok"]
     assert await_history(box, {("0.2.0", "applied"), ("0.3.0", "reverted")})
+
+    a_log_that_became_wider_stays_so(box, vendor, scratch, more)
+
+
+def a_log_that_became_wider_stays_so(box, vendor, scratch, more):
+    """The second release went on with it, and the next one finds it so; no other change gets that far."""
+    entries = audit_size(box)
+    fourth = release(scratch / "fourth", "0.4.0", (2, 3), **more)
+    box.run("update", "apply", vendor.bundle(fourth, "0.4.0", scratch / "three"))
+    done = box.apply()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (box.version(), box.outcome()["migrations"]) == ("0.4.0", ["updates.9-3"])
+    assert audit_size(box) > entries
+    fifth = release(scratch / "fifth", "0.5.0", (2, 3), source=box.first, log=WIDER + OTHER)
+    words = ("software", fifth, "--version", "0.5.0", "--dir", vendor.place)
+    assert "audit.010-other" in vendor.run("add", *words, refused=True)
 
 
 def await_history(box, wanted):

@@ -22,9 +22,11 @@ NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 BUNDLE = "ab" * 8
 
 
-def tree_of(version: str, schema: int, *, well: bool = True) -> dict[str, bytes]:
-    """The files of a release: its version, the schema of its database, and whether it is any good."""
-    told = {"version": version, "schema": schema, "well": well}
+def tree_of(
+    version: str, schema: int, *, well: bool = True, log: tuple[str, ...] = ()
+) -> dict[str, bytes]:
+    """The files of a release: version, schema of its database, whether it is any good, steps of its log."""
+    told = {"version": version, "schema": schema, "well": well, "log": log}
     return {"release.json": json.dumps(told).encode(), "bin/wardbox": b"#!" + version.encode()}
 
 
@@ -108,6 +110,9 @@ class SmallBox:
         """What `wardbox serve` does, from the release that `current` leads to."""
         house, self.dead = self.house, ""
         told = json.loads((house / "release.json").read_bytes())
+        if not self._opened_log(told["log"]):
+            self.dead = "the log has a step that is not known"
+            return
         self.log(f"start {told['version']}")
         settle(self.layout, self.place, house)
         lines = self.layout.box_db.read_text().splitlines()
@@ -120,6 +125,19 @@ class SmallBox:
         self.running = house
         if not on_trial(self.place, house):
             self.accept()
+
+    def _opened_log(self, known: list[str]) -> bool:
+        """Bring the log into the form of a release, each step at once; what is only wider is borne."""
+        steps = [line for line in self._log_lines() if line.startswith("step ")]
+        if any("+" not in line and line.removeprefix("step ") not in known for line in steps):
+            return False
+        for name in known:
+            if f"step {name}" not in steps:
+                self.log(f"step {name}")
+        return True
+
+    def _log_lines(self) -> list[str]:
+        return self.layout.audit_db.read_text().splitlines()
 
     def accept(self) -> None:
         """Take work from outside and acknowledge it."""
@@ -155,9 +173,23 @@ class SmallBox:
         sync(copy.parent)
         sync(copy.parent.parent)
         told = json.loads((new / "release.json").read_bytes())
+        log = self._rehearse_log(trial, told["log"])
         if told["schema"] < int(copy.read_text().splitlines()[0]):
             raise RehearsalFailed(zh="数据库较新", en="the database is a newer one's")
-        return Rehearsed(told["version"], ("room.2-more",))
+        return Rehearsed(told["version"], ("room.2-more", *log))
+
+    def _rehearse_log(self, trial: str, known: list[str]) -> tuple[str, ...]:
+        """A log for this alone, that one release after another goes on with and the last takes away."""
+        here = self._log_lines()
+        coming = [name for name in known if f"step {name}" not in here]
+        if any("+" not in name for name in coming):
+            raise RehearsalFailed(zh="日志", en="the release before could not go on with the log")
+        scratch = self.layout.trial / f"{trial}-audit.db"
+        for who in ("new", "old", "new") if coming else ():
+            with scratch.open("a") as stream:
+                stream.write(f"{who}\n")
+        scratch.unlink(missing_ok=True)
+        return tuple(coming)
 
     def stand_still(self) -> None:
         self._stop()

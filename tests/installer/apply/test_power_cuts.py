@@ -1,5 +1,6 @@
 """The power goes at every step of a change of the software: the old release or the new one, never neither."""
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -11,8 +12,8 @@ from appliance.updates.trial import read_trial
 from tests.installer.apply.power import HOW, Disk, PowerCut, failing_disk, full_disk
 from tests.installer.apply.small_place import Machine, Offered, tree_of
 
-GOOD = Offered(tree_of("2.0", 2))
-BAD = Offered(tree_of("3.0", 3, well=False))
+GOOD = Offered(tree_of("2.0", 2, log=("audit.2+stars", "audit.3+more")))
+BAD = Offered(tree_of("3.0", 3, well=False, log=("audit.2+moons",)))
 FIRST = tree_of("1.0", 1)
 
 
@@ -62,6 +63,9 @@ def check(machine: Machine, offer: Offered, where: str) -> str:
     assert not lost, (where, lost)
     log = machine.layout.audit_db.read_text().splitlines()
     assert [line for line in machine.box.logged if line not in log] == [], where
+    steps = {line.removeprefix("step ") for line in log if line.startswith("step ")}
+    assert steps == set(json.loads(offer.files["release.json"])["log"]), "a log is never put back"
+    assert not list(machine.layout.trial.glob("*-audit.db")), where
     assert machine.desk.request() is None, where
     assert machine.outcome()["state"] == trial.state, where
     assert not machine.box.dead

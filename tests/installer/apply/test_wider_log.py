@@ -1,0 +1,39 @@
+"""A change of the software that widens the audit log: kept whatever becomes of it, and nothing narrower."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.installer.apply.small_place import Machine, Offered, tree_of
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    made = Machine(tmp_path / "m")
+    made.root.mkdir()
+    made.make()
+    made.box.start()
+    return made
+
+
+def test_a_release_that_is_taken_back_leaves_the_log_wider(machine: Machine) -> None:
+    """What was written into the log while it was tried stays, and the release before goes on."""
+    wide = Offered(tree_of("3.0", 1, well=False, log=("audit.2+moons",)))
+    machine.ask(wide)
+    record = machine.applier(wide).run()
+    assert record is not None
+    assert (record.state, record.migrations) == ("reverted", ("room.2-more", "audit.2+moons"))
+    log = machine.layout.audit_db.read_text().splitlines()
+    assert log[-1] == "start 1.0"
+    assert "step audit.2+moons" in log
+    assert [line for line in machine.box.logged if line not in log] == []
+    assert not machine.box.dead
+
+
+def test_a_release_that_narrows_the_log_is_refused(machine: Machine) -> None:
+    narrow = Offered(tree_of("3.0", 1, log=("audit.2-other",)))
+    machine.ask(narrow)
+    record = machine.applier(narrow).run()
+    assert record is not None
+    assert (record.state, record.reason.code) == ("refused", "apply.rehearsal-failed")
+    assert machine.box.running == machine.box.house == (machine.root / "first").resolve()
