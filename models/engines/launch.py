@@ -71,7 +71,7 @@ class Running:
         """How much of the way to the first answer is done, 0 to 0.99.
 
         What the engine's log says counts. Where it tells no share, resident bytes against the size
-        of the weights do: weights are mapped, so they turn resident as they are read.
+        of the weights do: read or mapped, they turn resident on the way.
         """
         told = self._progress.share if self._progress else 0.0
         if self._process is None:
@@ -139,8 +139,8 @@ async def launch(engine: Engine, spec: EngineSpec, keeper: ProcessKeeper) -> Run
         engine.argv(placed), engine.env(placed), cwd=spec.runtime_dir, listening=listening
     )
     # The guard's own memory says nothing about the weights.
-    mapped = 0 if engine.spawns else _size(spec.model_path)
-    return Running(placed.address, process, mapped, progress)
+    weights = 0 if engine.spawns else _size(spec.model_path)
+    return Running(placed.address, process, weights, progress)
 
 
 def _check_model(path: Path) -> None:

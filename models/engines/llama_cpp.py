@@ -36,6 +36,8 @@ _GPU_ENV = {
     "nvidia": "CUDA_VISIBLE_DEVICES",
     "hygon": "HIP_VISIBLE_DEVICES",
 }
+_LARGE_PAGES = "glibc.malloc.hugetlb=1"
+"""Weights in transparent huge pages, where the kernel leaves that to who asks."""
 # HTTP threads of llama-server block while a slot works, so there must be more than slots.
 _SPARE_HTTP_THREADS = 4
 
@@ -134,6 +136,8 @@ class LlamaCpp:
         """The whole environment: quiet, and only the chosen cards visible."""
         env = {**QUIET, "PATH": "/usr/bin:/bin", "HOME": str(spec.runtime_dir)}
         env["LLAMA_CACHE"] = str(spec.runtime_dir)
+        if spec.placement.gpu_layers == 0:
+            env["GLIBC_TUNABLES"] = _LARGE_PAGES
         variable = _GPU_ENV.get(spec.placement.vendor)
         if variable:
             env[variable] = ",".join(map(str, spec.placement.devices))
@@ -172,7 +176,9 @@ def _devices(place: Placement) -> list[str]:
         EngineUnable: llama.cpp has no back end for this vendor.
     """
     if place.gpu_layers == 0:
-        return ["--device", "none"]
+        # Read into memory of its own: what is mapped comes through the vault page by page, and is
+        # walked by small pages for every token.
+        return ["--device", "none", "--load-mode", "none"]
     backend = _BACKENDS.get(place.vendor)
     if backend is None:
         raise EngineUnable(engine="llama.cpp", what=place.vendor or "GPU")

@@ -113,6 +113,15 @@ def test_gpu_layers_name_their_cards() -> None:
         engine.argv(spec(placement=Placement(1, 1, 512, gpu_layers=9, vendor="cambricon")))
 
 
+def test_weights_on_the_processor_are_read_into_large_pages_of_their_own() -> None:
+    engine = LlamaCpp(Path("/e/llama-server"))
+    gpu = spec(placement=Placement(1, 1, 512, gpu_layers=9, devices=(0,), vendor="nvidia"))
+    assert "--load-mode none" in " ".join(engine.argv(spec()))
+    assert engine.env(spec())["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+    assert "--load-mode" not in engine.argv(gpu)
+    assert "GLIBC_TUNABLES" not in engine.env(gpu)
+
+
 def test_vllm_is_described_for_one_and_many_nodes() -> None:
     gpu = Placement(2, 64, 8192, 999, (0, 1), 2, "nvidia", 0.85)
     options = VllmOptions(
