@@ -242,6 +242,13 @@ def _widens_log(old: Path, new: Path) -> bool:
 
 
 def _rehearsed(report: Mapping[str, Any]) -> Rehearsed:
+    if report.get("log") and "events" not in report:
+        # It did not say so beforehand, and nobody asked the old one to go on with its log.
+        steps = ", ".join(map(str, report["log"]))[:_TAIL]
+        raise RehearsalFailed(
+            zh=f"它改变审计日志却未事先说明({steps})",
+            en=f"it changes the audit log and had not said so ({steps})",
+        )
     try:
         migrations = tuple(str(one)[:200] for one in report["migrations"][:1000])
         return Rehearsed(str(report["version"]), migrations)

@@ -42,6 +42,8 @@ async def test_a_plan_is_shown_before_anything_is_done(box: FakeBox) -> None:
         told = text(app, "#told")
         for wanted in ("1.4 → 1.5", "– → 1.0", "不变 same", "45 s", "430.0 MiB", "schema → 31"):
             assert wanted in told
+        for wanted in ("38.0 MiB/s (本介质实测", "90.0 MiB/s (据以往更新", "log + audit.003+stars"):
+            assert wanted in told
         assert _sent(box, "/apply") == []
         await pilot.press("i")
         await stands(pilot, QuestionDialog)

@@ -76,6 +76,8 @@ async def test_a_stick_is_planned_applied_followed_and_taken_back(
 ):
     plan = await session.updates.plan(str(stick))
     assert [(one.id, one.what, one.live) for one in plan.changes] == [("demo-1", "new", True)]
+    assert (plan.pace.copying.known, plan.pace.making.known) == ("assumed", "assumed")
+    assert (plan.left, plan.log_steps) == (plan.copies, ())
     job, phases = await ended(session, (await session.updates.apply(str(stick))).id)
     assert (job.state, job.result["state"]) == ("done", "applied")
     assert {"copy", "assemble", "judge", "place", "switch"} <= set(phases)
