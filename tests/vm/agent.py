@@ -109,7 +109,12 @@ class Agent:
         self._ask("guest-shutdown", {"mode": "powerdown"}, answered=False)
 
     def _ask(
-        self, what: str, arguments: dict[str, Any], limit_s: float = _ANSWER_S, *, answered: bool = True
+        self,
+        what: str,
+        arguments: dict[str, Any],
+        limit_s: float = _ANSWER_S,
+        *,
+        answered: bool = True,
     ) -> Any:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(limit_s)
