@@ -2,12 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from appliance.settings.layout import StateLayout
+from appliance.vault import luks_token
 from appliance.vault.device import LEAST_BYTES, DeviceFacts, judge, look
 from appliance.vault.errors import (
     ForeignDevice,
@@ -20,6 +21,7 @@ from appliance.vault.luks_support import LuksSupport, detect_luks, judge_luks
 from appliance.vault.mount import is_mounted, password_file
 from appliance.vault.record import Stage, StorageRecord, write_record
 from appliance.vault.tools import Tools
+from secure_compute.sealed_root import Slot
 
 _FOLDERS: Final = ("shelf", "jobs", "exports", "uploads")
 _KEY: Final = ("--keyfile-size", "64")
@@ -186,6 +188,11 @@ class LuksVolume:
             if code != 0:
                 time.sleep(_POLL_S)
         self._close()
+
+    def tell(self, slots: Sequence[Slot]) -> None:
+        """Let the header tell which slots hold its key, and what it is sealed to."""
+        draft = self._layout.luks_header.with_suffix(".token")
+        luks_token.tell(self._tools, str(self._device()), slots, draft)
 
     def rekey(self, old: bytes, new: bytes) -> None:
         """Let another key open the volume; the old one stays until `forget`.

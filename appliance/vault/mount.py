@@ -14,6 +14,7 @@ from appliance.vault.errors import MountFailed, VaultDamaged, VaultExists
 from appliance.vault.support import Programs, Support, detect, judge
 from models.engines.process import KeptProcess
 from secure_compute.guard import readable
+from secure_compute.sealed_root import Slot
 
 _MOUNT_WAIT_S: Final = 20.0
 _POLL_S: Final = 0.02
@@ -148,6 +149,9 @@ class GocryptfsMount:
         if child is not None:
             self._background.run(child.stop(_STOP_S))
             self._background.close()
+
+    def tell(self, slots: Sequence[Slot]) -> None:
+        """Nothing to do: no device is looked at for its key."""
 
     def grow(self, key: bytes) -> None:
         """Nothing to do: the files use what the disk of the state directory has."""

@@ -32,6 +32,7 @@ class SlotDesk:
         unattended: opens it without them.
         lock: the vault's; held while the document changes.
         now: Unix seconds.
+        changed: told of the document after each change of the slots.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class SlotDesk:
         unattended: Unattended,
         lock: threading.RLock,
         now: Callable[[], int],
+        changed: Callable[[SealedRoot], None],
     ) -> None:
         self._layout = layout
         self._slots = slots
@@ -48,6 +50,7 @@ class SlotDesk:
         self._maker = SlotMaker(unattended)
         self._lock = lock
         self._now = now
+        self._changed = changed
         self.book = SlotBook(layout)
 
     def listed(self) -> tuple[tuple[Slot, SlotNote], ...]:
@@ -128,6 +131,7 @@ class SlotDesk:
             root, _ = self._slots.opened_by(document, present)
             root.wipe()
             write_sealed_root(self._layout, left)
+            self._changed(left)
             self.book.forget(slot_id)
             return slot
 
@@ -193,6 +197,7 @@ class SlotDesk:
         elif not any(one.kind in PERSON_HELD for one in fresh.slots):
             raise SlotsPersonless
         write_sealed_root(self._layout, fresh)
+        self._changed(fresh)
         if instead_of is not None:
             self.book.forget(instead_of)
         lines = measured(wish.pcrs, self._unattended.events) if wish.kind == TPM else ()

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from appliance.errors import VaultLocked
 from appliance.settings.layout import StateLayout
 from appliance.vault.backoff import Backoff
 from appliance.vault.errors import VaultExists
+from appliance.vault.files import FilesMount
 from appliance.vault.handover import KeyHandover
 from appliance.vault.keyfile import (
     read_keyring,
@@ -30,33 +31,13 @@ from secure_compute.keyring import Keyring
 from secure_compute.note import NoteKey
 from secure_compute.passwords import generate_password
 from secure_compute.recovery import recovery_text
-from secure_compute.sealed_root import Argon2Cost, Slot
+from secure_compute.sealed_root import Argon2Cost, SealedRoot, Slot
 from secure_compute.secret import Secret
 from secure_compute.slot_kinds import NETWORK
 from secure_compute.suites import INTERNATIONAL, Suite
 
 if TYPE_CHECKING:
     from appliance.vault.unattended import Refusal
-
-
-class FilesMount(Protocol):
-    """Where the box is encrypted: `mount.GocryptfsMount`, `luks.LuksVolume`, or a double in tests."""
-
-    @property
-    def name(self) -> str:
-        """Which back end it is: "embedded" or "luks"."""
-
-    def check(self) -> None:
-        """Pass, or raise VaultUnsupported."""
-
-    def prepare(self, key: bytes) -> None:
-        """Make the encrypted directory, once."""
-
-    def mount(self, key: bytes) -> None:
-        """Mount it; MountFailed when it cannot be."""
-
-    def unmount(self) -> None:
-        """Unmount it, also where a killed process left it behind."""
 
 
 class Vault:
@@ -98,7 +79,9 @@ class Vault:
         self._refusals: tuple[Refusal, ...] = ()
         self.entered: str | None = None
         """Kind and id of the slot that opened it last; None when a handover did."""
-        self.slots = SlotDesk(layout, self._slots, ways.unattended, self._lock, self._now)
+        self.slots = SlotDesk(
+            layout, self._slots, ways.unattended, self._lock, self._now, self._tell
+        )
         """Where slots are added, tried and revoked."""
 
     @property
@@ -259,6 +242,10 @@ class Vault:
         self.slots.used(slot)
         self._claim.first()
 
+    def _tell(self, document: SealedRoot) -> None:
+        if self._opened is not None:
+            self._files.tell(document.slots)
+
     def _warnings(self) -> tuple[Warned, ...]:
         told = [Warned(one.sentence, one.way_out) for one in self._refusals]
         if self._claim.is_foreign():
@@ -288,6 +275,7 @@ class Vault:
         try:
             opened.check()
             self._files.mount(opened.key("files"))
+            self._files.tell(read_sealed_root(self._layout).slots)
             complete(self._layout, opened)
         except BaseException:
             opened.close()

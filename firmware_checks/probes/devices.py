@@ -185,7 +185,11 @@ def _sealed(tree: Tree, device: str, seconds: float) -> Reading[tuple[int, ...] 
 
 
 def _registers(tokens: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """The PCRs of all TPM tokens, None without one: systemd-cryptenroll(1), clevis-luks-bind(1)."""
+    """The PCRs of all TPM tokens, None without one.
+
+    Of systemd-cryptenroll(1), of clevis-luks-bind(1), and of a vault of WardBox, whose key lies
+    wrapped beside the box's other keys and whose token tells the slots that hold it.
+    """
     bound: set[int] = set()
     sealed = False
     for token in tokens.values():
@@ -194,6 +198,9 @@ def _registers(tokens: Mapping[str, Any]) -> tuple[int, ...] | None:
         if token.get("type") == "systemd-tpm2":
             sealed = True
             bound.update(_numbers(token.get("tpm2-pcrs")), _numbers(token.get("tpm2_pubkey_pcrs")))
+        elif token.get("type") == "wardbox" and (own := set(_numbers(token.get("tpm2-pcrs")))):
+            sealed = True
+            bound |= own
         elif token.get("type") == "clevis" and (pin := _clevis(token)) is not None:
             sealed = True
             bound.update(_numbers(str(pin.get("pcr_ids", "")).split(",")))

@@ -103,6 +103,8 @@ def test_tokens_of_luks(tmp_path):
         ({"0": {"type": "systemd-tpm2"}}, ()),
         ({"0": {"type": "clevis", "jwe": {"protected": head}}}, (0, 7)),
         ({"0": {"type": "clevis", "jwe": {"protected": "!!"}}}, None),
+        ({"31": {"type": "wardbox", "slots": ["passphrase", "tpm"], "tpm2-pcrs": [7]}}, (7,)),
+        ({"31": {"type": "wardbox", "slots": ["passphrase"], "tpm2-pcrs": []}}, None),
         ({"0": "nonsense", "1": {"type": "clevis"}}, None),
     ):
         text = json.dumps({"keyslots": {}, "tokens": tokens})

@@ -28,7 +28,7 @@ def looks_at_its_ground(agent: Agent, ledger: Ledger) -> None:
     ledger.require("the firmware checks report", holds=said.code in {0, 1, 2}, seen=said.text)
     report = json.loads(said.out)
     outcomes = {one["id"]: one["outcome"] for one in report["checks"]}
-    for name in ("tpm.event-log", "secure-boot.on"):
+    for name in ("tpm.event-log", "secure-boot.on", "disk.sealed"):
         ledger.require(f"{name} does not fail", holds=outcomes[name] != "fail", seen=outcomes[name])
     ledger.keep("firmware report", report)
     counts = ", ".join(f"{name} {number}" for name, number in report["counts"].items())

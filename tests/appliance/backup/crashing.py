@@ -65,6 +65,9 @@ class CrashingFiles(PlainFiles):
     def mount(self, key: bytes) -> None:
         self._killer.step()
 
+    def tell(self, slots: object) -> None:
+        self._killer.step()
+
     def unmount(self) -> None:
         self._killer.step()
 

@@ -40,6 +40,7 @@ class NotedMount:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.keys: set[bytes] = set()
+        self.told: tuple[str, ...] = ()
 
     def check(self) -> None:
         self.calls.append("check")
@@ -51,6 +52,9 @@ class NotedMount:
     def mount(self, key: bytes) -> None:
         self.calls.append("mount")
         assert key in self.keys
+
+    def tell(self, slots) -> None:
+        self.told = tuple(slot.kind for slot in slots)
 
     def unmount(self) -> None:
         self.calls.append("unmount")

@@ -16,7 +16,7 @@ from models.engines.process import ProcessKeeper
 KEY, OTHER = bytes(range(32)), bytes(range(32, 64))
 ABLE = LuksSupport(aes=True, mapper=True, root=True)
 HEADERS = ("luksFormat", "luksUUID", "luksHeaderBackup", "luksHeaderRestore", "luksAddKey",
-           "luksRemoveKey", "erase")  # fmt: skip
+           "luksRemoveKey", "erase", "token")  # fmt: skip
 
 
 class HeaderTools(Tools):
