@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from appliance.catalogue.service import CatalogueService
 from appliance.cluster.assembly import make_cluster
+from appliance.compiled import HOUSE
 from appliance.jobs.schedule import Schedules
 from appliance.posture.keeper import keeping, with_keeping
 from appliance.posture.policy import PosturePolicy
@@ -31,6 +32,7 @@ from appliance.signin.service import SignInService, Trust
 from appliance.specialists.admission_note import AdmissionNoteWriter
 from appliance.specialists.recording import Provenance
 from appliance.updates.packs import PackShelf
+from appliance.updates.trial import on_trial, place_of
 from appliance.vault.opened import Opened
 from firmware_checks.posture import run_checks
 from models.registry.succession import GrowingShelf
@@ -79,13 +81,14 @@ def _assemble(site: Site, ground: Ground) -> Services:
     )
     serving = make_serving(settings, layout, serving_ground, salt)
     go_beyond(serving, cluster.peering, serving_ground, salt)
-    updating = make_updating(site, ground, catalogue, serving, packs)
+    tried = partial(on_trial, place_of(layout, site.environ), HOUSE)
+    outside = make_outside(settings, layout, site.opened, db, log, tried)
+    updating = make_updating(site, ground, catalogue, serving, packs, outside.witnesses)
     work = make_work(site, ground, catalogue, serving, cluster, updating)
     posture.holds(work.training)
     trust = Trust(layout, site.opened.ca, site.clock)
     disclosure = make_disclosure(site, ground, work.space.keeper)
     provenance = Provenance(salt, posture.digest, POLICY, site.clock, disclosure.keys.seal)
-    outside = make_outside(settings, layout, site.opened, db, log)
     return Services(
         db=db,
         log=log,

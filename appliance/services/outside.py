@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +22,9 @@ from appliance.settings.layout import StateLayout
 from appliance.settings.model import Settings
 from appliance.settings.outside import ForwardSettings
 from appliance.settings.reading import expanded
+from appliance.witnesses.rules import WitnessRules
 from appliance.witnesses.second import Makings, SecondSigner
-from appliance.witnesses.service import WitnessRules, WitnessService
+from appliance.witnesses.service import WitnessService
 from appliance.witnesses.store import WitnessStore
 from secure_compute.secret import Secret
 from secure_compute.signing import SigningKey
@@ -90,9 +92,14 @@ class Outside:
 
 
 def make_outside(
-    settings: Settings, layout: StateLayout, keys: Keys, db: Db, log: AuditLog
+    settings: Settings,
+    layout: StateLayout,
+    keys: Keys,
+    db: Db,
+    log: AuditLog,
+    on_trial: Callable[[], bool],
 ) -> Outside:
-    """Make the rooms of those outside."""
+    """Make the rooms of those outside; `on_trial`: this software may yet be taken back."""
     makings = Makings(
         TpmCosigner(Tpm(settings.vault.tpm), lambda: keys.secret(_AUTH)),
         keys.signing_key,
@@ -101,7 +108,7 @@ def make_outside(
     )
     store = WitnessStore(db)
     signer = SecondSigner(store, makings, time.time)
-    rules = WitnessRules(settings.witness.stale_hours * _HOUR_S)
+    rules = WitnessRules(settings.witness.stale_hours * _HOUR_S, on_trial)
     witnesses = WitnessService(store, log, signer, rules, time.time)
     forwarding = _make_forwarding(settings, layout, db, log)
     return Outside(witnesses, forwarding, settings.witness.every_minutes * _MINUTE_S)

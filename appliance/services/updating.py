@@ -24,6 +24,7 @@ from appliance.updates.staging import free_bytes
 from appliance.updates.store import Seen, UpdateStore
 from appliance.updates.surroundings import Surroundings
 from appliance.updates.work import UpdateJobs
+from appliance.witnesses.service import WitnessService
 from models.hardware.facts import Hardware
 
 EVALUATIONS: Final = "evaluations"
@@ -101,6 +102,7 @@ def make_updating(
     catalogue: CatalogueService,
     serving: ServingService,
     packs: PackShelf,
+    witnesses: WitnessService,
 ) -> Updating:
     """Make the updates room of a box; nothing is started."""
     layout, store = site.layout, UpdateStore(ground.db)
@@ -115,7 +117,7 @@ def make_updating(
     licence = Licence(site.opened)
     rooms = Rooms(kinds, desk, layout.uploads / "updates", free_bytes, licence.open)
     about = UpdateSite(site.settings.box.id, VERSION, hardware_classes(ground.hardware))
-    around = Surroundings(site.clock, past_of(ground.log), lambda: about)
+    around = Surroundings(site.clock, past_of(ground.log), lambda: about, doubt_of(witnesses))
     service = UpdateService(ground.db, ground.log, rooms, layout.updates_root, around)
     return Updating(UpdateJobs(service), packs, engines, licence)
 
@@ -131,6 +133,16 @@ def hardware_classes(hardware: Hardware) -> frozenset[str]:
         words = [word for word in name.split("-") if word and word != card.vendor]
         found |= {card.vendor, "-".join([card.vendor, *words])[:64]}
     return frozenset(found)
+
+
+def doubt_of(witnesses: WitnessService) -> Callable[[], tuple[str, str] | None]:
+    """Why what this disk remembers is in doubt: the TPM's counter or the log itself speaks against it."""
+
+    def doubt() -> tuple[str, str] | None:
+        trouble = witnesses.trouble
+        return (trouble.zh, trouble.en) if trouble is not None and trouble.of_the_past else None
+
+    return doubt
 
 
 def past_of(log: AuditLog) -> Callable[[], datetime]:

@@ -55,6 +55,21 @@ class ClockBehind(UpdateError):
     way_out_en = "Set the system time (timedatectl set-time) and try again."
 
 
+class RecordDoubtful(UpdateError):
+    """This machine remembers more than its disk: what the box accepted before is not known."""
+
+    code = "update.record-doubtful"
+    zh = "本机曾接受过哪些版本已不可信:{reason_zh}。"
+    en = "Which versions this box accepted before is in doubt: {reason_en}."
+    way_out_zh = (
+        "若刚刚合法恢复过,请运行 wardbox audit witness renew 后重试;否则请保留磁盘并通知审计员。"
+    )
+    way_out_en = (
+        "After a lawful restore run wardbox audit witness renew and try again; else keep the disks as "
+        "they are and tell the auditor."
+    )
+
+
 class BundleMissing(UpdateError):
     """There is no bundle at that place."""
 

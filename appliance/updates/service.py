@@ -23,7 +23,7 @@ from appliance.updates.applying import (
 )
 from appliance.updates.chunks import shipped
 from appliance.updates.content import check_content
-from appliance.updates.errors import BundleExpired, UpdateBusy, UpdateInterrupted
+from appliance.updates.errors import BundleExpired, RecordDoubtful, UpdateBusy, UpdateInterrupted
 from appliance.updates.expiry import Override
 from appliance.updates.fetcher import Stick
 from appliance.updates.inventory import Inventory, bundle_id
@@ -214,6 +214,9 @@ class UpdateService:
     def _judge(
         self, stick: Stick, seen: Account, actor: str, override: Override | None
     ) -> Verified:
+        doubt = self._around.doubt()
+        if doubt is not None:
+            raise RecordDoubtful(reason_zh=doubt[0], reason_en=doubt[1])
         anchor = self._trust.anchor()
         # A root is put in place by the administrator beside the running box: it counts only once
         # the log knows of it.

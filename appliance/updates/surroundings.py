@@ -27,10 +27,13 @@ class Surroundings:
         clock: The time.
         past: A time that is certainly past, such as that of the newest entry of the audit log.
         site: What this box is.
+        doubt: Why what the disk tells of the past is not to be relied on, in Chinese and English; None
+            when nothing speaks against it.
         monotonic: Seconds that no one can set.
     """
 
     clock: Callable[[], datetime]
     past: Callable[[], datetime]
     site: Callable[[], Site]
+    doubt: Callable[[], tuple[str, str] | None] = lambda: None
     monotonic: Callable[[], float] = time.monotonic

@@ -1,4 +1,4 @@
-"""What the header of the vault's device tells of its key: which slots hold it, and which PCRs it is sealed to.
+"""What the header of the vault's device tells of its key: the slots, the PCRs it is sealed to.
 
 The key itself lies wrapped beside the box's other keys; whoever looks at the device alone, as the
 firmware checks do, would find a volume that is sealed to nothing. So the header carries a token of

@@ -18,6 +18,7 @@ COUNT_S: Final = 3600.0
 """How often the TPM's counter counts while the box runs; its memory wears out with every count."""
 
 Choice = Literal["auto", "tpm", "software"]
+_UNAVAILABLE: Final = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Trouble:
     code: str
     zh: str
     en: str
+
+    @property
+    def of_the_past(self) -> bool:
+        """Whether it speaks against what the disk remembers; a TPM that is silent says nothing of it."""
+        return self.code != _UNAVAILABLE
 
 
 ROLLED_BACK: Final = Trouble(
@@ -141,9 +147,7 @@ class SecondSigner:
             raise TroubleFound(REPLACED) from None
         except SecureComputeError as error:
             raise TroubleFound(
-                Trouble(
-                    "unavailable", error.sentence_zh.rstrip("。"), error.sentence_en.rstrip(".")
-                )
+                Trouble(_UNAVAILABLE, error.sentence_zh.rstrip("。"), error.sentence_en.rstrip("."))
             ) from None
 
     def _cosign_in_tpm(

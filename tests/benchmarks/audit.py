@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from os import fsync, urandom
@@ -32,6 +31,7 @@ from secure_compute.signing import SigningKey
 from tests.appliance.bodies.bodily import answered, seal
 from tests.benchmarks import audit_search
 from tests.benchmarks.audit_export import WHOLE, Run, measured
+from tests.benchmarks.audit_table import Table
 from tests.fakes.answered import completion
 
 LEAF = b"x" * 685
@@ -41,28 +41,6 @@ HASHING = "SHA-256 of leaf and node alone"
 VERIFIERS = {"verify": "verify, on the box", "judge": "verify.py of an export"}
 FRAME = 4096 + 24
 """Bytes that a page takes in SQLite's write-ahead log."""
-
-
-@dataclass
-class Table:
-    """The goals, and how each was met.
-
-    Args:
-        rows: what, figure, goal, whether it was met.
-    """
-
-    rows: list[tuple[str, str, str, bool]] = field(default_factory=list)
-
-    def add(self, what: str, figure: str, goal: str, *, met: bool) -> None:
-        """Put a goal into the table."""
-        self.rows.append((what, figure, goal, met))
-
-    def show(self) -> int:
-        """Print it; the number of goals that were missed."""
-        print(f"\n{'':34}{'seen':>22}{'goal':>22}")
-        for what, figure, goal, met in self.rows:
-            print(f"{what:<34}{figure:>22}{goal:>22}  {'ok' if met else 'MISSED'}")
-        return sum(not row[-1] for row in self.rows)
 
 
 def now() -> datetime:

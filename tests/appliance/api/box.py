@@ -165,7 +165,8 @@ async def build_services(
     kinds = {"batch": desk.work.kind(), "backup": backups.kind()}
     jobs = JobService(db, log, kinds, state / "jobs", time.time)
     site = settings or Settings(), StateLayout(state)
-    outside = make_outside(settings or Settings(), StateLayout(state), PaperKeys(), db, log)
+    made = settings or Settings()
+    outside = make_outside(made, StateLayout(state), PaperKeys(), db, log, lambda: False)
     desk.responses.seal_by(disclosure.subjects)
     return Services(
         db=db,

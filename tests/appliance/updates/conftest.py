@@ -56,7 +56,10 @@ class Box:
         kinds = {kind: PackKind(kind, self.packs) for kind in ("evaluations", "baselines", "data")}
         kinds["models"] = ModelKind(self.catalogue, ours, self.renewed.append)
         rooms = Rooms(kinds, self.desk, staging, free)
-        around = Surroundings(lambda: self.now, lambda: EPOCH, lambda: self.site)
+        self.doubt: tuple[str, str] | None = None
+        around = Surroundings(
+            lambda: self.now, lambda: EPOCH, lambda: self.site, lambda: self.doubt
+        )
         self.updates = UpdateService(self.db, self.audit, rooms, root, around)
 
     def state(self) -> dict[str, bytes]:

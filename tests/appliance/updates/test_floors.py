@@ -13,6 +13,7 @@ from appliance.updates.errors import (
     BundleRolledBack,
     ClockBehind,
     OverrideRefused,
+    RecordDoubtful,
     TrustDamaged,
     UpdateError,
 )
@@ -22,6 +23,7 @@ from appliance.updates.shape import compact
 from appliance.updates.trust import TrustStore
 from appliance.updates.verify import Verified, verify_metadata
 from installer.vendor.signing import Chain
+from tests.appliance.updates.conftest import Box
 from tests.installer.vendor.yard import NOW, Yard, read, rewrite
 
 TWO = Override(("user:li", "user:wang"))
@@ -211,3 +213,16 @@ def _redescribe(yard: Yard, stick: Path) -> None:
 
 def test_a_new_anchor_has_the_release_floor(yard):
     assert new_anchor(yard.root).floor.time >= datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_disk_that_was_put_back_judges_nothing(box: Box, stick):
+    box.doubt = ("磁盘被换回了旧的副本", "its disk is an older copy")
+    before = box.state()
+    for act in (box.updates.verify, box.updates.apply):
+        with pytest.raises(RecordDoubtful, match="its disk is an older copy") as caught:
+            act(stick, "x")
+    assert "wardbox audit witness renew" in caught.value.way_out
+    assert box.state() == before
+    assert box.audit.events[-1].details["code"] == "update.record-doubtful"
+    box.doubt = None
+    assert box.updates.apply(stick, "x").state == "applied"

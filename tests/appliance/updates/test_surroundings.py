@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from appliance.errors import AuditEntryUnknown
-from appliance.services.updating import hardware_classes, past_of
+from appliance.services.updating import doubt_of, hardware_classes, past_of
 from appliance.updates.errors import DiskRefused
 from appliance.updates.health import examine
 from appliance.updates.packs import PackShelf
 from appliance.updates.sticks import mounted
+from appliance.witnesses.second import REPLACED, ROLLED_BACK, Trouble
 
 
 def _mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> Path:
@@ -93,3 +94,14 @@ def test_a_pointer_that_names_no_version_names_none(tmp_path, said):
     (tmp_path / "data" / "icd" / "current").write_bytes(said)
     assert packs.in_use("data", "icd") is None
     assert packs.current("data") == {}
+
+
+def test_a_silent_tpm_is_no_doubt_and_one_that_remembers_more_is():
+    witnesses = SimpleNamespace(trouble=None)
+    doubt = doubt_of(witnesses)
+    assert doubt() is None
+    witnesses.trouble = Trouble("unavailable", "没有 TPM", "there is no TPM")
+    assert doubt() is None
+    for trouble in (ROLLED_BACK, REPLACED):
+        witnesses.trouble = trouble
+        assert doubt() == (trouble.zh, trouble.en)

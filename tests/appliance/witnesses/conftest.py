@@ -13,8 +13,9 @@ from appliance.audit.ledger import AuditIdentity
 from appliance.audit.log import AuditLog
 from appliance.db.database import Db
 from appliance.witnesses.migrations import MIGRATIONS
+from appliance.witnesses.rules import WitnessRules
 from appliance.witnesses.second import Choice, Makings, SecondSigner
-from appliance.witnesses.service import WitnessRules, WitnessService
+from appliance.witnesses.service import WitnessService
 from appliance.witnesses.store import WitnessStore
 from secure_compute.secret import Secret
 from secure_compute.signing import SigningKey
@@ -41,6 +42,7 @@ class Place:
     choice: Choice = "auto"
     seed: bytes = bytes(32)
     clock: Clock = field(default_factory=Clock)
+    on_trial: bool = False
     log: AuditLog = field(init=False)
     db: Db = field(init=False)
     service: WitnessService = field(init=False)
@@ -60,7 +62,8 @@ class Place:
         makings = Makings(tpm, software, self.choice, "wardbox/test/cosigner")
         now = self.now
         signer = SecondSigner(store, makings, now)
-        self.service = WitnessService(store, self.log, signer, WitnessRules(STALE_S), now)
+        rules = WitnessRules(STALE_S, lambda: self.on_trial)
+        self.service = WitnessService(store, self.log, signer, rules, now)
 
     def now(self) -> float:
         return self.clock().timestamp()

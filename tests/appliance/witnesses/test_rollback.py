@@ -54,6 +54,32 @@ def test_a_restart_is_no_rollback_and_an_old_disk_is(hardened, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_release_that_is_taken_back_with_its_database_is_no_rollback(hardened, tmp_path):
+    place = hardened
+    place.work()
+    place.service.cosign(finer=True)
+    place.close()
+    shutil.copyfile(place.disk / "box.db", tmp_path / "snapshot.db")
+    place.on_trial = True
+    for _ in range(3):
+        place.open()
+        place.work()
+        head = place.service.cosign()
+        assert place.service.cosignatures(head.size) == []
+        place.service.cosign(finer=True)
+        place.close()
+    for ending in ("", "-wal", "-shm"):
+        (place.disk / f"box.db{ending}").unlink(missing_ok=True)
+    shutil.copyfile(tmp_path / "snapshot.db", place.disk / "box.db")
+    place.on_trial = False
+    place.open()
+    place.work()
+    head = place.service.cosign()
+    assert place.service.status().second.trouble is None
+    assert place.service.cosignatures(head.size)
+
+
+@pytest.mark.slow
 def test_a_crash_between_counting_and_noting_is_no_rollback(hardened):
     place = hardened
     place.work()

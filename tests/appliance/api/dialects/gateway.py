@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from appliance.api.dialects.dialect import Dialect, Mark, Target
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.dialects.told import error_body
 from appliance.api.dialects.wish import read
+from appliance.api.errors import FieldRefused
 from appliance.api.problems import problem_of
 from appliance.errors import ApplianceError
 from appliance.serving.errors import EngineGone
@@ -157,3 +159,16 @@ async def running() -> AsyncIterator[Gateway]:
     finally:
         server.should_exit = server.force_exit = True
         await task
+
+
+def begun(path: str, target: Target = TARGET, **members: Any) -> Any:
+    """A request of a route as the translators see it."""
+    dialect = DIALECTS[path]
+    return dialect.begin(read(dialect.decoder, json.dumps(members).encode()), target)
+
+
+def refused(path: str, **members: Any) -> str:
+    """The field that a request of a route is refused for."""
+    with pytest.raises(FieldRefused) as caught:
+        begun(path, **members)
+    return str(caught.value.facts["field"])
