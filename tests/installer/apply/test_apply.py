@@ -21,15 +21,6 @@ class Cut(BaseException):
     """The power goes."""
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    made = Machine(tmp_path / "m")
-    made.root.mkdir()
-    made.make()
-    made.box.start()
-    return made
-
-
 def test_a_good_release_is_blessed_and_the_one_before_is_kept(machine: Machine) -> None:
     machine.ask(GOOD)
     record = machine.applier(GOOD).run()

@@ -10,15 +10,6 @@ from installer.apply_errors import RehearsalFailed
 from tests.installer.apply.small_place import Machine, Offered, tree_of
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    made = Machine(tmp_path / "m")
-    made.root.mkdir()
-    made.make()
-    made.box.start()
-    return made
-
-
 def test_a_release_that_is_taken_back_leaves_the_log_wider(machine: Machine) -> None:
     """What was written into the log while it was tried stays, and the release before goes on."""
     wide = Offered(tree_of("3.0", 1, well=False, log=("audit.2+moons",)))
