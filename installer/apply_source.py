@@ -39,7 +39,9 @@ def pin_as_the_box(place: Path, root: Path, now: datetime) -> None:
     Where they are two, whoever could write the box's folder could choose the root: then it is pinned
     by hand.
     """
-    if (place / TRUST / ROOT).exists() or root.parent.stat().st_uid != os.geteuid():
+    if (place / TRUST / ROOT).exists() or not root.parent.is_dir():
+        return  # pinned already, or nobody was ever trusted
+    if root.parent.stat().st_uid != os.geteuid():
         return
     raw = read_file(root, MAX_ROOT)
     if raw is not None:
