@@ -123,7 +123,10 @@ def _parts(args: argparse.Namespace, layout: StateLayout, slots: Slots) -> tuple
         desk=desk,
         source=StagedBundles(desk, slots, _now),
         fitting=Environments(
-            layout.root, cache_of(running), host, compile_hot=not args.interpreted
+            layout.root,
+            cache_of(running, slots.place),
+            host,
+            compile_hot=not args.interpreted,
         ),
         box=RunningBox(site),
     )

@@ -1,5 +1,6 @@
 """The environment of a release: the present one where its pins are the same, else its own wheels."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from installer.steps.hot_path import HotPath
 # Python runs these by itself at every start. The second is of setuptools, and does what its name says.
 _BY_ITSELF: Final = frozenset(("sitecustomize.py", "usercustomize.py"))
 _KNOWN: Final = frozenset(("distutils-precedence.pth",))
+_AS_IT_IS: Final = (
+    "运行环境只读,请求主路径不编译:一体机照常运行,但每个请求略慢。"
+    " The environment is read-only, the hot path stays as it is: the box works as ever, with slower requests:"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,37 @@ class Environments:
             _require_quiet(site.environment)
             sync_tree(site.environment)
         if self.compile_hot:
-            compiling = HotPath(Site(release, self.cache, self.state))
-            if compiling.needed():
-                compiling.apply(self.host)
-                if compiling.build.is_dir():
-                    sync_tree(compiling.build)
+            self._compile(Site(release, self.cache, self.state))
+
+    def _compile(self, site: Site) -> None:
+        """Compile the hot path where the release will look for it; without that it is slower only."""
+        environment = site.environment_link.resolve()
+        compiling = HotPath(site, environment=environment)
+        if not compiling.needed():
+            return
+        if not may_write(environment):
+            self.host.say(f"      {_AS_IT_IS} {environment}")
+            return
+        compiling.apply(self.host)
+        if compiling.build.is_dir():
+            sync_tree(compiling.build)
 
 
-def cache_of(running: Path) -> Path:
-    """The cache that the environment of a release lies in: `<cache>/env/<digest>`."""
-    return (running / ".venv").resolve().parents[1]
+def cache_of(running: Path, place: Path) -> Path:
+    """Where environments are made for what comes after a release.
+
+    Args:
+        running: the release; its environment lies in a cache as `<cache>/env/<digest>`, or came beside
+            it, perhaps on a medium that nobody can write to.
+        place: where releases lie; beside them is room in any case.
+    """
+    environment = (running / ".venv").resolve()
+    return environment.parents[1] if environment.parent.name == "env" else place / "cache"
+
+
+def may_write(folder: Path) -> bool:
+    """Whether something can be put into a folder: not so on a read-only medium."""
+    return os.access(folder, os.W_OK)
 
 
 def _same(one: Path, other: Path) -> bool:
