@@ -53,6 +53,8 @@ class Front:
         self.clock = clock
         self.started = clock()
         self.services: Services | None = None
+        self.baffled = False
+        """Whether the key was at hand, and this software could not open the box with it."""
         self._build = build
         self.integrity = Integrity(clock)
         self.stopping = asyncio.Event()
@@ -97,6 +99,7 @@ class Front:
         opened = await asyncio.to_thread(self.vault.resume)
         if opened is not None:
             # A release that cannot open the box must not cost it its key: another one will try.
+            self.baffled = True
             await self._open(opened, self.vault.close)
             if self.vault.entered is not None:
                 await self.opened().log.record(vault_root("unlock", BOX, slot=self.vault.entered))
@@ -166,7 +169,7 @@ class Front:
         services.posture.locks_by(self._lock_soon)
         await services.start()
         services.batches.open(InnerGateway(self.routes))
-        self.services = services
+        self.services, self.baffled = services, False
         await self._tell_refused(services, BOX)
         await self.watch.opened(services)
         self._attending = asyncio.create_task(self._attend(services), name="attend")

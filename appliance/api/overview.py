@@ -21,9 +21,10 @@ def health_of(front: Front, deep: DeepHealth | None = None) -> Health:
     services = front.services
     if services is None:
         vault = front.vault.status().state
+        shut = "degraded" if front.baffled else "locked"
         return Health.model_validate(
             {
-                "status": "starting" if vault == "unlocked" else "locked",
+                "status": "starting" if vault == "unlocked" else shut,
                 "vault": vault,
                 "engine": "absent",
                 "audit": "closed",

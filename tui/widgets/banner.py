@@ -24,7 +24,7 @@ class Banner(Static):
     def show(self, line: Line) -> None:
         """Say what stands between the person and the box."""
         fault = line.fault
-        if fault is None and line.health is not None and line.health.status == "locked":
+        if fault is None and line.health is not None and line.health.vault == "locked":
             self.say(LOCKED)
         elif fault is None:
             self.display = False

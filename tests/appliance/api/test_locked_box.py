@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from appliance.api.examples import BODIES, PARTS
+from appliance.errors import VaultLocked
 
 OPEN = {
     ("get", "/api/v1/system/health"),
@@ -95,3 +96,24 @@ async def test_a_tail_that_a_lock_ends_says_that_the_box_is_locked(box):
         rest = await asyncio.wait_for(answer.content.read(), 60)
     assert b"event: error" in rest
     assert b"vault.locked" in rest
+
+
+async def test_a_key_that_opens_nothing_waits_for_no_person(box, monkeypatch):
+    """A release that cannot open the box with the key at hand: whoever tries it must not wait for an unlock."""
+
+    async def told():
+        async with box.local.get("http://x/api/v1/system/health") as answer:
+            health = await answer.json()
+        return health["status"], health["vault"]
+
+    async def refused(_opened):
+        raise VaultLocked
+
+    await box.front.lock("test")
+    assert await told() == ("locked", "locked")
+    monkeypatch.setattr(box.front, "_build", refused)
+    monkeypatch.setattr(box.vault, "close", box.vault.lock)
+    box.vault.is_open = True
+    with pytest.raises(VaultLocked):
+        await box.front.start()
+    assert await told() == ("degraded", "locked")
