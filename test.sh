@@ -5,6 +5,8 @@
 set -eu
 # Compiled code is kept: every program that a test starts would else compile the same modules again.
 unset PYTHONDONTWRITEBYTECODE
+# Tests that compute share the cores with other tests, as `wardbox` shares them: models/hardware/waiting.py.
+export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-1000}"
 root=$(dirname -- "$(readlink -f -- "$0")")
 cd "$root"
 quick=no

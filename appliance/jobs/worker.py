@@ -18,6 +18,7 @@ from appliance.jobs.errors import WorkerSilent, WorkerUnstartable
 from appliance.jobs.job import Json
 from appliance.jobs.protocol import Ear, Said
 from models.engines.tied import tied
+from models.hardware.waiting import SHARED_CORES
 
 _CHUNK: Final = 64 * 1024
 _PAUSE_S: Final = 0.01
@@ -153,6 +154,7 @@ def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(_ROOT),
+        **SHARED_CORES,
         **extra,
     }
 

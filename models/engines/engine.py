@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from models.hardware.waiting import SHARED_CORES
+
 CHAT: Final = "chat"
 COMPLETIONS: Final = "completions"
 EMBEDDINGS: Final = "embeddings"
@@ -36,7 +38,7 @@ texts; a declared one may say so.
 
 Mode = Literal["generate", "embed", "rerank"]
 
-# The environment that every engine gets: no variable of ours, no proxy, no network, no telemetry.
+# The environment that every engine gets: nothing of ours but how it shares cores; no proxy, no network, no telemetry.
 QUIET: Final[Mapping[str, str]] = {
     "LANG": "C.UTF-8",
     "HF_HUB_OFFLINE": "1",
@@ -44,6 +46,7 @@ QUIET: Final[Mapping[str, str]] = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
     "NO_COLOR": "1",
+    **SHARED_CORES,
 }
 
 

@@ -15,6 +15,7 @@ NAMES = (
     "streaming",
     "slow_clients",
     "end_to_end",
+    "company",
     "homomorphic",
     "training",
     "storage",

@@ -94,9 +94,11 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def engine(wish: Wish, file: Path, place: Path) -> AsyncIterator[Server]:
-    """A server with a model, started as the box starts it."""
-    engines = LlamaCpp(wish.server)
+async def engine(
+    wish: Wish, file: Path, place: Path, kind: type[LlamaCpp] = LlamaCpp
+) -> AsyncIterator[Server]:
+    """A server with a model, started as the box starts it, or as a `kind` of its own does."""
+    engines = kind(wish.server)
     spec = _spec(file, place, wish.threads)
     for name, text in engines.files(spec).items():
         name.write_text(text)

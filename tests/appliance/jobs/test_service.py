@@ -29,6 +29,7 @@ async def test_a_job_runs_to_its_result(service, audit):
     assert done.progress == {"step": 5}
     assert done.attempts == 1
     assert not [name for name in done.result["env"] if name.startswith("WARDBOX")]
+    assert "GOMP_SPINCOUNT" in done.result["env"]
     told = [event async for event in service.events(job.id)]
     assert [event.id for event in told] == sorted({event.id for event in told})
     assert [e.event for e in told if e.event != "progress"] == ["queued", "running", "done"]

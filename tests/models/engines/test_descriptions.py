@@ -113,6 +113,11 @@ def test_gpu_layers_name_their_cards() -> None:
         engine.argv(spec(placement=Placement(1, 1, 512, gpu_layers=9, vendor="cambricon")))
 
 
+@pytest.mark.parametrize("engine", [LlamaCpp(Path("/e/llama-server")), Vllm(Path("/v/bin/python"))])
+def test_threads_that_wait_leave_their_core_to_others(engine) -> None:
+    assert engine.env(spec())["GOMP_SPINCOUNT"] == "1000"
+
+
 def test_weights_on_the_processor_are_read_into_large_pages_of_their_own() -> None:
     engine = LlamaCpp(Path("/e/llama-server"))
     gpu = spec(placement=Placement(1, 1, 512, gpu_layers=9, devices=(0,), vendor="nvidia"))
