@@ -1,4 +1,4 @@
-"""`./test.sh --vm`: a whole machine is built, booted and put through five scenes.
+"""`./test.sh --vm`: a whole machine is built, booted and put through eight scenes.
 
 `--run DIR` goes on where an earlier run in that directory stopped; with `--from 4` it plays scene 4 and
 those after it again, on the machine as it was before it, and with `--to 4` none after it. `--kvm no`
@@ -28,9 +28,10 @@ from tests.vm.monitor import MonitorRefusedError
 from tests.vm.needs import install_packages, lacks
 from tests.vm.places import HOUSE, Places, default_cache
 from tests.vm.play import NAMES, Play
+from tests.vm.stick import build_stick
 
-WATCHED = ("appliance/vault", "appliance/backup", "installer", "firmware_checks", "secure_compute",
-           "tests/vm")  # fmt: skip
+WATCHED = ("appliance/vault", "appliance/backup", "appliance/updates", "installer", "firmware_checks",
+           "secure_compute", "tests/vm")  # fmt: skip
 SKIPPED = 77
 """Exit status: this computer cannot run the test; the reason was told."""
 
@@ -105,12 +106,16 @@ def _all(places: Places, ledger: Ledger, args: argparse.Namespace) -> None:
             medium = build_medium(places, site, image, compiled=not args.interpreted)
         ledger.keep("medium", medium.name)
     ledger.say(f"medium {medium.stat().st_size >> 20} MiB")
+    if "fingerprint" not in ledger.done():
+        with _built(places.cache):
+            ledger.keep("fingerprint", build_stick(places))
+    ledger.say(f"stick {places.stick.stat().st_size >> 20} MiB")
     play = Play(places, ledger, image, medium)
     if args.since is not None:
         play.back_to(args.since)
     play.act(try_kvm=args.kvm == "auto", until=args.until)
     if args.until == NAMES[-1]:
-        ledger.say("五个场景全部通过 all five scenes were seen")
+        ledger.say("八个场景全部通过 all eight scenes were seen")
 
 
 @contextmanager

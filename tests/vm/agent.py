@@ -108,6 +108,15 @@ class Agent:
         """Ask the machine to go down in good order."""
         self._ask("guest-shutdown", {"mode": "powerdown"}, answered=False)
 
+    def cut_power(self) -> None:
+        """Pull the plug, and come back when the machine is off."""
+        self.monitor.cut_power()
+        until = time.monotonic() + _ANSWER_S
+        while self._alive():
+            if time.monotonic() > until:
+                raise AgentSilentError("the emulator does not end")
+            time.sleep(_POLL_S)
+
     def _ask(
         self,
         what: str,

@@ -29,20 +29,23 @@ class Box:
     Args:
         agent: speaks to the machine.
         state: the box's state directory.
+        house: where the `wardbox` is that its people call.
     """
 
     agent: Agent
     state: str = "/var/lib/wardbox"
+    house: str = HOUSE
 
     def try_wardbox(self, *words: str, given: str = "", limit_s: float = 300.0) -> Said:
         """Run `wardbox WORDS`."""
-        named = ("/usr/bin/env", f"WARDBOX_STATE={self.state}", f"{HOUSE}/wardbox", *words)
-        return self.agent.try_run(*named, given=given, limit_s=limit_s)
+        return self.agent.try_run(*self._named(words), given=given, limit_s=limit_s)
 
     def wardbox(self, *words: str, given: str = "", limit_s: float = 300.0) -> str:
         """Run `wardbox WORDS`, which must succeed."""
-        named = ("/usr/bin/env", f"WARDBOX_STATE={self.state}", f"{HOUSE}/wardbox", *words)
-        return self.agent.run(*named, given=given, limit_s=limit_s)
+        return self.agent.run(*self._named(words), given=given, limit_s=limit_s)
+
+    def _named(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        return ("/usr/bin/env", f"WARDBOX_STATE={self.state}", f"{self.house}/wardbox", *words)
 
     def vault(self, limit_s: float = _ANSWER_S) -> str:
         """How the vault stands, once the box answers: "locked" or "unlocked"."""

@@ -30,7 +30,8 @@ class Boot:
     Args:
         variables: name of the store of UEFI variables.
         disks: further disks after the system's, by name, in the order of /dev/vdb, vdc, ...
-        medium: the read-only software medium, always the last one.
+        medium: the read-only software medium, after the disks.
+        stick: a vendor's read-only stick with releases, always the last one.
         kvm: whether the processor's own virtualisation is used.
     """
 
@@ -38,6 +39,7 @@ class Boot:
     disks: tuple[str, ...]
     medium: Path | None = None
     kvm: bool = False
+    stick: Path | None = None
 
 
 def make_disk(path: Path, size: str, base: Path | None = None) -> None:
@@ -80,8 +82,9 @@ def argv(places: Places, boot: Boot) -> tuple[str, ...]:
     for name in ("system", *boot.disks):
         place = f"file={places.disk(name)},if=virtio,format=qcow2,cache=unsafe,discard=unmap"
         disks += ["-drive", place]
-    if boot.medium is not None:
-        disks += ["-drive", f"file={boot.medium},if=virtio,format=raw,readonly=on"]
+    for image in (boot.medium, boot.stick):
+        if image is not None:
+            disks += ["-drive", f"file={image},if=virtio,format=raw,readonly=on"]
     engine = "kvm" if boot.kvm else "tcg,thread=multi,tb-size=1024"
     code = f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}"
     store = f"if=pflash,format=raw,unit=1,file={places.variables(boot.variables)}"

@@ -56,14 +56,25 @@ def build_medium(places: Places, site: Site, image: Path, *, compiled: bool = Tr
     if compiled:
         _compiled(site, image, house)
     (house / ".venv").symlink_to("offline/environment")
+    write_image(tree, LABEL, path)
+    shutil.rmtree(tree)
+    return path
+
+
+def write_image(tree: Path, label: str, path: Path) -> None:
+    """A disk image that holds a folder, and that nobody writes to again.
+
+    Args:
+        tree: the folder.
+        label: of its file system.
+        path: where the image goes; one that is there is replaced.
+    """
     size = int(_measure(tree) * _SPARE) + (64 << 20)
     path.unlink(missing_ok=True)
     # Blocks of 4 KiB and no journal: nobody writes to it again.
     words = ("/usr/sbin/mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", "-m", "0")
-    named = ("-L", LABEL, "-d", str(tree), str(path), f"{size >> 10}k")
+    named = ("-L", label, "-d", str(tree), str(path), f"{size >> 10}k")
     subprocess.run(("nice", "-n", "19", *words, *named), check=True)
-    shutil.rmtree(tree)
-    return path
 
 
 def _checkout(house: Path) -> None:

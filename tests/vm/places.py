@@ -26,13 +26,18 @@ class Places:
 
     @property
     def log(self) -> Path:
-        """The log of the five scenes."""
+        """The log of the scenes."""
         return self.run / "scenes.log"
 
     @property
     def console(self) -> Path:
         """What the machine wrote to its serial console, over all boots."""
         return self.run / "console.log"
+
+    @property
+    def stick(self) -> Path:
+        """The image of the vendor's stick."""
+        return self.run / "stick.img"
 
     @property
     def tpm(self) -> Path:

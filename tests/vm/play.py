@@ -1,4 +1,4 @@
-"""The five scenes in their order, over five boots of one machine."""
+"""The eight scenes in their order, over eight boots of one machine."""
 
 import contextlib
 import time
@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.vm import first_scenes as first
 from tests.vm import keeping
 from tests.vm import later_scenes as later
+from tests.vm import update_scene as update
 from tests.vm.agent import Agent, AgentSilentError
 from tests.vm.ground_scene import looks_at_its_ground
 from tests.vm.ledger import Ledger
@@ -54,6 +55,17 @@ SCENES = (
         "五、重新密封之后;扩容;备份恢复到第二个空盘 after the re-seal; growth; a backup on a second blank disk",
         (later.opens_again, later.grows, later.make_backup, later.restore_on_second_disk),
     ),
+    Scene(
+        "6",
+        "六、新版本从介质到启用 a release: from a stick into use, by the units",
+        (update.sees_a_stick, update.takes_the_release),
+    ),
+    Scene(
+        "7",
+        "七、重启后为新版本;坏版本试运行中断电 in use after a restart; the power goes while a broken one is tried",
+        (update.opens_as_the_release, update.power_goes_during_a_trial),
+    ),
+    Scene("8", "八、坏版本自动退回 the broken one is taken back", (update.takes_itself_back,)),
     Scene("4", "四、关闭安全启动 Secure Boot off", (later.without_secure_boot,), "blank"),
 )
 NAMES = tuple(scene.name for scene in SCENES)
@@ -77,6 +89,7 @@ class Play:
         self._ledger = ledger
         self._image = image
         self._medium = medium
+        self._stick = places.stick
         self._kvm = False
 
     def act(self, *, try_kvm: bool, until: str = NAMES[-1]) -> None:
@@ -127,7 +140,7 @@ class Play:
 
     @contextlib.contextmanager
     def _machine(self, variables: str) -> Iterator[Agent]:
-        boot = Boot(variables, ("vault", "second"), self._medium, self._kvm)
+        boot = Boot(variables, ("vault", "second"), self._medium, self._kvm, self._stick)
         with booted(self._places, boot) as agent:
             self._ledger.say(f"   booted in {agent.await_boot(BOOT_S):.0f} s")
             yield agent

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.services.version import VERSION
 from installer.closing import secrets_page
 from installer.newborn import Newborn
 from tests.vm.__main__ import WATCHED, _built, watched_digest
@@ -23,6 +24,7 @@ from tests.vm.monitor import Monitor, MonitorRefusedError
 from tests.vm.needs import missing_packages
 from tests.vm.places import HOUSE, Places
 from tests.vm.search import _PIECE, holds
+from tests.vm.stick import AFTER, NEXT, TABLES
 
 
 @pytest.fixture
@@ -126,6 +128,15 @@ def test_a_disk_is_made_larger_by_the_emulator(tmp_path, size):
     assert emulator.asked[-1]["arguments"] == {"device": "virtio1", "size": size}
 
 
+def test_a_plug_is_pulled_by_the_emulator_and_the_machine_is_off_then(tmp_path):
+    emulator = Emulator(tmp_path / "monitor.sock")
+    emulator.start()
+    signs = iter((True, False))
+    Agent(tmp_path / "none", lambda: next(signs), Monitor(tmp_path / "monitor.sock")).cut_power()
+    emulator.server.close()
+    assert emulator.asked[-1]["execute"] == "quit"
+
+
 def test_the_machine_is_brought_back_to_what_it_was_before_a_scene(places):
     if shutil.which("qemu-img") is None:
         pytest.skip("qemu-img is not installed")
@@ -155,6 +166,12 @@ def test_a_machine_that_ended_is_not_waited_for(tmp_path):
         Agent(tmp_path / "none", lambda: False, Monitor(tmp_path)).await_boot(60.0)
 
 
+def test_releases_on_the_stick_are_newer_one_by_one():
+    versions = [tuple(map(int, one.split("."))) for one in (VERSION, NEXT, AFTER)]
+    assert versions == sorted(set(versions))
+    assert set(TABLES[NEXT]) < set(TABLES[AFTER])
+
+
 def test_a_run_goes_on_where_it_stopped(places):
     ledger = Ledger(places)
     with ledger.scene("1", "first"):
@@ -166,10 +183,11 @@ def test_a_run_goes_on_where_it_stopped(places):
 
 
 def test_the_machine_has_no_network_and_checks_signatures(places):
-    words = argv(places, Boot("enrolled", ("vault",), Path("/medium.img")))
+    words = argv(places, Boot("enrolled", ("vault",), Path("/medium.img"), stick=places.stick))
     assert words[words.index("-nic") + 1] == "none"
     assert any(word.endswith("OVMF_CODE_4M.ms.fd") for word in words)
-    assert any("readonly=on" in word and "/medium.img" in word for word in words)
+    media = [word for word in words if "format=raw,readonly=on" in word and "pflash" not in word]
+    assert ["/medium.img" in media[0], str(places.stick) in media[1]] == [True, True]
     assert "tcg,thread=multi,tb-size=1024" in words
 
 
