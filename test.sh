@@ -1,7 +1,7 @@
 #!/bin/sh
 # test.sh: every check of WardBox. --quick leaves out what takes minutes; CI runs the whole.
 # --api-fuzz runs schemathesis alone, over the whole OpenAPI document, for three minutes.
-# --vm boots a whole machine under QEMU and plays five scenes on it (docs/operate/storage.md).
+# --vm boots a whole machine under QEMU and plays eight scenes on it (docs/operate/storage.md).
 set -eu
 # Compiled code is kept: every program that a test starts would else compile the same modules again.
 unset PYTHONDONTWRITEBYTECODE

@@ -12,9 +12,10 @@ Description=WardBox, changes of its software
 Documentation=file://{page}
 After=wardbox.service
 RequiresMountsFor={checkout} {state}
-# A request that cannot be carried out is not tried for ever.
+# A request that cannot be carried out is not tried for ever. Past this the watching unit ends, too, until
+# the next start of the machine: so it is more than a person asks for in ten minutes.
 StartLimitIntervalSec=600
-StartLimitBurst=5
+StartLimitBurst=15
 
 [Service]
 Type=exec

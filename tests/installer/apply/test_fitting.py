@@ -156,6 +156,8 @@ def test_systemd_finds_nothing_to_say(tmp_path: Path, name: str, *, root: bool) 
     (checkout / "wardbox").chmod(0o755)
     units = apply_units(tmp_path, checkout, tmp_path / name / "state", root=root)
     assert [path.name for path in units] == ["wardbox-apply.service", "wardbox-apply.path"]
+    # Five refusals in ten minutes were once the end of all updates until a restart.
+    assert "StartLimitBurst=15\n" in units[tmp_path / "wardbox-apply.service"]
     for path, text in units.items():
         path.write_text(text)
         words = ("systemd-analyze", "verify", "--man=no", *(() if root else ("--user",)), path)
