@@ -143,13 +143,13 @@ def plan_told(directory: str, plan: UpdatePlan, *, wide: bool) -> Content:
         f"\n用时 time ~{span(plan.seconds)} · 停机 downtime {away} · 复制 copy {size(plan.copies)}"
         f" · 空间 space {size(plan.needs)} / {size(plan.free)}{schema}"
     )
+    parts += [_change(one, wide=wide) for one in islice(plan.changes, _MOST)]
     if plan.pace is not None:
         parts.append(
             f"\n复制 copying {_rate(plan.pace.copying)} · 安装 making {_rate(plan.pace.making)}"
         )
     if plan.log_steps:
         parts.append(f"\n审计日志 audit log + {inert(', '.join(plan.log_steps), 200)}")
-    parts += [_change(one, wide=wide) for one in islice(plan.changes, _MOST)]
     return Content.assemble(*parts)
 
 
