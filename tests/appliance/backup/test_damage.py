@@ -221,7 +221,8 @@ def test_a_disk_that_is_pulled_out_midway_leaves_the_mount_point_empty(
     # Another thread may look between the two steps of pulling it out, and then finds nothing there.
     with pytest.raises(TargetGone, match=r"another directory|No such file"):
         Creation(repository, box.ours(), pulled).run()
-    assert len(steps) > 30
+    # It was pulled, at the thirtieth step; whether another one is told before it is noticed is chance.
+    assert len(steps) >= 30
     assert list(root.iterdir()) == []
     with pytest.raises(TargetGone):
         repository.target.list("packs")
