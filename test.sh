@@ -31,6 +31,8 @@ fi
 if [ "${1:-}" = "--vm" ]; then
     part "整机测试 whole machine"
     shift
+    # The machine installs from what ./install.sh would make here.
+    PYTHONPATH="$root" PYTHONSAFEPATH=1 "$python" -m installer prepare >/dev/null
     exec "$bin/python" -m tests.vm "$@"
 fi
 

@@ -116,4 +116,6 @@ def restore_on_second_disk(agent: Agent, ledger: Ledger) -> None:
     told = fresh.wardbox("status")
     ledger.require("its record is whole", holds="integrity ok" in told, seen=told)
     ledger.say("     " + told.replace("\n", "\n              "))
+    # As after every lawful restore; the TPM forgets the counter of the box that was backed up.
+    fresh.wardbox("audit", "witness", "renew", limit_s=_LONG_S)
     fresh.wardbox("supervise", "--stop", limit_s=_LONG_S)

@@ -36,10 +36,10 @@ def sees_a_stick(agent: Agent, ledger: Ledger) -> None:
     found = [one["directory"] for one in seen["sticks"] if one["bundle"]]
     ledger.require("the stick is seen", holds=found == [f"{PLACE}/{GOOD}"], seen=str(seen))
     said = box.try_wardbox("update", "verify", f"{PLACE}/{GOOD}", limit_s=_LONG_S)
-    # The box of scene 5 was a copy of this one, and counted on with the same TPM.
+    # The box of scene 5 was a copy of this one, and took the TPM's counter for itself.
     doubted = "update.record-doubtful" in said.text
     ledger.require(
-        "it is not judged while the TPM's counter speaks against the disk", holds=doubted
+        "it is not judged while the TPM speaks against the disk", holds=doubted, seen=said.text
     )
     box.wardbox("audit", "witness", "renew", limit_s=_LONG_S)
     said = box.try_wardbox("update", "verify", f"{PLACE}/{GOOD}", limit_s=_LONG_S)
