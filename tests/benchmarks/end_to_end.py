@@ -1,8 +1,9 @@
 """The gateway end to end: the reference model through the box against its bare engine, in one run.
 
-    python -m tests.benchmarks.end_to_end [--clients 8] [--requests 64] [--rounds 11]
+    python -m tests.benchmarks.end_to_end [--clients 8] [--requests 64] [--rounds 11] [--layers 0]
 
-A box is installed for the run. The same llama-server process is asked directly, over the Unix socket and
+A box is installed for the run; with `--layers N` it serves a model of random weights, 25 MB a layer, instead of
+the reference model, which is so small that its tokens cost less than they do anywhere else. The same llama-server process is asked directly, over the Unix socket and
 with the key that the gateway uses, and through the gateway, over TLS with a key of its own and over the
 box's Unix socket. Each front gets the same requests, whole and streamed; rounds alternate and begin with
 another front each time. Printed: tokens and requests a second, medians, and the ratio to the bare engine
@@ -29,12 +30,15 @@ from appliance.client.session import Session
 from appliance.contract.access import KeyWish
 from tests.benchmarks.soak_box import SoakBox, installed
 from tests.benchmarks.soak_load import CHAT, MODEL
+from tests.benchmarks.storage_model import write_random_model
 
 GOAL = 0.97
 TOKENS = 64
 BARE, TLS, LOCAL = "bare engine", "gateway, TLS", "gateway, socket"
 _OK = 200
 _REST_S = 2.0
+_RANDOM = "random-weights"
+_LOADS = 60
 _PROMPT = "患者右眼视物模糊半年,请拟主诉与现病史。" * 8
 
 
@@ -46,10 +50,10 @@ class Told:
     requests: float
 
 
-def question(front: str, number: int, *, stream: bool) -> bytes:
+def question(front: str, number: int, model: str, *, stream: bool) -> bytes:
     """One request; every front gets the same ones, and the engine the same members."""
     body = {
-        "model": MODEL,
+        "model": model,
         "messages": [{"role": "user", "content": f"{number}。{_PROMPT}"}],
         "max_tokens": TOKENS,
         "temperature": 0,
@@ -100,20 +104,21 @@ async def fronts(
 async def measure(
     front: str,
     way: tuple[aiohttp.ClientSession, str],
-    clients: int,
+    options: argparse.Namespace,
     requests: int,
     *,
     stream: bool,
 ) -> Told:
-    """Have so many clients ask so many requests together; time all of them."""
+    """Have the clients ask so many requests together; time all of them."""
     session, where = way
     waiting = iter(range(requests))
+    model = _RANDOM if options.layers else MODEL
     tokens = 0
 
     async def client() -> None:
         nonlocal tokens
         for number in waiting:
-            body = question(front, number, stream=stream)
+            body = question(front, number, model, stream=stream)
             async with session.post(where + CHAT, data=body) as answer:
                 raw = await answer.read()
                 if answer.status != _OK:
@@ -121,7 +126,7 @@ async def measure(
             tokens += _tokens(raw, stream=stream)
 
     begun = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(clients)))
+    await asyncio.gather(*(client() for _ in range(options.clients)))
     lasted = time.perf_counter() - begun
     return Told(tokens / lasted, requests / lasted)
 
@@ -140,13 +145,11 @@ async def compare(box: SoakBox, options: argparse.Namespace, *, stream: bool) ->
     names = list(rounds)
     async with fronts(box, stream=stream) as ways:
         for name in names:
-            await measure(name, ways[name], options.clients, options.clients * 2, stream=stream)
+            await measure(name, ways[name], options, options.clients * 2, stream=stream)
         for number in range(options.rounds):
             at = number % len(names)
             for name in names[at:] + names[:at]:
-                told = await measure(
-                    name, ways[name], options.clients, options.requests, stream=stream
-                )
+                told = await measure(name, ways[name], options, options.requests, stream=stream)
                 rounds[name].append(told)
     print(
         f"\n{'streams' if stream else 'whole answers'}, {options.clients} clients, {TOKENS} tokens"
@@ -168,16 +171,36 @@ async def _ready(box: SoakBox) -> None:
         await session.health(deep=True)
 
 
+async def _serve_random(box: SoakBox, layers: int) -> None:
+    """Have the box serve a model of random weights, and nothing else."""
+    target = box.state.parent / f"{_RANDOM}.gguf"
+    write_random_model(target, layers)
+    said = box.command("model", "import", str(target), "--id", _RANDOM)
+    if said.returncode:
+        sys.exit(f"wardbox model import: {said.stdout}{said.stderr}")
+    async with Session.local(box.socket) as session:
+        await session.serving.unload(MODEL)
+        await session.serving.load(_RANDOM)
+        for _ in range(_LOADS):
+            if [one.phase for one in await session.serving.states()] == ["ready"]:
+                return
+            await asyncio.sleep(_REST_S)
+    sys.exit(f"{_RANDOM} is not loaded: wardbox model status")
+
+
 def main() -> int:
     """Measures and prints the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--requests", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--layers", type=int, default=0)
     options = parser.parse_args()
     print(f"{len(os.sched_getaffinity(0))} cores, load average {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="wardbox-end-") as name, installed(Path(name)) as box:
         uvloop.run(_ready(box))
+        if options.layers:
+            uvloop.run(_serve_random(box, options.layers))
         found = [uvloop.run(compare(box, options, stream=stream)) for stream in (False, True)]
     worst = min(ratios[TLS] for ratios in found)
     print(f"\ngateway over TLS / bare engine   {worst:.3f}   (goal >= {GOAL})")
