@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from appliance.contract.access import Unlock
 
 _MAX_FILE: Final = 4096
+_MAX_TYPED: Final = 1024
+_MAX_SHARES: Final = 16
 
 
 class SecretSource:
@@ -31,6 +33,8 @@ class SecretSource:
                 os.fstat(descriptor)
         except OSError as error:
             raise ArgumentRefused(field="--fd", reason=error.strerror) from error
+        except OverflowError:
+            raise ArgumentRefused(field="--fd", reason="没有这样的描述符 there is none") from None
 
     @property
     def typed(self) -> bool:
@@ -38,14 +42,26 @@ class SecretSource:
         return self._descriptor is None and sys.stdin.isatty()
 
     def ask(self, prompt: str) -> str:
-        """The next secret; empty at the end of the input."""
+        """The next secret; empty at the end of the input.
+
+        Raises:
+            ArgumentRefused: it is no text, too long, or cannot be read; it is never shown.
+        """
+        try:
+            return _judged(self._read(prompt))
+        except UnicodeError:
+            # What went wrong would quote what was typed.
+            reason = "不是 UTF-8 文字 it is not UTF-8 text"
+            raise ArgumentRefused(field="secret", reason=reason) from None
+
+    def _read(self, prompt: str) -> str:
         if self.typed:
             import getpass  # noqa: PLC0415  # only with a terminal
 
             return getpass.getpass(prompt)
         if self._descriptor is not None:
             return _line(self._descriptor)
-        return sys.stdin.readline().rstrip("\r\n")
+        return sys.stdin.readline(_MAX_FILE).rstrip("\r\n")
 
     def ask_new(self, prompt: str) -> str:
         """A new secret; asked twice of a person, who cannot see what is typed.
@@ -79,11 +95,14 @@ def presented(args: argparse.Namespace, source: SecretSource, what: str) -> "Unl
     """What the caller presents; None when nothing was typed.
 
     Raises:
-        ArgumentRefused: the key file cannot be read.
+        ArgumentRefused: the key file cannot be read, or what was typed cannot be a secret.
     """
     from appliance.contract.access import Unlock  # noqa: PLC0415  # keeps --help light
 
     if args.shares is not None:
+        if not 0 < args.shares <= _MAX_SHARES:
+            reason = f"须在 1 到 {_MAX_SHARES} 之间 it lies between 1 and {_MAX_SHARES}"
+            raise ArgumentRefused(field="--shares", reason=reason)
         texts = [source.ask(f"第 {n} 份 share {n}: ") for n in range(1, args.shares + 1)]
         return Unlock(shares=tuple(texts)) if all(texts) and texts else None
     if args.key_file is not None:
@@ -98,11 +117,22 @@ def _line(descriptor: int) -> str:
     """One line and not a byte more: what follows is another's secret."""
     line = bytearray()
     while len(line) <= _MAX_FILE:
-        one = os.read(descriptor, 1)
+        try:
+            one = os.read(descriptor, 1)
+        except OSError as error:
+            raise ArgumentRefused(field="--fd", reason=error.strerror) from error
         if one in {b"", b"\n"}:
             break
         line += one
-    return line.decode("utf-8", "replace").rstrip("\r")
+    return line.decode("utf-8").rstrip("\r")
+
+
+def _judged(secret: str) -> str:
+    secret.encode()
+    if len(secret) > _MAX_TYPED:
+        reason = f"最多 {_MAX_TYPED} 个字符 {_MAX_TYPED} characters at most"
+        raise ArgumentRefused(field="secret", reason=reason)
+    return secret
 
 
 def _read(path: Path) -> str:

@@ -186,3 +186,31 @@ def test_testing_resealing_and_revoking_ask_for_what_they_need(box, monkeypatch,
     assert run("slots", "revoke", "x", stdin="", monkeypatch=monkeypatch) == 2
     assert box.asked == []
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["caf\udce9 au lait secret", "x" * 1025, "x" * 300_000],
+    ids=("latin", "long", "endless"),
+)
+def test_what_cannot_be_a_secret_is_told_and_never_shown(box, monkeypatch, capsys, typed):
+    for words in (("unlock",), ("slots", "test"), ("slots", "revoke", "x")):
+        assert run(*words, stdin=f"{typed}\n", monkeypatch=monkeypatch) == 2
+        told = capsys.readouterr().err
+        assert "command.argument-refused" in told
+        assert typed[:12] not in told
+    assert box.asked == []
+
+
+def test_a_descriptor_that_gives_no_text_is_told(box, capsys, tmp_path):
+    (tmp_path / "latin").write_bytes("Käse und Brot".encode("latin-1") + b"\n")
+    with (tmp_path / "latin").open("rb") as latin, (tmp_path / "written").open("wb") as written:
+        for descriptor in (latin.fileno(), written.fileno(), 1 << 40):
+            assert run("unlock", "--fd", str(descriptor)) == 2
+            told = capsys.readouterr().err
+            assert "command.argument-refused" in told
+            assert "Brot" not in told
+    for count in ("0", "-1", "17", "9" * 20):
+        assert run("unlock", "--shares", count) == 2
+        assert "--shares" in capsys.readouterr().err
+    assert box.asked == []
