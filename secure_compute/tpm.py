@@ -11,13 +11,14 @@ Source: TPM 2.0 Library 1.59, part 1 (sessions, parameter encryption) and part 3
 import hashlib
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from secure_compute.errors import KeyMalformed
+from secure_compute.patience import Patience
 from secure_compute.secret import Secret
 from secure_compute.slot_errors import (
     TpmLockedOut,
@@ -29,6 +30,8 @@ from secure_compute.slot_errors import (
 BANK: Final = "sha256"
 LAST_PCR: Final = 23
 DEVICE: Final = "device:/dev/tpmrm0"
+ANSWER_S: Final = 20.0
+"""A slow chip takes a few seconds for a whole conversation; one that takes longer is silent."""
 _SIZE: Final = 32
 _TEMPLATE: Final = "ecc256:aes128cfb"
 # TPM 2.0 Library part 2, table 16: the codes that a person can do something about.
@@ -36,6 +39,8 @@ _RC_POLICY_FAIL: Final = 0x01D
 _RC_LOCKOUT: Final = 0x921
 _RC_INTEGRITY: Final = 0x01F
 _FORMAT_ONE: Final = 0x080
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +90,12 @@ class Tpm:
 
     Args:
         tcti: How it is reached, as tpm2-tss names it: "device:/dev/tpmrm0", "swtpm:host=...,port=...".
+        patience: Seconds that one conversation may take.
     """
 
-    def __init__(self, tcti: str = DEVICE) -> None:
+    def __init__(self, tcti: str = DEVICE, patience: float = ANSWER_S) -> None:
         self.tcti = tcti
+        self._patience = Patience(patience)
 
     def present(self) -> bool:
         """Whether a device is there at all; says nothing about whether it works."""
@@ -106,8 +113,7 @@ class Tpm:
             raise KeyMalformed(reason="the key has {size} bytes", size=len(key))
         if not pcrs or not all(0 <= number <= LAST_PCR for number in pcrs):
             raise TpmUnavailable(reason_zh="没有这样的 PCR", reason="there is no such PCR")
-        with self.opened() as tpm:
-            return tpm.seal(key, tuple(sorted(set(pcrs))))
+        return self.ask(lambda tpm: tpm.seal(key, tuple(sorted(set(pcrs)))))
 
     def unseal(self, sealed: SealedInTpm) -> Secret:
         """The 32 bytes, if this is the TPM and the PCRs are what they were.
@@ -117,8 +123,7 @@ class Tpm:
             TpmReplaced: Another TPM, or a cleared one.
             TpmLockedOut, TpmUnavailable: The TPM does not do it.
         """
-        with self.opened() as tpm:
-            return tpm.unseal(sealed)
+        return self.ask(lambda tpm: tpm.unseal(sealed))
 
     def read(self, pcrs: tuple[int, ...]) -> dict[int, str]:
         """The present values of PCRs in the SHA-256 bank, hexadecimal.
@@ -126,16 +131,28 @@ class Tpm:
         Raises:
             TpmUnavailable: The TPM does not answer.
         """
-        with self.opened() as tpm:
-            return tpm.read(pcrs)
+        return self.ask(lambda tpm: tpm.read(pcrs))
 
-    @contextmanager
-    def opened(self) -> Iterator["OpenTpm"]:
+    def ask(self, work: Callable[["OpenTpm"], T]) -> T:
         """One conversation with it; also for what else a TPM can do (`secure_compute.tpm_cosigner`).
 
         Raises:
-            TpmUnavailable, TpmLockedOut: The TPM does not do it.
+            TpmUnavailable, TpmLockedOut: The TPM does not do it, or is silent.
         """
+
+        def talk() -> T:
+            with self._opened() as tpm:
+                return work(tpm)
+
+        try:
+            return self._patience.ask(talk)
+        except TimeoutError as error:
+            seconds = f"{self._patience.seconds:g}"
+            zh, en = f"它在 {seconds} 秒内没有应答", f"it did not answer within {seconds} s"
+            raise TpmUnavailable(reason_zh=zh, reason=en) from error
+
+    @contextmanager
+    def _opened(self) -> Iterator["OpenTpm"]:
         # Its C library writes every refusal to stderr otherwise; they are told as sentences.
         os.environ.setdefault("TSS2_LOG", "all+none")  # noqa: TID251  # only that library reads it
         try:

@@ -87,60 +87,65 @@ class TpmCosigner:
 
     def make(self) -> HeldKey:
         """Make a key and a counter; the counter has counted once when this returns."""
-        with self._tpm.opened() as tpm:
-            index = self._define(tpm)
-            try:
-                with tpm.root_key() as (root, name):
-                    private, public = self._create(tpm, root)
-                held = HeldKey(
-                    public.marshal(), private.marshal(), name, index, _point(public.publicArea)
-                )
-                self._count(tpm, held, advance=True)
-            except BaseException:
-                self._undefine(tpm, index)
-                raise
-            return held
+        return self._tpm.ask(self._made)
 
     def forget(self, held: HeldKey) -> None:
         """Let the counter's index go; the TPM does not forget its value. Another TPM is left alone."""
-        with self._tpm.opened() as tpm:
+
+        def forget(tpm: OpenTpm) -> None:
             with tpm.root_key() as (_, name):
                 ours = name == held.parent
             if ours:
                 self._undefine(tpm, held.index)
 
+        self._tpm.ask(forget)
+
     def counter(self, held: HeldKey) -> int:
         """What the counter says. Raises TpmReplaced where it is not there."""
-        with self._tpm.opened() as tpm:
-            return self._count(tpm, held, advance=False)
+        return self._tpm.ask(lambda tpm: self._count(tpm, held, advance=False))
 
     def advance(self, held: HeldKey) -> int:
         """Count one further; what it says now. Raises TpmReplaced where it is not there."""
-        with self._tpm.opened() as tpm:
-            return self._count(tpm, held, advance=True)
+        return self._tpm.ask(lambda tpm: self._count(tpm, held, advance=True))
 
     def sign(self, held: HeldKey, message: bytes) -> bytes:
         """ECDSA over SHA-256: r and s, 64 bytes. Raises TpmReplaced by another or a cleared TPM."""
-        with self._tpm.opened() as tpm:
-            tss, esapi = tpm.tss, tpm.esapi
-            digest = tss.TPM2B_DIGEST(hashlib.sha256(message).digest())
+        return self._tpm.ask(lambda tpm: self._signed(tpm, held, message))
+
+    def _made(self, tpm: OpenTpm) -> HeldKey:
+        index = self._define(tpm)
+        try:
             with tpm.root_key() as (root, name):
-                if name != held.parent:
-                    raise TpmReplaced
-                private = tss.TPM2B_PRIVATE.unmarshal(held.private)[0]
-                public = tss.TPM2B_PUBLIC.unmarshal(held.public)[0]
-                with tpm.session(root, tss.TPM2_SE.HMAC) as session:
-                    key = esapi.load(root, private, public, session1=session)
-                try:
-                    esapi.tr_set_auth(key, self._word())
-                    with tpm.session(root, tss.TPM2_SE.HMAC) as session:
-                        made = esapi.sign(key, digest, _scheme(tss), _no_ticket(tss), session)
-                finally:
-                    esapi.flush_context(key)
-            curve = made.signature.ecdsa
-            return b"".join(
-                bytes(part).rjust(_HALF, b"\0") for part in (curve.signatureR, curve.signatureS)
+                private, public = self._create(tpm, root)
+            held = HeldKey(
+                public.marshal(), private.marshal(), name, index, _point(public.publicArea)
             )
+            self._count(tpm, held, advance=True)
+        except BaseException:
+            self._undefine(tpm, index)
+            raise
+        return held
+
+    def _signed(self, tpm: OpenTpm, held: HeldKey, message: bytes) -> bytes:
+        tss, esapi = tpm.tss, tpm.esapi
+        digest = tss.TPM2B_DIGEST(hashlib.sha256(message).digest())
+        with tpm.root_key() as (root, name):
+            if name != held.parent:
+                raise TpmReplaced
+            private = tss.TPM2B_PRIVATE.unmarshal(held.private)[0]
+            public = tss.TPM2B_PUBLIC.unmarshal(held.public)[0]
+            with tpm.session(root, tss.TPM2_SE.HMAC) as session:
+                key = esapi.load(root, private, public, session1=session)
+            try:
+                esapi.tr_set_auth(key, self._word())
+                with tpm.session(root, tss.TPM2_SE.HMAC) as session:
+                    made = esapi.sign(key, digest, _scheme(tss), _no_ticket(tss), session)
+            finally:
+                esapi.flush_context(key)
+        curve = made.signature.ecdsa
+        return b"".join(
+            bytes(part).rjust(_HALF, b"\0") for part in (curve.signatureR, curve.signatureS)
+        )
 
     def _word(self) -> bytes:
         secret = self._auth()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from appliance.vault.slot_errors import SlotUnfit
 from appliance.vault.slots import judged
@@ -138,10 +139,11 @@ class SlotMaker:
 
     def _network(self, wish: SlotWish) -> Made:
         url = wish.url.rstrip("/")
-        if len(url) > _LONGEST_URL or not url.startswith(("http://", "https://")):
+        if len(url) > _LONGEST_URL or not _is_address(url):
             raise SlotUnfit(
-                reason_zh="地址须以 http:// 或 https:// 开头",
-                reason_en="its address begins with http:// or https://",
+                reason_zh="地址须为 http:// 或 https:// 加主机名,可带端口与路径,不含用户名与参数",
+                reason_en="its address is http:// or https:// and a host, with a port and a path if "
+                "need be, and neither a user nor a query",
             )
         if not wish.thumbprint:
             # Trusting whatever answers first would trust whoever stands between.
@@ -154,3 +156,13 @@ class SlotMaker:
         binding, key = provision(exchange)
         fields = {**binding.to_fields(), "url": url, "thumbprint": signer}
         return Made(Opener.found(NETWORK, key, fields), AddedSlot("", NETWORK))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        plain = not (parts.username or parts.password or parts.query or parts.fragment)
+        whole = parts.port != 0 and bool(parts.hostname)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and plain and whole and url.isprintable()

@@ -2,11 +2,14 @@
 
 import http.client
 import json
+import socket
 import ssl
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from appliance.vault.measured import changed_since
 from appliance.vault.slot_book import SlotNote
@@ -20,7 +23,8 @@ from secure_compute.tang import TangBinding, recover
 from secure_compute.tpm import SealedInTpm, Tpm
 
 KINDS: Final = frozenset({TPM, NETWORK})
-_ANSWER_S: Final = 5
+_PATIENCE_S: Final = (5.0, 10.0)
+_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 _MOST: Final = 65_536
 
 Fetch = Callable[[str, str, bytes | None], bytes]
@@ -108,26 +112,36 @@ class Unattended:
         return TpmPolicyFailed(**{**error.facts, "changed": tuple(lines)})
 
 
-def ask_server(method: str, address: str, body: bytes | None) -> bytes:
+def ask_server(
+    method: str, address: str, body: bytes | None, patience: tuple[float, float] = _PATIENCE_S
+) -> bytes:
     """Ask a key server inside the hospital; redirects and proxies are not followed.
 
+    Args:
+        method: GET or POST.
+        address: where.
+        body: a key, or None.
+        patience: seconds that each step may take, and all of them together.
+
     Raises:
-        NetworkSlotRefused: it cannot be reached, or refuses.
+        NetworkSlotRefused: it cannot be reached, takes too long, or refuses.
     """
-    parts = urlsplit(address)
+    where, late = address[:80], threading.Event()
     try:
-        connection = _connection(parts.scheme, parts.hostname or "", parts.port)
-        try:
+        parts = urlsplit(address)
+        where = f"{parts.hostname or ''}:{parts.port or _PORTS[parts.scheme]}"[:80]
+        with _connected(parts, patience, late) as connection:
             connection.request(method, parts.path, body, {"Content-Type": "application/jwk+json"})
             answer = connection.getresponse()
             content = answer.read(_MOST + 1)
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        if late.is_set():
+            raise _too_slow(where) from error
         raise NetworkSlotRefused(
-            reason_zh=f"{parts.netloc[:80]} 无法连接",
-            reason=f"{parts.netloc[:80]} cannot be reached",
+            reason_zh=f"{where} 无法连接", reason=f"{where} cannot be reached"
         ) from error
+    if late.is_set():
+        raise _too_slow(where)
     if answer.status != http.client.OK:
         raise NetworkSlotRefused(
             reason_zh=f"返回状态 {answer.status}", reason=f"it answered with status {answer.status}"
@@ -135,8 +149,41 @@ def ask_server(method: str, address: str, body: bytes | None) -> bytes:
     return content
 
 
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-    if scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, port, timeout=_ANSWER_S, context=context)
-    return http.client.HTTPConnection(host, port, timeout=_ANSWER_S)
+def _too_slow(where: str) -> NetworkSlotRefused:
+    return NetworkSlotRefused(
+        reason_zh=f"{where} 应答太慢", reason=f"{where} takes too long to answer"
+    )
+
+
+@contextmanager
+def _connected(
+    parts: SplitResult, patience: tuple[float, float], late: threading.Event
+) -> Iterator[http.client.HTTPConnection]:
+    """A connection that ends when its time is over, however many bytes still drip in."""
+    step, whole = patience
+    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    line: socket.socket = socket.create_connection((host, port), step)
+
+    def end() -> None:
+        late.set()
+        with suppress(OSError):
+            # Of the plain socket: a TLS one would have its state taken away under a reader.
+            socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+    clock = threading.Timer(whole, end)
+    clock.daemon = True
+    connection = http.client.HTTPConnection(host, port)
+    try:
+        if parts.scheme == "https":
+            connection = http.client.HTTPSConnection(host, port)
+            context = ssl.create_default_context()
+            line = context.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)
+        clock.start()
+        if isinstance(line, ssl.SSLSocket):
+            line.do_handshake()
+        connection.sock = line
+        yield connection
+    finally:
+        clock.cancel()
+        connection.close()
+        line.close()

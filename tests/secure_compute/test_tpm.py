@@ -1,5 +1,8 @@
 """A key in a TPM (swtpm): it comes back, and not after a change, a clearing, a swap or damage."""
 
+import contextlib
+import time
+
 import pytest
 
 from secure_compute.errors import KeyMalformed
@@ -86,3 +89,21 @@ def test_no_tpm_is_a_sentence(tmp_path):
         Tpm("swtpm:").seal(Secret.random(), ())
     with pytest.raises(KeyMalformed):
         Tpm().seal(Secret(b"short"), (7,))
+
+
+@pytest.mark.slow
+def test_a_silent_tpm_is_given_up_on_and_asked_again_once_it_speaks(chip):
+    tpm, key = Tpm(chip.tcti, patience=2), Secret.random()
+    sealed = tpm.seal(key, (7,))
+    with chip.silent():
+        for _ in range(2):
+            with pytest.raises(TpmUnavailable, match="did not answer within 2 s"):
+                tpm.unseal(sealed)
+    spoken = False
+    for _ in range(200):
+        with contextlib.suppress(TpmUnavailable):
+            assert tpm.unseal(sealed) == key
+            spoken = True
+            break
+        time.sleep(0.05)
+    assert spoken
