@@ -12,6 +12,8 @@ _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES: Final = {sign: value for value, sign in enumerate(_ALPHABET)} | {"O": 0, "I": 1, "L": 1}
 _POLYNOMIAL: Final = 0b100101  # x^5 + x^2 + 1, primitive over GF(2)
 _MAX_TEXT: Final = 1000
+_BETWEEN: Final = frozenset("PSZC")
+"""Punctuation, symbols, separators and controls: what editors and input methods put between groups."""
 
 
 def groups_for(size: int) -> int:
@@ -35,7 +37,8 @@ def grouped(data: bytes) -> str:
 def ungrouped(text: str, size: int, refuse: Refuse) -> bytes:
     """Read what `grouped` wrote, as a person types it.
 
-    Case, spaces, dashes and full-width forms do not matter; O reads as 0, I and L as 1.
+    Case, full-width forms and whatever stands between the signs (spaces, dashes of any kind, other
+    punctuation, marks that nobody sees) do not matter; O reads as 0, I and L as 1.
 
     Args:
         text: What was typed.
@@ -74,7 +77,7 @@ def _signs(text: str, refuse: Refuse) -> list[int]:
         raise refuse("内容太长", "the text is too long")
     signs: list[int] = []
     for sign in unicodedata.normalize("NFKC", text).upper():
-        if sign.isspace() or unicodedata.category(sign) == "Pd":
+        if sign.isspace() or unicodedata.category(sign)[0] in _BETWEEN:
             continue
         if sign not in _VALUES:
             place = len(signs) // (_DATA + 1) + 1

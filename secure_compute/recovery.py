@@ -20,7 +20,7 @@ def recovery_text(key: Secret) -> str:
 def parse_recovery(text: str) -> Secret:
     """Read a recovery key as a person types it.
 
-    Case, spaces, dashes and full-width forms do not matter; O reads as 0, I and L as 1.
+    Case, full-width forms and what stands between the signs do not matter; O reads as 0, I and L as 1.
 
     Raises:
         RecoveryKeyMistyped: Signs are missing, too many or impossible, or a group's check fails; the

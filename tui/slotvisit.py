@@ -29,6 +29,7 @@ ELSEWHERE: Final = {"vault.locked"}
 """What no other secret mends."""
 WISH_WRONG: Final = {
     "vault.slot-unfit",
+    "vault.passphrase-unfit",
     "vault.weak-passphrase",
     "secure.tpm-unavailable",
     "secure.tpm-locked-out",

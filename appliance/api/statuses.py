@@ -163,6 +163,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "vault.slots-personless": HTTPStatus.CONFLICT,
     "vault.space-low": HTTPStatus.INSUFFICIENT_STORAGE,
     "vault.weak-passphrase": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "vault.passphrase-unfit": HTTPStatus.UNPROCESSABLE_ENTITY,
     "vault.subject-erased": HTTPStatus.GONE,
     "vault.subject-unknown": HTTPStatus.NOT_FOUND,
     "vault.wrong-secret": HTTPStatus.UNAUTHORIZED,

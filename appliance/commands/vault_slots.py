@@ -115,6 +115,9 @@ def _judge(args: argparse.Namespace) -> None:
             )
         if args.out.exists():
             raise ArgumentRefused(field="--out", reason="文件已存在 the file exists")
+        if not args.out.parent.is_dir():
+            reason = f"目录不存在 there is no such folder: {args.out.parent}"
+            raise ArgumentRefused(field="--out", reason=reason)
     if args.sheet is not None and not args.sheet.is_dir():
         raise ArgumentRefused(field="--sheet", reason="目录不存在 there is no such folder")
 

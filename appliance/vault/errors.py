@@ -33,6 +33,16 @@ class WeakPassphrase(ApplianceError):
     way_out_en = "Choose a longer one, or let the box make one."
 
 
+class PassphraseUnfit(ApplianceError):
+    """A passphrase that nobody could enter later."""
+
+    code = "vault.passphrase-unfit"
+    zh = "这个口令不可用:UTF-8 编码须在 {maximum} 字节以内,且为合法文字。"
+    en = "This passphrase cannot be used: it has at most {maximum} bytes of UTF-8, and is text."
+    way_out_zh = "请换一个较短的口令(一个汉字占三个字节)。"
+    way_out_en = "Choose a shorter one; a Chinese character takes three bytes."
+
+
 class VaultDamaged(ApplianceError):
     """The sealed keys cannot be read or do not agree with each other."""
 

@@ -1,5 +1,7 @@
 """What people bring to open the vault: a passphrase, a recovery key, shares, a key file."""
 
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +15,8 @@ from secure_compute.slot_kinds import SHARES
 
 _GROUP: Final = 5
 _NEAR: Final = 5
+_MOST: Final = 400
+_BETWEEN: Final = re.compile(r"[^A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ def _typed(secret: str) -> Openers:
 
 
 def _looks_like_paper(secret: str) -> bool:
-    """Whether a person meant the recovery key: about as many letters and digits, in groups."""
-    signs = [sign for sign in secret[:200] if sign.isalnum()]
-    near = abs(len(signs) - GROUPS * _GROUP) <= _NEAR
-    return near and len(secret.replace("-", " ").split()) >= GROUPS - 1
+    """Whether a person meant the recovery key: about as many letters and digits, in groups or in one."""
+    groups = _BETWEEN.split(unicodedata.normalize("NFKC", secret[:_MOST]))
+    words = [word for word in groups if word]
+    near = abs(sum(map(len, words)) - GROUPS * _GROUP) <= _NEAR
+    return near and (len(words) >= GROUPS - 1 or len(words) == 1)

@@ -13,7 +13,7 @@ from appliance.vault.slot_book import SlotBook, SlotNote
 from appliance.vault.slot_errors import SlotsPersonless, SlotUnfit, SlotUnknown
 from appliance.vault.slot_making import AddedSlot, SlotMaker, SlotWish
 from appliance.vault.slots import Slots
-from appliance.vault.unattended import Refusal, Unattended
+from appliance.vault.unattended import KINDS, Refusal, Unattended
 from secure_compute.sealed_root import SealedRoot, Slot, add_slot, remove_slot
 from secure_compute.secret import Secret
 from secure_compute.slot_errors import TpmPolicyFailed
@@ -158,6 +158,11 @@ class SlotDesk:
         with self._lock:
             document = read_sealed_root(self._layout)
             slot = self._slot(document, slot_id)
+            if slot.kind not in KINDS:
+                raise SlotUnfit(
+                    reason_zh="试用它须输入密文:wardbox vault slots test,不加编号",
+                    reason_en="trying it takes its secret: wardbox vault slots test, without an id",
+                )
             try:
                 root, _ = self._unattended.open_slot(document, slot)
             except TpmPolicyFailed as error:

@@ -4,7 +4,7 @@ from typing import Final
 
 from appliance.errors import VaultBackoff, WrongSecret
 from appliance.vault.backoff import Backoff
-from appliance.vault.errors import WeakPassphrase
+from appliance.vault.errors import PassphraseUnfit, WeakPassphrase
 from appliance.vault.offer import Offer, openers_of
 from secure_compute.errors import WrongSecret as NoSlotOpens
 from secure_compute.sealed_root import (
@@ -18,18 +18,25 @@ from secure_compute.sealed_root import (
 )
 from secure_compute.secret import Secret
 
+MAXIMUM_PASSPHRASE: Final = 1024
+"""Bytes in UTF-8; a Chinese sign has three."""
 MINIMUM_PASSPHRASE: Final = 12
 """Characters; each guess costs argon2id besides (NIST SP 800-63B asks for 8)."""
 
 
 def judged(passphrase: str) -> str:
-    """A passphrase that is long enough.
+    """A passphrase that is long enough, and none that could never be entered.
 
     Raises:
-        WeakPassphrase: it is not.
+        WeakPassphrase: it is too short.
+        PassphraseUnfit: it is too long, or no text.
     """
     if len(passphrase.strip()) < MINIMUM_PASSPHRASE:
         raise WeakPassphrase(minimum=MINIMUM_PASSPHRASE)
+    try:
+        Opener.passphrase(passphrase).secret.wipe()
+    except NoSlotOpens:
+        raise PassphraseUnfit(maximum=MAXIMUM_PASSPHRASE) from None
     return passphrase
 
 
@@ -66,6 +73,9 @@ class Slots:
         except VaultBackoff:
             # 256 bits cannot be guessed: paper and shares work even while others are kept waiting.
             if not found.full:
+                # A slip of the pen in a recovery key is told at once: nothing is guessed at with it.
+                if found.mistyped is not None:
+                    raise found.mistyped from None
                 raise
             openers = found.full
         opened = _first_that_opens(document, openers)

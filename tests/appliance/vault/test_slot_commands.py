@@ -214,3 +214,10 @@ def test_a_descriptor_that_gives_no_text_is_told(box, capsys, tmp_path):
         assert run("unlock", "--shares", count) == 2
         assert "--shares" in capsys.readouterr().err
     assert box.asked == []
+
+
+def test_a_key_file_without_a_place_adds_no_slot(box, monkeypatch, tmp_path, capsys):
+    words = ("slots", "add", "keyfile", "--out", str(tmp_path / "away" / "key"))
+    assert run(*words, stdin="present\nwords of it\n", monkeypatch=monkeypatch) == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert box.asked == []

@@ -3,7 +3,7 @@
 import pytest
 
 from appliance.errors import VaultBackoff, WrongSecret
-from appliance.vault.errors import WeakPassphrase
+from appliance.vault.errors import PassphraseUnfit, WeakPassphrase
 from appliance.vault.keyfile import read_sealed_root
 from appliance.vault.offer import Offer
 from appliance.vault.slot_errors import SlotsPersonless, SlotUnfit, SlotUnknown
@@ -113,6 +113,46 @@ def test_typing_errors_in_the_recovery_key_are_told_by_group(vault):
     with pytest.raises(RecoveryKeyMistyped, match="60 signs, not 65"):
         vault.unlock(paper[6:])
     vault.unlock(paper.replace("-", " ").lower())
+
+
+@pytest.mark.parametrize(
+    "between", ["\u2212", "_", "\u00b7", "、", "─", "\u200b", "\u00ad", " - ", "——"], ids=ascii
+)
+def test_whatever_stands_between_the_groups_is_not_read(vault, between):
+    paper = vault.slots.add(PRESENT, SlotWish("recovery"), ME).recovery_key
+    for text in (paper.replace("-", between), f"\ufeff“{paper}”。", f"\u202d{paper}\u202c"):
+        assert vault.slots.test(Offer(text)).kind == "recovery"
+    groups = paper.split("-")
+    groups[1] = groups[0]
+    with pytest.raises(RecoveryKeyMistyped, match="group 2 is wrong"):
+        vault.unlock(between.join(groups))
+
+
+def test_a_slip_in_the_recovery_key_is_told_without_groups_and_while_others_wait(vault):
+    paper = vault.slots.add(PRESENT, SlotWish("recovery"), ME).recovery_key
+    slip = paper[:-1] + ("A" if paper[-1] != "A" else "B")
+    for text in (slip, slip.replace("-", ""), paper.replace("-", "一")):
+        with pytest.raises(RecoveryKeyMistyped):
+            vault.unlock(text)
+    with pytest.raises(VaultBackoff):
+        vault.unlock(PASSPHRASE)
+    with pytest.raises(RecoveryKeyMistyped, match="group 13 is wrong"):
+        vault.unlock(slip)
+    vault.unlock(paper)
+
+
+def test_what_could_never_be_entered_is_no_passphrase(vault, made, layout):
+    for kind in ("passphrase", "keyfile"):
+        with pytest.raises(PassphraseUnfit, match="1024 bytes"):
+            vault.slots.add(PRESENT, SlotWish(kind, passphrase="口" * 342), ME)
+    vault.slots.add(PRESENT, SlotWish("passphrase", passphrase="口" * 341), ME)
+    vault.unlock("口" * 341)
+
+
+def test_a_slot_that_takes_a_secret_is_not_tried_without_one(vault):
+    for slot_id in ids(vault).values():
+        with pytest.raises(SlotUnfit, match="takes its secret"):
+            vault.slots.test_unattended(slot_id)
 
 
 def test_a_person_must_always_be_able_to_open(vault):
