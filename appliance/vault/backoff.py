@@ -70,7 +70,9 @@ class Backoff:
         """
         failures, boot, last = self._read()
         # Of a failure before this boot it is only sure that it was before: the wait begins with the boot.
-        since = self._now() - (last if boot == self._uptime.boot else 0)
+        # One that is still to come is of another boot, or a damaged entry: nobody waits for it for ever.
+        ours = boot == self._uptime.boot and last <= self._now()
+        since = self._now() - (last if ours else 0)
         left = wait_after(failures) - max(0, since)
         if left > 0:
             raise VaultBackoff(seconds=left)

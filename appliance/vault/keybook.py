@@ -11,7 +11,8 @@ from secure_compute.secret import Secret
 
 FORMAT: Final = "wardbox-keyring/2"
 _FIRST: Final = "wardbox-keyring/1"
-_LATEST: Final = 1 << 40
+_LATEST: Final = 253_402_300_800
+"""The year 10,000: no calendar goes beyond it."""
 
 State = Literal["current", "old", "next"]
 _STATES: Final[dict[object, State]] = {name: name for name in get_args(State)}
@@ -136,7 +137,7 @@ class KeyBook:
         """
         if not isinstance(value, dict) or value.keys() != {"format", "keys"}:
             raise KeyMalformed(reason="its fields are others")
-        if value["format"] not in {FORMAT, _FIRST} or not isinstance(value["keys"], list):
+        if value["format"] not in (FORMAT, _FIRST) or not isinstance(value["keys"], list):
             raise KeyMalformed(reason="its format is another")
         read: Callable[[object], KeptKey] = _parse_key
         if value["format"] == _FIRST:
@@ -179,7 +180,7 @@ def _parse_first(value: object) -> KeptKey:
 def _parse_key(value: object) -> KeptKey:
     if not isinstance(value, dict) or not {"made", "state"} <= value.keys():
         raise KeyMalformed(reason="its fields are others")
-    made, state = value["made"], _STATES.get(value["state"])
+    made, state = value["made"], _STATES.get(str(value["state"]))
     if state is None or type(made) is not int or not 0 <= made < _LATEST:
         raise KeyMalformed(reason="its fields are others")
     rest = {name: item for name, item in value.items() if name not in {"made", "state"}}

@@ -11,6 +11,8 @@ from secure_compute.errors import SecureComputeError
 
 FORMAT: Final = "wardbox-slot-book/1"
 _MAX_BYTES: Final = 1 << 20
+_LATEST: Final = 253_402_300_800
+"""The year 10,000: no calendar goes beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def _parse(entry: dict[str, object]) -> SlotNote:
     note = SlotNote(**{**entry, "measured": ()})  # type: ignore[arg-type]  # judged below
     times = (note.created, note.used, note.tested)
     texts = (note.label, note.created_by)
-    if not all(one is None or type(one) is int for one in times):
+    if not all(one is None or (type(one) is int and 0 <= one < _LATEST) for one in times):
         raise ValueError
     if not all(isinstance(one, str) for one in texts) or not isinstance(measured, list):
         raise TypeError

@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance.api.slot_views import slot_list
 from appliance.vault.errors import VaultDamaged
 from appliance.vault.keyfile import read_sealed_root
 from appliance.vault.slot_making import SlotWish
@@ -52,12 +53,16 @@ def test_both_copies_damaged_alike_leave_the_other_slots(vault, layout):
 
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{", b'{"format":"wardbox-slot-book/1","slots":{"a":{"label":5}}}',
-                b'{"format":"wardbox-slot-book/1","slots":[]}']
+                b'{"format":"wardbox-slot-book/1","slots":[]}', "year 32000", "before 1970"]
 )  # fmt: skip
 def test_a_damaged_notebook_is_an_empty_one(vault, layout, content):
     vault.slots.add(PRESENT, SlotWish("recovery", "safe"), ME)
-    layout.slot_book.write_bytes(content)
+    if isinstance(content, str):
+        vault.slots.book.note("ab", tested=10**12 if "32000" in content else -1)
+    else:
+        layout.slot_book.write_bytes(content)
     assert [note.label for _, note in vault.slots.listed()] == ["", "", ""]
+    slot_list(vault.slots)
     vault.unlock(PASSPHRASE)
 
 

@@ -9,7 +9,9 @@ from appliance.vault.errors import (
     VaultExists,
     WeakPassphrase,
 )
+from appliance.vault.keyfile import write_private
 from appliance.vault.vault import Vault
+from secure_compute.canonical import canonical_bytes
 from secure_compute.certificates import issue_server
 from secure_compute.errors import KeyMalformed
 from secure_compute.note import NoteKey
@@ -161,6 +163,13 @@ def test_a_wait_begins_anew_with_a_boot_and_ends(vault, created, layout, files, 
     assert caught.value.facts["seconds"] == LONGEST_S - 3
     clock.move(LONGEST_S - 3)
     again.unlock(PASSPHRASE)
+
+
+def test_a_failure_that_is_still_to_come_keeps_nobody_out(vault, created, layout, clock):
+    failed = {"boot": "boot-1", "failures": 20, "last": int(clock.up) + 1_000_000}
+    write_private(layout.unlock_failures, canonical_bytes(failed))
+    clock.up = LONGEST_S + 1
+    vault.unlock(PASSPHRASE)
 
 
 def test_five_thousand_wrong_tries_over_restarts(layout, files, clock):

@@ -12,6 +12,7 @@ from appliance.vault.errors import (
 from appliance.vault.handover import VARIABLE, KeyHandover
 from appliance.vault.support import Support, detect, judge
 from appliance.vault.vault import Vault
+from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.secret import Secret
 from tests.appliance.vault.conftest import CHEAP, PASSPHRASE
 
@@ -37,6 +38,18 @@ def test_damaged_key_files_are_told(vault, created, layout, name, damage):
         vault.unlock(PASSPHRASE)
     assert caught.value.way_out
     assert vault.opened is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("format", []), ("format", {}), ("state", []), ("state", {}), ("made", 1 << 39), ("made", -1)],
+)
+def test_a_keyring_with_other_types_is_told(vault, created, layout, field, value):
+    book = parse_canonical(layout.keyring_file.read_bytes())
+    (book if field == "format" else book["keys"][0])[field] = value
+    layout.keyring_file.write_bytes(canonical_bytes(book))
+    with pytest.raises(VaultDamaged):
+        vault.unlock(PASSPHRASE)
 
 
 def test_keys_of_another_box_do_not_open(vault, created, layout, tmp_path, files, clock):
