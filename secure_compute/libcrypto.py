@@ -15,13 +15,16 @@ PUBLIC_SIZE: Final = 65
 SIGNATURE_SIZE: Final = 64
 _ID: Final = b"1234567812345678"
 _HALF: Final = 32
+_UNCOMPRESSED: Final = 4
 # DER around a private scalar (RFC 5915, no public part) and a public point (RFC 5480) on curve SM2.
 _PRIVATE_HEAD: Final = bytes.fromhex("302d0201010420")
 _PRIVATE_TAIL: Final = bytes.fromhex("a00a06082a811ccf5501822d")
 _PUBLIC_HEAD: Final = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
 # GB/T 32918.5-2017: the order of the group; private scalars stay below it by two.
 _ORDER: Final = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
-_MAX_CIPHER: Final = 1 << 16
+_MAX_PLAIN: Final = 1 << 16
+# What GM/T 0009 puts around it: a point, a digest, and DER.
+_AROUND: Final = 256
 
 
 def public(seed: bytes) -> bytes:
@@ -51,7 +54,7 @@ def sign(seed: bytes, message: bytes) -> bytes:
 
 def verify(point: bytes, signature: bytes, message: bytes) -> bool:
     """Whether a signature holds; False for malformed input too."""
-    if len(signature) != SIGNATURE_SIZE or len(point) != PUBLIC_SIZE:
+    if len(signature) != SIGNATURE_SIZE:
         return False
     lib, der = _library(), _der(signature)
     try:
@@ -72,6 +75,8 @@ def decrypt(seed: bytes, data: bytes) -> bytes:
     """Open what `encrypt` made; SealBroken otherwise."""
     with _private(seed) as key:
         try:
+            if not _is_one_sequence(data):
+                raise KeyMalformed(reason="it is not a key of SM2")  # noqa: TRY301  # told with the rest
             return _crypt(key, data, "decrypt")
         except KeyMalformed:
             raise SealBroken from None
@@ -79,7 +84,7 @@ def decrypt(seed: bytes, data: bytes) -> bytes:
 
 def _crypt(key: int, data: bytes, what: str) -> bytes:
     lib = _library()
-    if not 0 < len(data) <= _MAX_CIPHER:
+    if not 0 < len(data) <= _MAX_PLAIN + (_AROUND if what == "decrypt" else 0):
         raise KeyMalformed(reason="it is not a key of SM2")
     context = lib.EVP_PKEY_CTX_new(key, None)
     try:
@@ -164,6 +169,9 @@ def _private(seed: bytes) -> Iterator[int]:
 
 @contextmanager
 def _public(point: bytes) -> Iterator[int]:
+    if len(point) != PUBLIC_SIZE or point[0] != _UNCOMPRESSED:
+        # OpenSSL reads the hybrid form (06, 07) and overlooks what follows: one key, one encoding.
+        raise KeyMalformed(reason="it is not a key of SM2")
     with _loaded("d2i_PUBKEY", _PUBLIC_HEAD + point) as key:
         yield key
 
@@ -195,6 +203,14 @@ def _digest(key: int) -> Iterator[int]:
         lib.check(lib.EVP_PKEY_CTX_set1_id(keyed, _ID, len(_ID)))
         lib.EVP_MD_CTX_set_pkey_ctx(context, keyed)
         yield context
+
+
+def _is_one_sequence(data: bytes) -> bool:
+    """Whether DER holds one SEQUENCE and nothing after it: OpenSSL overlooks what follows."""
+    long = len(data) > 2 and data[1] & 0x80  # noqa: PLR2004  # tag and length
+    count = data[1] & 0x7F if long else 0
+    size = int.from_bytes(data[2 : 2 + count], "big") if long else int.from_bytes(data[1:2], "big")
+    return data[:1] == b"0" and len(data) == 2 + count + size
 
 
 def _raw(der: bytes) -> bytes:

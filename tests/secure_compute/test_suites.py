@@ -78,6 +78,39 @@ def test_sm2_encrypts_to_a_public_key():
             module.sm2_encrypt(point, b"x")
 
 
+def test_sm2_opens_the_example_of_the_standard_and_as_much_as_it_encrypts():
+    """GB/T 32918.5-2017, A.4.2: x1, y1, C3 and C2 in the ASN.1 of GM/T 0009."""
+    module = OpenSslModule()
+    example = bytes.fromhex(
+        "307c022004ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73"
+        "022100e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0"
+        "042059983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766"
+        "041321886ca989ca9c7d58087307ca93092d651efa"
+    )
+    assert module.sm2_decrypt(SEED, example) == b"encryption standard"
+    public = module.sm2_public(SEED)
+    for size in (1, 65_500, 65_536):
+        content = b"\x5a" * size
+        assert module.sm2_decrypt(SEED, module.sm2_encrypt(public, content)) == content
+    with pytest.raises(KeyMalformed):
+        module.sm2_encrypt(public, bytes(65_537))
+    for longer in (example + b"\0", example + example):
+        with pytest.raises(SealBroken):
+            module.sm2_decrypt(SEED, longer)
+
+
+def test_a_point_of_sm2_has_one_encoding():
+    module = OpenSslModule()
+    public = module.sm2_public(SEED)
+    hybrid = bytes([6 + public[-1] % 2]) + public[1:]
+    compressed = bytes([2 + public[-1] % 2]) + public[1:33]
+    assert module.sm2_verify(public, SIGNATURE, b"message digest")
+    for other in (hybrid, compressed, public + b"\0", public[:-1], b""):
+        assert not module.sm2_verify(other, SIGNATURE, b"message digest")
+        with pytest.raises(KeyMalformed):
+            module.sm2_encrypt(other, b"x")
+
+
 @pytest.mark.parametrize("algorithm", [AES_256_GCM, SM4_GCM])
 def test_an_envelope_opens_by_the_algorithm_that_it_names(algorithm):
     key = Secret.random()
