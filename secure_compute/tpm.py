@@ -37,8 +37,12 @@ _TEMPLATE: Final = "ecc256:aes128cfb"
 # TPM 2.0 Library part 2, table 16: the codes that a person can do something about.
 _RC_POLICY_FAIL: Final = 0x01D
 _RC_LOCKOUT: Final = 0x921
-_RC_INTEGRITY: Final = 0x01F
 _FORMAT_ONE: Final = 0x080
+_REASONS: Final[Mapping[int, tuple[str, str]]] = {
+    # The storage root key is the right one by now: it is what was sealed that changed.
+    0x1F: ("封装的内容已损坏", "what was sealed in it is damaged"),
+    0x22: ("其所有者层级设有密码,须先清除", "its owner hierarchy has a password, which has to go"),
+}
 
 T = TypeVar("T")
 
@@ -290,11 +294,6 @@ def _changed(then: Mapping[int, str], now: Mapping[int, str]) -> TpmPolicyFailed
 def _told(code: int) -> Exception:
     if code & 0xFFF == _RC_LOCKOUT:
         return TpmLockedOut()
-    if code & _FORMAT_ONE and code & 0x3F == _RC_INTEGRITY:
-        # The storage root key is the right one by now: it is what was sealed that changed.
-        return TpmUnavailable(
-            reason_zh="封装的内容已损坏", reason="what was sealed in it is damaged"
-        )
-    return TpmUnavailable(
-        reason_zh=f"返回代码 0x{code:x}", reason=f"it answered with code 0x{code:x}"
-    )
+    found = _REASONS.get(code & 0x3F) if code & _FORMAT_ONE else None
+    zh, en = found or (f"返回代码 0x{code:x}", f"it answered with code 0x{code:x}")
+    return TpmUnavailable(reason_zh=zh, reason=en)

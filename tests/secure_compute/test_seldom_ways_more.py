@@ -160,7 +160,7 @@ def test_a_tpm_that_keeps_no_measurements():
 
 
 def test_a_damaged_object_of_a_tpm_is_told():
-    code = tpm._FORMAT_ONE | tpm._RC_INTEGRITY
+    code = tpm._FORMAT_ONE | 0x01F
     assert "damaged" in str(tpm._told(code))
     assert isinstance(tpm._told(0x101), TpmUnavailable)
 

@@ -107,3 +107,20 @@ def test_a_silent_tpm_is_given_up_on_and_asked_again_once_it_speaks(chip):
             break
         time.sleep(0.05)
     assert spoken
+
+
+@pytest.mark.slow
+def test_a_tpm_whose_owner_has_a_password_is_told(chip):
+    import tpm2_pytss as tss
+
+    tpm, key = Tpm(chip.tcti), Secret.random()
+    sealed = tpm.seal(key, (7,))
+    with tss.ESAPI(chip.tcti) as esapi:
+        esapi.hierarchy_change_auth(tss.ESYS_TR.OWNER, b"of somebody")
+    for work in (lambda: tpm.unseal(sealed), lambda: tpm.seal(key, (7,))):
+        with pytest.raises(TpmUnavailable, match="owner hierarchy has a password"):
+            work()
+    with tss.ESAPI(chip.tcti) as esapi:
+        esapi.tr_set_auth(tss.ESYS_TR.OWNER, b"of somebody")
+        esapi.hierarchy_change_auth(tss.ESYS_TR.OWNER, b"")
+    assert tpm.unseal(sealed) == key
