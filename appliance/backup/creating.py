@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from appliance.backup.chunking import BLOB, blocks, cuts, lines_cut
-from appliance.backup.errors import SourceUnstable
+from appliance.backup.errors import BackupDamaged, SourceUnstable
 from appliance.backup.frozen import WAL, FrozenDatabase
+from appliance.backup.mending import left_directories, mended_index
 from appliance.backup.ours import Ours, Told
 from appliance.backup.packing import Packer
 from appliance.backup.repository import Repository
@@ -26,9 +27,6 @@ from appliance.backup.source import (
     stamps_of,
     survey,
 )
-
-if TYPE_CHECKING:
-    from appliance.backup.index import Directory
 
 _RACY_NS: Final = 2_000_000_000
 _MANIFEST: Final = 1 << 20
@@ -64,9 +62,10 @@ class Creation:
         self._repository = repository
         self._ours = ours
         self._told = told
-        self._fresh: list[Directory] = []
-        self._left = repository.left_indexes()
-        self._index = repository.index((*repository.list.indexes, *self._left))
+        mended = mended_index(repository)
+        self._index = mended.index
+        self._sound = tuple(name for name in repository.list.indexes if name not in mended.lost)
+        self._fresh = [*mended.again, *left_directories(repository, mended.index)]
         self._named: list[str] = []
         self._known: dict[str, Entry] = {}
         self._trusted_until = 0
@@ -112,8 +111,11 @@ class Creation:
         now = int(self._ours.now())
         if previous is None:
             return now
-        for entry in self._repository.manifest(previous, self._index):
-            self._known[entry.path] = entry
+        try:
+            for entry in self._repository.manifest(previous, self._index):
+                self._known[entry.path] = entry
+        except BackupDamaged:
+            self._known.clear()  # everything is read again, as the first time
         self._trusted_until = previous.time * 1_000_000_000 - _RACY_NS
         # A clock that fell back must not make an old snapshot look like the newest.
         return max(now, previous.time + 1)
@@ -282,7 +284,7 @@ class Creation:
             root=b64encode(self._ours.root).decode(),
         )
         following = present.following(
-            indexes=(*present.indexes, *self._left, *self._named),
+            indexes=(*self._sound, *self._named),
             snapshots=(*present.snapshots, made),
             next_number=present.next_number + 1,
         )

@@ -4,7 +4,7 @@ from os import urandom
 from pathlib import Path
 from typing import Final
 
-from appliance.backup.errors import BackupAbsent, TargetRefused, WrongDisk
+from appliance.backup.errors import BackupAbsent, BackupDamaged, TargetRefused, WrongDisk
 from appliance.backup.target import DirectoryTarget
 from secure_compute.canonical import canonical_bytes, parse_canonical
 from secure_compute.errors import SecureComputeError
@@ -34,10 +34,10 @@ def mark_disk(root: Path, name: str) -> str:
 def disk_id(root: Path) -> str:
     """The id that `mark_disk` left. Raises WrongDisk."""
     try:
-        value = parse_canonical(DirectoryTarget(root).read(MARKER)[:4096])
+        value = parse_canonical(DirectoryTarget(root).read(MARKER, 4096))
         if isinstance(value, dict) and value.get("format") == FORMAT:
             return str(value["disk"])
-    except (BackupAbsent, SecureComputeError, KeyError):
+    except (BackupAbsent, BackupDamaged, SecureComputeError, KeyError):
         pass
     raise WrongDisk(place=root, reason_zh="没有标记文件", reason_en="it carries no mark")
 

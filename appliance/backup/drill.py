@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 
 from appliance.backup.errors import DrillFailed
+from appliance.backup.mending import mended_index
 from appliance.backup.ours import Told
 from appliance.backup.rebuilt import open_keys, prove, root_of
 from appliance.backup.repository import Repository
@@ -84,7 +85,7 @@ def drill(repository: Repository, number: int | None, how: Rehearsal, told: Told
         DrillFailed: what was restored is no working box.
     """
     snapshot = repository.snapshot(number)
-    index = repository.index()
+    index = mended_index(repository).index
     entries = list(repository.manifest(snapshot, index))
     chosen = _written(entries, how.model)
     shutil.rmtree(how.scratch, ignore_errors=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from appliance.backup.errors import KeysRefused
+from appliance.backup.errors import BackupAbsent, KeysRefused
 from appliance.backup.recipients import MAX_KEYS, decrypt_with, encrypt_to, identity_text
 from appliance.backup.sealing import ALGORITHM, RepositoryKeys, damaged
 from appliance.backup.target import Target
@@ -100,7 +100,7 @@ def read_head(target: Target) -> dict[str, Any]:
         BackupDamaged: it is not what was written.
     """
     try:
-        head = parse_canonical(target.read(HEAD)[:MAX_KEYS])
+        head = parse_canonical(target.read(HEAD, MAX_KEYS))
     except SecureComputeError as error:
         raise damaged(HEAD, "不可读", "it cannot be read") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
@@ -117,10 +117,10 @@ def read_keys(target: Target, identity: Secret | str) -> OpenedKeys:
 
     Raises:
         KeysRefused: they are not for this identity, or another box made them.
-        BackupAbsent: there is no backup.
+        BackupDamaged: they are lost.
     """
     text = identity if isinstance(identity, str) else identity_text(identity)
-    plain = decrypt_with(target.read(KEYS)[:MAX_KEYS], text, target.place)
+    plain = decrypt_with(_there(target, KEYS), text, target.place)
     try:
         value = parse_canonical(plain)
         body = value["body"]
@@ -183,7 +183,8 @@ def unlocked(target: Target, openers: Iterable[Opener]) -> Unlocked:
         BackupAbsent: there is no backup.
         BackupDamaged: the document is not what was written.
     """
-    raw = target.read(UNLOCK)[:MAX_KEYS]
+    read_head(target)
+    raw = _there(target, UNLOCK)
     try:
         value = parse_canonical(raw)
         if value["format"] != _UNLOCK_FORMAT:
@@ -203,6 +204,14 @@ def unlocked(target: Target, openers: Iterable[Opener]) -> Unlocked:
     except (SecureComputeError, KeyError, TypeError, ValueError) as error:
         raise damaged(UNLOCK, "不可读", "it cannot be read") from error
     raise KeysRefused(place=target.place)
+
+
+def _there(target: Target, name: str) -> bytes:
+    """A file without which there is no backup to open; its head was there."""
+    try:
+        return target.read(name, MAX_KEYS)
+    except BackupAbsent:
+        raise damaged(name, "缺失", "it is missing") from None
 
 
 def _proof(identity: Secret, body: bytes) -> str:

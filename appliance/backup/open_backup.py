@@ -77,8 +77,10 @@ def identity_of(backup: Path, paper: str) -> str:
     for slot in sealed_root["slots"]:
         if slot["kind"] != "recovery" or "relay" not in slot:
             continue
-        key = derive(secret, b"wardbox/v1/slot-recovery", base64.b64decode(slot["kdf"]["salt"]))
-        mine = X25519PrivateKey.from_private_bytes(key)
+        salt = base64.b64decode(slot["kdf"]["salt"])
+        mine = X25519PrivateKey.from_private_bytes(
+            derive(secret, b"wardbox/v1/slot-recovery", salt)
+        )
         sender = base64.b64decode(slot["relay"])[:32]
         agreed = mine.exchange(X25519PublicKey.from_public_bytes(sender))
         public = mine.public_key().public_bytes_raw()
@@ -112,13 +114,8 @@ def age_text(secret: bytes) -> str:
     values = [(number >> 5 * (51 - at)) & 31 for at in range(52)]
     prefix = "age-secret-key-"
     check = 1
-    for value in [
-        *(ord(c) >> 5 for c in prefix),
-        0,
-        *(ord(c) & 31 for c in prefix),
-        *values,
-        *[0] * 6,
-    ]:
+    expanded = [*(ord(c) >> 5 for c in prefix), 0, *(ord(c) & 31 for c in prefix)]
+    for value in [*expanded, *values, *[0] * 6]:
         top, check = check >> 25, (check & 0x1FFFFFF) << 5 ^ value
         for bit, generator in enumerate(
             (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
@@ -258,9 +255,9 @@ def write_databases(backup: Backup, snapshot: Any, out: Path) -> None:
     root = unseal(base64.b64decode(snapshot["root"]), backup.escrow, b"")
     lines = []
     for key in json.loads((out / "keys" / "keyring.json").read_bytes())["keys"]:
-        if key["use"].endswith(".db") and key.get("state", "current") == "current":
-            raw = unwrapped(key, root).hex()
-            lines.append(f"vault/{key['use']} {raw}")
+        name = f"vault/{key['use']}"  # a key stands ready before its database is first needed
+        if (out / name).is_file() and key.get("state", "current") == "current":
+            lines.append(f"{name} {unwrapped(key, root).hex()}")
     (out / "databases.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -296,4 +293,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as fault:
+        raise SystemExit(f"{fault.filename}: {fault.strerror}") from None

@@ -99,7 +99,10 @@ def main() -> int:
     root = Path(sys.argv[1])
     for line in (root / "databases.txt").read_text(encoding="utf-8").splitlines():
         name, key = line.split()
-        pages = write_plain(root / name, bytes.fromhex(key))
+        try:
+            pages = write_plain(root / name, bytes.fromhex(key))
+        except OSError as fault:
+            raise SystemExit(f"{fault.filename}: {fault.strerror}") from None
         sys.stdout.write(f"{name}.plain: {pages} pages\n")
     return 0
 

@@ -1,8 +1,9 @@
 """Opening the backup of a box on a target, making it where there is none, keeping its keys in step."""
 
 from appliance.backup.beside import programs
-from appliance.backup.errors import BackupAbsent, BackupRolledBack
+from appliance.backup.errors import BackupAbsent, BackupDamaged, BackupRolledBack
 from appliance.backup.keyfile import HEAD, UNLOCK, Holder, read_head, write_keys
+from appliance.backup.recipients import MAX_KEYS
 from appliance.backup.repository import Memory, Repository
 from appliance.backup.sealing import damaged
 from appliance.backup.target import Target
@@ -40,8 +41,8 @@ def open_or_make(
 
 def _keep(target: Target, name: str, content: bytes) -> None:
     try:
-        same = target.read(name) == content
-    except BackupAbsent:
+        same = target.read(name, MAX_KEYS) == content
+    except (BackupAbsent, BackupDamaged):
         same = False
     if not same:
         target.write(name, content)

@@ -11,6 +11,7 @@ from appliance.audit.log import AuditLog
 from appliance.backup.destroyed import keep_erased
 from appliance.backup.errors import BoxDestroyed, NewerRecordKnown, RestoreRefused
 from appliance.backup.index import Index
+from appliance.backup.mending import mended_index
 from appliance.backup.ours import Told
 from appliance.backup.past import Kept, Past, past_of
 from appliance.backup.presented import Presented, new_slots, presented
@@ -140,7 +141,7 @@ class Recovery:
         brought = presented(target, order.offer)
         repository = Repository.open(target, brought.identity)
         snapshot = repository.snapshot(order.number)
-        index = repository.index()
+        index = mended_index(repository).index
         entries = list(repository.manifest(snapshot, index))
         past = past_of(repository, snapshot, (index, entries), order.known)
         if past.log > snapshot.tree_size and not order.accept_loss:

@@ -135,16 +135,16 @@ class Repository:
         sealed = self._sound(path, name)
         yield from parse_index(open_document(self.keys, INDEX, sealed, path), path)
 
-    def index(self, names: Iterable[str] | None = None) -> Index:
+    def index(self) -> Index:
         """Everything that the list's indexes name. Raises BackupDamaged."""
         index = Index(FIRST)
-        for name in self.list.indexes if names is None else names:
+        for name in self.list.indexes:
             for directory in self.read_index(name):
                 index.add(directory)
         return index
 
     def left_indexes(self) -> tuple[str, ...]:
-        """Indexes that an interrupted backup left: their packs are whole and can be used."""
+        """Indexes that the list does not name: an interrupted backup left them."""
         there = [path.rpartition("/")[2] for path in self.target.list(INDEX)]
         return tuple(sorted(set(there) - set(self.list.indexes)))
 

@@ -1,6 +1,7 @@
 """A target on an SFTP server inside the hospital: pinned host key, a key of the vault, atomic writes."""
 
 import asyncio
+import os
 import posixpath
 import re
 import threading
@@ -20,21 +21,25 @@ from appliance.backup.errors import (
     TargetGone,
     TargetRefused,
 )
+from appliance.backup.objects import LARGEST, PART, Files, Folders, checked, finished, unfinished
 from appliance.backup.sealing import Content
-from appliance.backup.target import PART, checked
+from appliance.backup.target import too_long
 
 _PLACE: Final = re.compile(
     r"([A-Za-z0-9._-]{1,64})@([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(/.{0,1000})",
     re.ASCII,
 )
 _TIMEOUT_S: Final = 60.0
+_SLOWEST: Final = 1 << 16
+"""Bytes in a second over a line that is slow and not gone: keep-alives tell that it is gone."""
+_PACK: Final = 1 << 25
 _CONNECT_S: Final = 15.0
 _ALIVE_S: Final = 10.0
 _SEED: Final = 32
 _LITTLE: Final = 1 << 24
 _MOST_PORT: Final = 65_535
 _T = TypeVar("_T")
-_Files = list[tuple[str, int]]
+_Attrs = list[tuple[str, asyncssh.SFTPAttrs]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +128,17 @@ class SftpTarget:
         """The server with the path."""
         return f"{self._server.user}@{self._server.host}{self._server.path}"
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int = LARGEST) -> bytes:
         """Fetch a file."""
-        return self._do(self._read(checked(name), 0, -1), name)
+        return self._do(self._read_all(checked(name), most), name, _PACK)
 
     def read_part(self, name: str, offset: int, size: int) -> bytes:
         """Fetch a part of a file."""
-        return self._do(self._read(checked(name), offset, size), name)
+        return self._do(self._read(checked(name), offset, size), name, size)
 
     def write(self, name: str, content: Content) -> None:
         """Write beside, have the server's disk keep it, rename over."""
-        self._do(self._write(checked(name), bytes(content)), name)
+        self._do(self._write(checked(name), bytes(content)), name, len(content))
 
     def delete(self, name: str) -> None:
         """Remove a file."""
@@ -144,12 +149,11 @@ class SftpTarget:
 
     def list(self, folder: str) -> dict[str, int]:
         """Files below a folder."""
-        found = self._do(self._walk(checked(folder)), folder)
-        return {name: size for name, size in sorted(found) if not name.endswith(PART)}
+        return finished(self._scan, checked(folder))
 
     def sweep(self) -> int:
         """Remove unfinished files."""
-        left = [name for name, _ in self._do(self._walk(""), "") if name.endswith(PART)]
+        left = unfinished(self._scan)
         for name in left:
             self._do(self._sftp.remove(self._path(name)), name)
         return len(left)
@@ -210,6 +214,14 @@ class SftpTarget:
             data: Any = await stream.read(size, offset)
         return bytes(data)
 
+    async def _read_all(self, name: str, most: int) -> bytes:
+        async with self._sftp.open(self._path(name), "rb") as stream:
+            size = (await stream.stat()).size or 0
+            if size > most:
+                raise too_long(name)
+            data: Any = await stream.read(size, 0)
+        return bytes(data)
+
     async def _write(self, name: str, content: bytes) -> None:
         path = self._path(name)
         folder = posixpath.dirname(path)
@@ -222,27 +234,30 @@ class SftpTarget:
             await stream.fsync()
         await self._sftp.posix_rename(part, path)
 
-    async def _walk(self, folder: str) -> _Files:
-        found: _Files = []
-        try:
-            entries = [entry async for entry in self._sftp.scandir(self._path(folder))]
-        except asyncssh.SFTPNoSuchFile:
-            return found
-        for entry in entries:
-            own = entry.filename if isinstance(entry.filename, str) else entry.filename.decode()
-            if own in {".", ".."}:
-                continue
+    def _scan(self, folder: str) -> tuple[Files, Folders]:
+        files: Files = []
+        folders: Folders = []
+        for own, attrs in self._do(self._entries(self._path(folder)), folder):
             name = f"{folder}/{own}" if folder else own
-            if entry.attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
-                found += await self._walk(name)
-            else:
-                found.append((name, entry.attrs.size or 0))
-        return found
+            if attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
+                folders.append(name)
+            elif attrs.type == asyncssh.FILEXFER_TYPE_REGULAR:
+                files.append((name, attrs.size or 0))
+        return files, folders
 
-    def _do(self, work: Coroutine[Any, Any, _T], name: str) -> _T:
+    async def _entries(self, path: str) -> _Attrs:
+        try:
+            entries = [entry async for entry in self._sftp.scandir(os.fsencode(path))]
+        except asyncssh.SFTPNoSuchFile:
+            return []
+        # Names as bytes: other people's need not be text.
+        return [(os.fsdecode(entry.filename), entry.attrs) for entry in entries]
+
+    def _do(self, work: Coroutine[Any, Any, _T], name: str, size: int = 0) -> _T:
+        """Wait for something; so many bytes have time to pass even over a slow line."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return future.result(_TIMEOUT_S)
+            return future.result(_TIMEOUT_S + size / _SLOWEST)
         except asyncssh.SFTPNoSuchFile as error:
             raise BackupAbsent(place=f"{self.place}/{name}") from error
         except asyncssh.HostKeyNotVerifiable as error:

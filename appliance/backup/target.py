@@ -2,17 +2,16 @@
 
 import errno
 import os
-import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-from appliance.backup.errors import BackupAbsent, TargetFull, TargetGone, TargetRefused
-from appliance.backup.sealing import Content
+from appliance.backup.errors import BackupAbsent, BackupDamaged, TargetFull, TargetGone
+from appliance.backup.objects import LARGEST, PART, Files, Folders, checked, finished, unfinished
+from appliance.backup.sealing import Content, damaged
 
-PART: Final = ".part"
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}(/[a-z0-9][a-z0-9.-]{0,80}){0,2}", re.ASCII)
 FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
@@ -27,12 +26,15 @@ class Target(Protocol):
         """Where it is, for sentences."""
         ...
 
-    def read(self, name: str) -> bytes:
-        """A whole object. Raises BackupAbsent when there is none."""
+    def read(self, name: str, most: int = LARGEST) -> bytes:
+        """A whole object of at most so many bytes.
+
+        Raises BackupAbsent when there is none, BackupDamaged when it is longer or no file at all.
+        """
         ...
 
     def read_part(self, name: str, offset: int, size: int) -> bytes:
-        """A part of an object. Raises BackupAbsent."""
+        """A part of an object. Raises as `read`."""
         ...
 
     def write(self, name: str, content: Content) -> None:
@@ -47,23 +49,16 @@ class Target(Protocol):
         ...
 
     def list(self, folder: str) -> dict[str, int]:
-        """Names (with the folder) and sizes of the finished objects below a folder."""
+        """Names (with the folder) and sizes of the finished objects below a folder, and of nothing else."""
         ...
 
     def sweep(self) -> int:
-        """Remove what interrupted writes left; how many."""
+        """Remove what interrupted writes of objects left; how many."""
         ...
 
     def close(self) -> None:
         """Let go of it."""
         ...
-
-
-def checked(name: str) -> str:
-    """A name that may stand in a path. Raises TargetRefused."""
-    if not _NAME.fullmatch(name):
-        raise TargetRefused(name=ascii(name[:80]), reason_zh="名称不合规", reason_en="bad name")
-    return name
 
 
 class DirectoryTarget:
@@ -85,15 +80,18 @@ class DirectoryTarget:
         """The directory."""
         return str(self._root)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int = LARGEST) -> bytes:
         """Read a file."""
-        with self._told(name):
-            return (self._root / checked(name)).read_bytes()
+        with self._told(name), self._file(name) as handle:
+            if os.fstat(handle).st_size > most:
+                raise too_long(name)
+            with os.fdopen(os.dup(handle), "rb") as stream:
+                return stream.read(most)
 
     def read_part(self, name: str, offset: int, size: int) -> bytes:
         """Read a part of a file."""
-        with self._told(name), (self._root / checked(name)).open("rb", 0) as stream:
-            return os.pread(stream.fileno(), size, offset)
+        with self._told(name), self._file(name) as handle:
+            return os.pread(handle, size, offset)
 
     def write(self, name: str, content: Content) -> None:
         """Write beside, wait for the disk, rename, wait for the directory."""
@@ -115,35 +113,61 @@ class DirectoryTarget:
             _sync(path.parent)
 
     def delete(self, name: str) -> None:
-        """Remove a file."""
-        with self._told(name):
-            (self._root / checked(name)).unlink(missing_ok=True)
+        """Remove a file, and wait for the directory: what is deleted next may have been named by it."""
+        path = self._root / checked(name)
+        with self._told(name), suppress(FileNotFoundError):
+            path.unlink()
+            _sync(path.parent)
 
     def list(self, folder: str) -> dict[str, int]:
         """Files below a folder."""
         with self._told(folder):
-            return {
-                name: path.stat().st_size
-                for path, name in self._files(self._root / checked(folder))
-                if not name.endswith(PART)
-            }
+            return finished(self._scan, checked(folder))
 
     def sweep(self) -> int:
         """Remove unfinished files."""
         with self._told(PART):
-            left = [path for path, name in self._files(self._root) if name.endswith(PART)]
-            for path in left:
-                path.unlink(missing_ok=True)
+            left = unfinished(self._scan)
+            for name in left:
+                (self._root / name).unlink(missing_ok=True)
         return len(left)
 
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def _files(self, start: Path) -> Iterator[tuple[Path, str]]:
-        for folder, _, names in os.walk(start):
-            for name in sorted(names):
-                path = Path(folder, name)
-                yield path, path.relative_to(self._root).as_posix()
+    def _scan(self, folder: str) -> tuple[Files, Folders]:
+        files: Files = []
+        folders: Folders = []
+        try:
+            found = list(os.scandir(self._root / folder))
+        except FileNotFoundError as error:
+            self._require_still(error)
+            return files, folders
+        for one in found:
+            name = f"{folder}/{one.name}" if folder else one.name
+            if one.is_dir(follow_symlinks=False):
+                folders.append(name)
+            elif one.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    files.append((name, one.stat(follow_symlinks=False).st_size))
+        return files, folders
+
+    @contextmanager
+    def _file(self, name: str) -> Iterator[int]:
+        """A file that is one: whoever opens a pipe or another's link may wait, or read, for ever."""
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            handle = os.open(self._root / checked(name), flags)
+        except OSError as error:
+            if error.errno in {errno.ELOOP, errno.ENXIO}:
+                raise no_file(name) from error
+            raise
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise no_file(name)
+            yield handle
+        finally:
+            os.close(handle)
 
     def _require_same(self) -> None:
         self._require_known(self._root.stat())
@@ -196,6 +220,16 @@ class DirectoryTarget:
                     _sync(above, root)
         finally:
             os.close(root)
+
+
+def too_long(name: str) -> BackupDamaged:
+    """The refusal of an object that is longer than any that was written."""
+    return damaged(name, "比写入的任何对象都大", "it is larger than anything that was written")
+
+
+def no_file(name: str) -> BackupDamaged:
+    """The refusal of a pipe, a link or a folder where an object should be."""
+    return damaged(name, "不是普通文件", "it is no file")
 
 
 def _write_all(handle: int, content: Content) -> None:

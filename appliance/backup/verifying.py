@@ -8,9 +8,10 @@ from appliance.backup.beside import programs
 from appliance.backup.errors import BackupAbsent, BackupDamaged
 from appliance.backup.index import Index
 from appliance.backup.keyfile import UNLOCK
-from appliance.backup.mending import sound_pack
+from appliance.backup.mending import mended_index, sound_pack
 from appliance.backup.ours import Told
-from appliance.backup.packing import FIRST, pack_path
+from appliance.backup.packing import pack_path
+from appliance.backup.recipients import MAX_KEYS
 from appliance.backup.repository import Repository
 from appliance.backup.snapshot import Snapshot
 
@@ -108,8 +109,10 @@ class Verification:
         for name, program in programs().items():
             self._objects += 1
             try:
-                if self._repository.target.read(name) != program:
+                if self._repository.target.read(name, MAX_KEYS) != program:
                     self._wrong[name] = "other than the box's"
+            except BackupDamaged:
+                self._wrong[name] = "altered"
             except BackupAbsent:
                 self._wrong[name] = "missing"
 
@@ -118,33 +121,19 @@ class Verification:
             return ()
         self._objects += 1
         try:
-            if self._repository.target.read(UNLOCK) == self._unlock:
+            if self._repository.target.read(UNLOCK, MAX_KEYS) == self._unlock:
                 return ()
             self._wrong[UNLOCK] = "other than the box's"
+        except BackupDamaged:
+            self._wrong[UNLOCK] = "altered"
         except BackupAbsent:
             self._wrong[UNLOCK] = "missing"
         return (UNLOCK,)
 
     def _indexes(self) -> Index:
-        """A damaged index costs nothing that its packs do not tell again at their end."""
-        repository = self._repository
-        index = Index(FIRST)
-        broken = False
-        for name in repository.list.indexes:
-            try:
-                for directory in repository.read_index(name):
-                    index.add(directory)
-            except BackupDamaged as error:
-                broken = True
-                self._wrong[f"index/{name}"] = str(error.facts["reason_en"])
-        if broken:
-            for path in repository.target.list("packs"):
-                name = path.rpartition("/")[2]
-                try:
-                    index.add(sound_pack(repository, name))
-                except BackupDamaged:
-                    continue  # found below, as a pack
-        return index
+        mended = mended_index(self._repository)
+        self._wrong.update((f"index/{name}", why) for name, why in mended.lost.items())
+        return mended.index
 
     def _packs(self, index: Index) -> None:
         there = self._repository.target.list("packs")

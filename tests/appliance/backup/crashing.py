@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance.backup.target import PART, DirectoryTarget
+from appliance.backup.objects import PART
+from appliance.backup.target import DirectoryTarget
 from tests.appliance.backup.conftest import PlainFiles
 
 

@@ -9,9 +9,10 @@ import pytest
 from appliance.audit.log import AuditLog
 from appliance.backup import packing, recovering
 from appliance.backup.creating import Creation
+from appliance.backup.objects import PART
 from appliance.backup.pruning import Pruning
 from appliance.backup.recovering import Order, Recovery
-from appliance.backup.target import PART, DirectoryTarget
+from appliance.backup.target import DirectoryTarget
 from appliance.backup.verifying import Verification
 from appliance.settings.layout import StateLayout
 from appliance.vault.offer import Offer

@@ -137,6 +137,27 @@ def test_the_databases_open_in_any_sqlite_with_what_their_logs_hold(
     assert "page 2 was altered" in said
 
 
+def test_a_box_that_never_kept_a_body_opens_too(
+    box: SmallBox, target: DirectoryTarget, tmp_path: Path
+) -> None:
+    box.opened.key("bodies.db")
+    assert "bodies.db" in (box.layout.keys / "keyring.json").read_text()
+    assert not box.layout.bodies_db.exists()
+    entries = box.record(1)
+    box.back_up(target)
+    out = tmp_path / "out"
+    reader(target, "--recovery", "--out", str(out), given=box.recovery + "\n")
+    assert "bodies.db" not in (out / "databases.txt").read_text()
+    assert counts(out, target) == {"box.db": 200, "audit.db": entries}
+    # Once more: what is there is not written over, and that is a sentence.
+    said = reader(target, "--recovery", "--out", str(out), given=box.recovery + "\n", ok=False)
+    assert str(out) in said
+    program = f"{target.place}/open-database.py"
+    assert ".plain" in run(sys.executable, "-I", program, str(out), ok=False)
+    nowhere = (sys.executable, "-I", f"{target.place}/{READER}", str(tmp_path / "nowhere"))
+    assert "nowhere" in run(*nowhere, "--recovery", given=box.recovery + "\n", ok=False)
+
+
 def test_what_was_altered_is_not_written(
     box: SmallBox, target: DirectoryTarget, tmp_path: Path
 ) -> None:

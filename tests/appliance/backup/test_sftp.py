@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from appliance.backup.creating import Creation
-from appliance.backup.errors import BackupAbsent, HostKeyWrong, TargetGone, TargetRefused
+from appliance.backup.errors import (
+    BackupAbsent,
+    BackupDamaged,
+    HostKeyWrong,
+    TargetGone,
+    TargetRefused,
+)
 from appliance.backup.places import Where, open_target
 from appliance.backup.sftp import Server, login_line
 from appliance.backup.verifying import Verification
@@ -114,8 +120,17 @@ def test_a_whole_backup_over_sftp(box: SmallBox, ssh: Ssh, now: list[float]) -> 
         with pytest.raises(BackupAbsent):
             target.read("packs/aa/bb")
         target.delete("packs/aa/bb")
-        (ssh.root / "packs" / "left.part").write_bytes(b"x")
+        (ssh.root / "lists" / "0000000007.part").write_bytes(b"x")
+        (ssh.root / "packs" / "theirs.part").write_bytes(b"x")
         assert target.sweep() == 1
+        assert (ssh.root / "packs" / "theirs.part").exists()
+        # What a file server leaves of its own, in any writing, and folders without end.
+        (ssh.root / "lists" / "Thumbs.db").write_bytes(b"x")
+        Path(os.fsdecode(bytes(ssh.root) + b"/index/\xff\xfe")).write_bytes(b"x")
+        (ssh.root / "lists" / Path(*["deep"] * 500)).mkdir(parents=True)
+        assert Verification(box.repository_as_is(target), untold).run().ok
+        with pytest.raises(BackupDamaged, match="larger"):
+            target.read("keys.age", 10)
     finally:
         target.close()
 
