@@ -19,8 +19,8 @@ class TargetUnknown(BackupError):
     code = "backup.target-unknown"
     zh = "没有名为 {name} 的备份目标。"
     en = "There is no backup target called {name}."
-    way_out_zh = "wardbox backup target list 列出目标;target add 新增。"
-    way_out_en = "wardbox backup target list shows them; target add makes one."
+    way_out_zh = "wardbox backup list 列出目标;wardbox backup target add 新增。"
+    way_out_en = "wardbox backup list shows them; wardbox backup target add makes one."
 
 
 class TargetRefused(BackupError):

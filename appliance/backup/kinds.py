@@ -98,7 +98,9 @@ class BackupJobs:
                 self.service.fail, what, name, job.actor, error.code, error.sentence
             )
             raise
-        return await asyncio.to_thread(self.service.keep, what, name, job.actor, result)
+        return await asyncio.to_thread(
+            self.service.keep, what, name, job.actor, result, request["since"]
+        )
 
 
 def _no_argv(job: Job, directory: Path) -> tuple[str, ...]:

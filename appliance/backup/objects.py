@@ -9,12 +9,14 @@ from appliance.backup.errors import TargetRefused
 PART: Final = ".part"
 LARGEST: Final = 1 << 30
 """More than any object ever is; what is longer was put there by somebody else."""
+TRIAL: Final = "wardbox-trial"
+"""What is written to a target, and taken away again, when it is named."""
 FOLDERS: Final = ("lists", "index", "packs")
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,80}(/[a-z0-9][a-z0-9.-]{0,80}){0,2}", re.ASCII)
 _OBJECT: Final = re.compile(
     r"lists/[0-9]{10}|index/[0-9a-f]{64}|packs/(?P<shard>[0-9a-f]{2})/(?P=shard)[0-9a-f]{62}"
-    r"|wardbox-(?:backup|disk)\.json|keys\.age|unlock\.json|open-(?:backup|database)\.py",
+    r"|wardbox-(?:backup|disk)\.json|wardbox-trial|keys\.age|unlock\.json|open-(?:backup|database)\.py",
     re.ASCII,
 )
 _SHARD: Final = re.compile(r"packs/[0-9a-f]{2}", re.ASCII)

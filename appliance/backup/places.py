@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from appliance.backup.disk import open_disk
 from appliance.backup.errors import TargetRefused
+from appliance.backup.objects import TRIAL
+from appliance.backup.sealing import damaged
 from appliance.backup.target import DirectoryTarget, Target
+
+_SAMPLE: Final = b"wardbox\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,21 @@ def open_target(where: Where) -> Target:
         TargetGone: nobody answers.
     """
     return _WAYS[where.kind](where)
+
+
+def try_target(target: Target) -> None:
+    """Write a little and take it away again: better refused by day than found out at night.
+
+    Raises:
+        TargetRefused: nothing can be written there.
+        TargetFull, TargetGone: it has no room, or stopped answering.
+    """
+    target.write(TRIAL, _SAMPLE)
+    try:
+        if target.read(TRIAL) != _SAMPLE:
+            raise damaged(TRIAL, "读回不同", "it read back differently")
+    finally:
+        target.delete(TRIAL)
 
 
 def _directory(where: Where) -> Target:

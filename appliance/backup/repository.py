@@ -107,11 +107,13 @@ class Repository:
         return cls(target, opened, memory)
 
     def snapshot(self, number: int | None) -> Snapshot:
-        """A snapshot by its number, or the newest. Raises SnapshotUnknown."""
+        """A snapshot by its number, or the newest. Raises SnapshotUnknown, BackupAbsent without any."""
         for one in reversed(self.list.snapshots):
             if number in {None, one.number}:
                 return one
-        raise SnapshotUnknown(snapshot=number or "")
+        if number is None:
+            raise BackupAbsent(place=self.target.place)
+        raise SnapshotUnknown(snapshot=number)
 
     def commit(self, following: SnapshotList, key: SigningKey) -> None:
         """Write the next generation of the list: what it names exists from now on."""

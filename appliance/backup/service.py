@@ -4,6 +4,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -13,12 +14,12 @@ from appliance.audit.event import Event
 from appliance.backup.disk import mark_disk
 from appliance.backup.errors import TargetRefused
 from appliance.backup.keyfile import FULL, IDENTITY, escrow_key, unlock_document
-from appliance.backup.places import Where, open_target
+from appliance.backup.places import Where, open_target, try_target
 from appliance.backup.process import Json
 from appliance.backup.recipients import is_recipient, recipient_of
 from appliance.backup.repository import Memory
 from appliance.backup.rules import BackupRules
-from appliance.backup.standing import Standing, standing_of
+from appliance.backup.standing import Standing, standing_of, told_of
 from appliance.backup.store import BackupStore, KnownTarget, RunRecord, What
 from appliance.db.database import Db
 from appliance.settings.layout import StateLayout
@@ -113,13 +114,14 @@ class BackupService:
         """Name a target, once it was reached; a disk gets its mark.
 
         Raises:
-            TargetRefused: it cannot be used, or lies inside the box's own state.
+            TargetRefused: it cannot be written, or lies inside the box's own state.
             TargetExists: the name is taken.
             HostKeyWrong, TargetGone: the server is another one or does not answer.
         """
         pin = self._pin(target)
         known = KnownTarget(target.name, target.kind, target.place, pin, self._clock())
-        open_target(self._where(known)).close()
+        with closing(open_target(self._where(known))) as reached:
+            try_target(reached)
         self._store.add(known)
         self._record(
             events.backup_target("add", actor, target=known.name, kind=known.kind, pin=pin)
@@ -187,6 +189,7 @@ class BackupService:
             "model": rules.model,
             "recipients": [own, *rules.recipients],
             "root": str(self._layout.root),
+            "since": known.added,
             "servers": [str(place) for place in rules.servers],
             "snapshot": None,
             "threads": rules.threads,
@@ -197,15 +200,27 @@ class BackupService:
             **wishes,
         }
 
-    def keep(self, what: What, name: str, actor: str, result: Json) -> Json:
-        """Put a result on record and remember how far the backup has come; what people may see."""
+    def keep(
+        self, what: What, name: str, actor: str, result: Json, since: float | None = None
+    ) -> Json:
+        """Put a result on record and remember how far the backup has come; what people may see.
+
+        Args:
+            what: was done.
+            name: of the target.
+            actor: who asked.
+            result: of the worker; it is taken apart.
+            since: when the target of the request was named. One of the same name that was named
+                meanwhile is another, and remembers nothing of this.
+        """
         memory = Memory(**result.pop("memory"))
         snapshots = result.pop("snapshots")
         digest = result.pop("digest")
         self._events(what, name, actor, result, (memory, digest))
+        if since not in {None, *(one.added for one in self._store.targets() if one.name == name)}:
+            return {**result, "target": name}
         self._store.remember(name, memory, snapshots)
-        ok = bool(result.get("ok", True))
-        sentence = _SENTENCES[what, ok]
+        ok, sentence = told_of(what, result)
         run = RunRecord(name, what, self._clock(), ok, result["snapshot"], sentence, result)
         self._store.note(run)
         return {**result, "target": name}
@@ -277,11 +292,3 @@ class BackupService:
 
     def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
-
-
-_SENTENCES: Final = {
-    ("create", True): "备份已完成。 The backup is made.",
-    ("verify", True): "备份完好。 The backup is whole.",
-    ("verify", False): "备份有损坏的对象。 Objects of the backup are damaged.",
-    ("drill", True): "恢复演练通过。 The restore was rehearsed and works.",
-}

@@ -23,7 +23,7 @@ from appliance.backup.errors import (
 )
 from appliance.backup.objects import LARGEST, PART, Files, Folders, checked, finished, unfinished
 from appliance.backup.sealing import Content
-from appliance.backup.target import too_long
+from appliance.backup.target import refused, too_long
 
 _PLACE: Final = re.compile(
     r"([A-Za-z0-9._-]{1,64})@([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(/.{0,1000})",
@@ -232,6 +232,9 @@ class SftpTarget:
         async with self._sftp.open(part, "wb") as stream:
             await stream.write(content)
             await stream.fsync()
+            kept = (await stream.stat()).size
+        if kept != len(content):
+            raise asyncssh.SFTPFailure(f"{kept} of {len(content)} bytes were kept")
         await self._sftp.posix_rename(part, path)
 
     def _scan(self, folder: str) -> tuple[Files, Folders]:
@@ -268,6 +271,12 @@ class SftpTarget:
                 reason_zh="服务器不接受本机的密钥(wardbox backup target key 显示公钥)",
                 reason_en="the server does not take the box's key (wardbox backup target key)",
             ) from error
+        except (
+            asyncssh.SFTPPermissionDenied,
+            asyncssh.SFTPWriteProtect,
+            asyncssh.SFTPOpUnsupported,
+        ) as error:
+            raise refused(self.place, error.reason) from error
         except asyncssh.SFTPFailure as error:
             if self._is_full():
                 raise TargetFull(place=self.place) from error

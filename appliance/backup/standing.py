@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from appliance.backup.store import BackupStore, KnownTarget, What
 
@@ -42,3 +42,21 @@ def _standing(store: BackupStore, target: KnownTarget) -> Standing:
     failed = "" if last is None or last.ok else str(last.result.get("code", _UNTOLD))
     damaged = 0 if checked is None else int(checked.result["damaged"])
     return Standing(target, MappingProxyType(good), failed, damaged)
+
+
+def told_of(what: What, result: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether something came out well, and a sentence about it, Chinese first."""
+    ok = bool(result.get("ok", True))
+    return ok, _BEHIND if result.get("clock_behind") else _SENTENCES[what, ok]
+
+
+_SENTENCES: Final = {
+    ("create", True): "备份已完成。 The backup is made.",
+    ("verify", True): "备份完好。 The backup is whole.",
+    ("verify", False): "备份有损坏的对象。 Objects of the backup are damaged.",
+    ("drill", True): "恢复演练通过。 The restore was rehearsed and works.",
+}
+_BEHIND: Final = (
+    "备份已完成;时钟早于上一个快照(或从未校准),因此没有删除旧快照。 The backup is made; the clock is behind the "
+    "last snapshot or was never set, so no old one was forgotten."
+)

@@ -8,11 +8,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-from appliance.backup.errors import BackupAbsent, BackupDamaged, TargetFull, TargetGone
+from appliance.backup.errors import (
+    BackupAbsent,
+    BackupDamaged,
+    TargetFull,
+    TargetGone,
+    TargetRefused,
+)
 from appliance.backup.objects import LARGEST, PART, Files, Folders, checked, finished, unfinished
 from appliance.backup.sealing import Content, damaged
 
 FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+FORBIDDEN: Final = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
 
 
 class Target(Protocol):
@@ -192,6 +200,8 @@ class DirectoryTarget:
         except OSError as error:
             if error.errno in FULL:
                 raise TargetFull(place=self.place) from error
+            if error.errno in FORBIDDEN:
+                raise refused(self.place, error.strerror or str(error)) from error
             raise TargetGone(name=self.place, reason=error.strerror or str(error)) from error
 
     def _require_still(self, error: FileNotFoundError) -> None:
@@ -230,6 +240,15 @@ def too_long(name: str) -> BackupDamaged:
 def no_file(name: str) -> BackupDamaged:
     """The refusal of a pipe, a link or a folder where an object should be."""
     return damaged(name, "不是普通文件", "it is no file")
+
+
+def refused(place: str, reason: str) -> TargetRefused:
+    """The refusal of a target that does not let the box do what a backup takes."""
+    return TargetRefused(
+        name=place,
+        reason_zh=f"目标不允许这样做({reason})",
+        reason_en=f"it does not allow this ({reason})",
+    )
 
 
 def _write_all(handle: int, content: Content) -> None:

@@ -1,6 +1,8 @@
 """Backups of an open box: targets, real worker processes, results on record, times."""
 
 import asyncio
+import errno
+import os
 import shutil
 import time
 from pathlib import Path
@@ -133,6 +135,44 @@ def test_a_clock_of_1970_forgets_nothing(room: Room, target, now: list[float]) -
         room.service.keep("create", "usb", "user:it", made)
     (report,) = room.service.targets()
     assert [row["number"] for row in report.target.snapshots] == [1, 2, 3]
+    assert report.created is not None
+    assert "clock" in report.created.sentence
+
+
+def test_a_target_of_the_same_name_is_another(
+    room: Room, target, tmp_path: Path, now: list[float]
+) -> None:
+    """Named anew while a backup to the first was under way: it has nothing to remember of that."""
+    room.add(target)
+    request = request_of(room, "create")
+    made = with_closed(room, lambda: perform(request, lambda *_: None))
+    room.service.remove("usb", "user:it")
+    (tmp_path / "other").mkdir()
+    now[0] += 5
+    room.service.add(KnownTarget("usb", "directory", str(tmp_path / "other"), "", 0), "user:it")
+    room.service.keep("create", "usb", "user:it", made, request.value["since"])
+    (report,) = room.service.targets()
+    assert (report.target.memory, report.target.snapshots, report.created) == (None, (), None)
+    again = request_of(room, "create")
+    assert with_closed(room, lambda: perform(again, lambda *_: None))["snapshot"] == 1
+
+
+def test_a_place_that_cannot_be_written_is_no_target(
+    room: Room, target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def read_only(handle: int) -> None:
+        if Path(f"/proc/self/fd/{handle}").readlink().is_relative_to(target.place):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", read_only)
+    with pytest.raises(TargetRefused, match="Read-only"):
+        room.add(target)
+    monkeypatch.undo()
+    room.add(target)
+    assert not list(Path(target.place).iterdir())
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.backup.errors import BackupDamaged
+from appliance.backup.errors import BackupAbsent, BackupDamaged, SnapshotUnknown
 from appliance.backup.index import Directory
 from appliance.backup.mending import mended_index
 from appliance.backup.pruning import Pruning
@@ -181,3 +181,12 @@ def test_an_index_of_an_interrupted_backup_that_cannot_be_read_stops_nothing(
     now[0] += 60
     box.back_up(target)
     assert check(box, target).ok
+
+
+def test_a_backup_without_any_snapshot_is_none_yet(box: SmallBox, target: DirectoryTarget) -> None:
+    repository = box.repository(target)
+    with pytest.raises(BackupAbsent):
+        repository.snapshot(None)
+    for number in (0, 7):
+        with pytest.raises(SnapshotUnknown, match=str(number)):
+            repository.snapshot(number)
