@@ -140,8 +140,8 @@ class SnapshotUnknown(BackupError):
     code = "backup.snapshot-unknown"
     zh = "没有快照 {snapshot}。"
     en = "There is no snapshot {snapshot}."
-    way_out_zh = "wardbox backup list 列出快照。"
-    way_out_en = "wardbox backup list shows them."
+    way_out_zh = "wardbox backup list 或 wardbox backup restore --show 列出快照。"
+    way_out_en = "wardbox backup list shows them, or wardbox backup restore --show."
 
 
 class BackupBusy(BackupError):
@@ -170,8 +170,8 @@ class RestoreRefused(BackupError):
     code = "backup.restore-refused"
     zh = "不能恢复到 {place}:{reason_zh}。"
     en = "Nothing is restored into {place}: {reason_en}."
-    way_out_zh = "请选择空的状态目录(--state DIR);原有内容未被改动。"
-    way_out_en = "Choose an empty state directory (--state DIR); what was there is as it was."
+    way_out_zh = "请选择空的状态目录(WARDBOX_STATE=目录);原有内容未被改动。"
+    way_out_en = "Choose an empty state directory (WARDBOX_STATE=DIR); what was there is as it was."
 
 
 class RestoreFull(BackupError):
@@ -200,6 +200,16 @@ class NewerRecordKnown(BackupError):
     way_out_en = (
         "Restore a later snapshot; if there is none, add --accept-loss: the loss goes on record."
     )
+
+
+class BegunBeforeRestore(BackupError):
+    """A backup that was under way, or waited, when the snapshot was made that the box came out of."""
+
+    code = "backup.begun-before-restore"
+    zh = "该备份操作在恢复之前开始,恢复后的设备不会自行续做。"
+    en = "This was begun before the box was restored; the restored box does not go on with it."
+    way_out_zh = "请核对备份目标(旧设备是否仍在写入)后运行 wardbox backup create。"
+    way_out_en = "Look at the target first (does the old box still write to it?), then run wardbox backup create."
 
 
 class DrillFailed(BackupError):

@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 from appliance.audit.events import BOX
 from appliance.backup.process import run_worker
+from appliance.backup.rules import BACKUP
 from appliance.backup.service import BackupService
 from appliance.backup.store import What
 from appliance.errors import ApplianceError
@@ -17,7 +18,6 @@ from appliance.jobs.job import Job, JobKind, Json, Tell
 from appliance.jobs.schedule import Schedules
 from appliance.jobs.service import JobService
 
-BACKUP: Final = "backup"
 _LOG: Final = logging.getLogger(__name__)
 _MOST: Final = 1 << 31
 Run = Callable[[Json, Path, Tell], Awaitable[Json]]

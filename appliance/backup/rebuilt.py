@@ -1,16 +1,19 @@
 """A restored state directory, looked at: its keys by the snapshot's own root, its log recomputed."""
 
 from base64 import b64decode
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.audit.ledger import AuditIdentity
 from appliance.audit.reading import AuditReader
 from appliance.audit.verify import verify
-from appliance.backup.errors import DrillFailed
+from appliance.backup.errors import BegunBeforeRestore, DrillFailed
 from appliance.backup.repository import Repository
+from appliance.backup.rules import BACKUP
 from appliance.backup.snapshot import Snapshot
 from appliance.db.connection import open_connection, told
+from appliance.jobs.store import give_up
 from appliance.settings.layout import StateLayout
 from appliance.vault.keyfile import read_keyring
 from appliance.vault.opened import Opened
@@ -84,6 +87,25 @@ def prove(layout: StateLayout, opened: Opened, snapshot: Snapshot) -> Proven:
     finally:
         reader.close()
     return Proven(found.entries, key.name)
+
+
+def end_backups(layout: StateLayout, opened: Opened, at: float) -> int:
+    """End what the snapshot shows of backups under way: its own making, at the least.
+
+    Nobody asked the new box for it. Going on with it would write to the target that the box has just
+    come from, beside the old box if that is alive, and push out the very snapshot of that day.
+
+    Returns:
+        How many were ended.
+
+    Raises:
+        DbError: the database does not take it.
+    """
+    refusal = BegunBeforeRestore()
+    fault = {"code": refusal.code, "sentence": refusal.sentence, "way_out": refusal.way_out}
+    connection = open_connection(layout.box_db, opened.key("box.db"))
+    with closing(connection), told(layout.box_db):
+        return give_up(connection, BACKUP, at, fault)
 
 
 def identity_of(layout: StateLayout, opened: Opened) -> AuditIdentity:

@@ -15,7 +15,7 @@ from appliance.backup.mending import mended_index
 from appliance.backup.ours import Told
 from appliance.backup.past import Kept, Past, past_of
 from appliance.backup.presented import Presented, new_slots, presented
-from appliance.backup.rebuilt import identity_of, open_keys, prove, root_of
+from appliance.backup.rebuilt import end_backups, identity_of, open_keys, prove, root_of
 from appliance.backup.repository import Repository
 from appliance.backup.snapshot import Entry, Snapshot
 from appliance.backup.source import SETTINGS
@@ -213,6 +213,7 @@ class Recovery:
             layout.vault.mkdir(mode=0o700, parents=True, exist_ok=True)
             size = writer.write(map(Wish, inside), snapshot.size)
             proven = prove(layout, opened, snapshot)
+            end_backups(layout, opened, self._clock().timestamp())
             # Before there is a vault that anybody could open: the first who does destroys them.
             erased = keep_erased(past.destroyed, opened)
             known = max(past.log, proven.tree_size)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from appliance.backup.retention import Retention
+
+BACKUP: Final = "backup"
+"""The kind of job that backups are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
+from appliance.db.connection import Connection
 from appliance.db.database import Db
 from appliance.jobs.errors import JobMove, JobUnknown
 from appliance.jobs.job import Fault, Job, JobEvent, JobState, Json, may_move
@@ -147,6 +148,37 @@ class JobStore:
             for row in rows:
                 tx.execute("DELETE FROM jobs WHERE id = ?", [row["id"]])
         return [row["id"] for row in rows]
+
+
+def give_up(connection: Connection, kind: str, at: float, fault: Json) -> int:
+    """Fail every job of a kind that has not come to rest, in a database that no box has open.
+
+    Args:
+        connection: to the database; one that never had jobs will do.
+        kind: of the jobs.
+        at: Unix time in seconds.
+        fault: "code", "sentence" and "way_out".
+
+    Returns:
+        How many they were.
+    """
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs'").fetchone():
+        return 0
+    tx = Database(connection)
+    rows = list(
+        tx.query(
+            "SELECT id FROM jobs WHERE kind = ? AND state IN ('queued', 'running', 'interrupted')",
+            [kind],
+        )
+    )
+    with tx.atomic():
+        for row in rows:
+            tx.execute(
+                "UPDATE jobs SET state = 'failed', finished = ?, fault = ? WHERE id = ?",
+                [at, json.dumps(fault), row["id"]],
+            )
+            _append(tx, row["id"], "failed", at, {"fault": fault})
+    return len(rows)
 
 
 def _append(tx: Database, job_id: str, event: str, at: float, data: Json) -> int:

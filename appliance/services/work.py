@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from appliance.backup.kinds import BACKUP, BackupJobs
+from appliance.backup.kinds import BackupJobs
+from appliance.backup.rules import BACKUP
 from appliance.batches.desk import DeskRules, make_desk
 from appliance.batches.files import FileLimits, FileService
 from appliance.batches.kept import KeptResponses

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from appliance.api.backup_views import plan_view, target_view, wrong_view
 from appliance.api.deps import BackupWriter, Box, LocalDoor, SystemReader
 from appliance.api.views import job_view
-from appliance.backup.kinds import BACKUP
+from appliance.backup.rules import BACKUP
 from appliance.backup.store import KnownTarget
 from appliance.contract.backup import BackupList, BackupTargetView, BackupTargetWish, BackupWish
 from appliance.contract.job import Job

@@ -11,10 +11,10 @@ import pytest
 
 from appliance.audit.reading import Query
 from appliance.backup.errors import TargetExists, TargetRefused, TargetUnknown
-from appliance.backup.kinds import BACKUP, BackupJobs
+from appliance.backup.kinds import BackupJobs
 from appliance.backup.migrations import MIGRATIONS
 from appliance.backup.retention import Retention
-from appliance.backup.rules import BackupRules
+from appliance.backup.rules import BACKUP, BackupRules
 from appliance.backup.service import BackupService
 from appliance.backup.store import KnownTarget
 from appliance.backup.work import Request, perform

@@ -10,7 +10,12 @@ from appliance.backup.keyfile import Holder, unlock_document, write_keys
 from appliance.backup.past import Kept
 from appliance.backup.recipients import identity_text, recipient_of
 from appliance.backup.recovering import MARKER, Order, Recovery, Restored
+from appliance.backup.rules import BACKUP
 from appliance.backup.target import DirectoryTarget
+from appliance.db.database import Db
+from appliance.jobs.job import Job, JobState
+from appliance.jobs.migrations import MIGRATIONS as JOBS
+from appliance.jobs.store import JobStore
 from appliance.settings.layout import StateLayout
 from appliance.vault.keyfile import read_sealed_root, write_sealed_root
 from appliance.vault.offer import Offer
@@ -18,7 +23,7 @@ from secure_compute.errors import RecoveryKeyMistyped
 from secure_compute.recovery import parse_recovery, recovery_text
 from secure_compute.sealed_root import Opener, add_slot, open_root, remove_slot
 from secure_compute.secret import Secret
-from tests.appliance.backup.conftest import CHEAP, PlainFiles, SmallBox
+from tests.appliance.backup.conftest import CHEAP, TABLES, PlainFiles, SmallBox
 from tests.appliance.backup.listening import untold
 
 NEW = "another passphrase"
@@ -213,3 +218,33 @@ def test_a_forged_recovery_file_opens_nothing(
     target.write("unlock.json", forged)
     with pytest.raises(KeysRefused):
         recover(box, target, tmp_path / "new")
+
+
+def test_a_restored_box_does_not_go_on_with_the_backup_that_it_came_from(
+    box: SmallBox, target: DirectoryTarget, tmp_path: Path
+) -> None:
+    """It would push out the snapshot of that day, unasked, beside an old box that may be alive."""
+    tables = (*TABLES, *JOBS)
+    with Db(box.layout.box_db, box.opened.key("box.db"), tables) as db:
+        store = JobStore(db)
+        for number, kind in enumerate((BACKUP, BACKUP, "train")):
+            rest = (None, None, None, None, None, 0, True)
+            store.add(Job(f"job_{number}", kind, JobState.QUEUED, "box", {}, 1.0, *rest))
+        store.move("job_0", JobState.RUNNING, 2.0)
+        store.move("job_2", JobState.RUNNING, 2.0)
+    box.back_up(target)
+    recover(box, target, tmp_path / "new")
+    new = opened(box, tmp_path / "new", NEW)
+    with Db(new.layout.box_db, new.opened.key("box.db"), tables) as db:
+        store = JobStore(db)
+        states = {one.id: one.state for one in store.newest(9, None)}
+        assert states == {
+            "job_0": JobState.FAILED,
+            "job_1": JobState.FAILED,
+            "job_2": JobState.RUNNING,
+        }
+        fault = store.get("job_0").fault
+        assert fault is not None
+        assert fault.code == "backup.begun-before-restore"
+        assert store.events("job_0", 0, 9)[-1].event == "failed"
+    new.opened.close()
