@@ -7,6 +7,7 @@ from typing import Final
 from appliance.serving.errors import AdapterRefused
 from models.formats.gguf import GgufHeader, GgufTensor, read_gguf
 from models.formats.gguf_model import architecture_of
+from models.formats.gguf_parts import read_whole
 
 _MOST_RANK: Final = 1024
 _PAIR: Final = 2
@@ -37,7 +38,7 @@ def read_adapter(name: str, path: Path, base: Path) -> AdapterFacts:
         AdapterRefused: It is no LoRA, or none of this base.
         ModelsError: It is no sound GGUF file.
     """
-    header, model = read_gguf(path), read_gguf(base)
+    header, model = read_gguf(path), read_whole(base)
     for key, wanted in (("general.type", "adapter"), ("adapter.type", "lora")):
         value = header.metadata.get(key)
         if value is None or value.content != wanted:

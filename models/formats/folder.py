@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.formats.folder_settings import check_settings, config_facts
-from models.formats.gguf import parse_gguf
-from models.formats.refusals import FolderRefused, GgufMalformed, quoted
+from models.formats.gguf import GgufHeader, parse_gguf
+from models.formats.gguf_parts import join_parts
+from models.formats.refusals import FolderRefused, quoted
 from models.formats.safetensors import SafetensorsHeader, parse_safetensors
 from models.formats.sniff import carries_code
 from models.formats.strict_json import parse_json
@@ -129,7 +130,7 @@ class _Reading:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._weights: dict[str, SafetensorsHeader] = {}
-        self._gguf: list[ModelSummary] = []
+        self._gguf: dict[str, GgufHeader] = {}
         self._documents: dict[str, Any] = {}
         self._template = False
 
@@ -141,7 +142,7 @@ class _Reading:
             if suffix == ".safetensors":
                 self._weights[name] = parse_safetensors(view)
             elif suffix == ".gguf":
-                self._gguf.append(summarise_gguf(parse_gguf(view)))
+                self._gguf[name] = parse_gguf(view)
             elif suffix == ".json":
                 self._read_json(name, view)
             elif suffix == ".jinja":
@@ -168,9 +169,7 @@ class _Reading:
             if name.endswith(".index.json"):
                 _check_index(name, document, names, self._weights)
         if self._gguf and not self._weights:
-            if len(self._gguf) > 1:
-                raise GgufMalformed.by("limit", what="GGUF files", count=len(self._gguf), limit=1)
-            return self._gguf[0]
+            return summarise_gguf(join_parts(self._gguf))
         if not self._weights:
             raise FolderRefused.by("no-weights")
         config = next((self._documents[name] for name in _CONFIGS if name in self._documents), None)

@@ -30,6 +30,8 @@ _COUNTED: Final = {
 _MAX_ARCHITECTURE: Final = 64
 _TOKENS: Final = "tokenizer.ggml.tokens"
 _TEMPLATE: Final = "tokenizer.chat_template"
+SPLIT_NUMBER: Final = "split.no"
+SPLIT_COUNT: Final = "split.count"
 
 
 def architecture_of(metadata: Mapping[str, Value]) -> str:
@@ -38,17 +40,25 @@ def architecture_of(metadata: Mapping[str, Value]) -> str:
     return value.content if value and isinstance(value.content, str) else ""
 
 
+def split_number(metadata: Mapping[str, Value], key: str) -> int:
+    """A number of a model in several files, or 0; `llama-gguf-split` counts files from 0."""
+    value = metadata.get(key)
+    return value.content if value and isinstance(value.content, int) else 0
+
+
 def check_model(metadata: Mapping[str, Value], *, has_tensors: bool) -> None:
     """Checks the meaning of the metadata, beyond its form.
 
     A file without tensors (a header or vocabulary alone) may leave out the architecture; the
-    shelf does not take such a file, but it is no danger.
+    shelf does not take such a file, but it is no danger. Neither do the later files of a model in
+    several: the first one names it for all (`gguf_parts`).
 
     Raises:
         GgufMalformed: A value that engines rely on is missing, of a wrong type or impossible.
         TemplateHostile: A chat template that does more than lay out messages.
     """
-    name = _architecture(metadata, required=has_tensors)
+    later = split_number(metadata, SPLIT_NUMBER) > 0
+    name = _architecture(metadata, required=has_tensors and not later)
     if name:
         for part, limit in _POSITIVE.items():
             _check_range(f"{name}.{part}", metadata, (1, limit))

@@ -6,7 +6,7 @@ from pathlib import Path
 from models.card import Bilingual
 from models.errors import ModelsError
 from models.formats.folder import read_folder
-from models.formats.gguf import parse_gguf
+from models.formats.gguf_parts import parse_whole
 from models.formats.refusals import FileRefused, FileUnreadable
 from models.formats.safetensors import parse_safetensors
 from models.formats.sniff import (
@@ -80,7 +80,7 @@ def inspect_file(path: Path) -> Inspection:
     with open_view(path) as view:
         kind = guess_kind(view, path.suffix)
         try:
-            return _accepted(_judge(view, kind), view.size)
+            return _accepted(_judge(view, kind, path), view.size)
         except FileRefused as refusal:
             return _refused(refusal, kind, view.size)
 
@@ -95,14 +95,14 @@ def require_model(path: Path) -> ModelSummary:
     if path.is_dir():
         return read_folder(path).summary
     with open_view(path) as view:
-        return _judge(view, guess_kind(view, path.suffix))
+        return _judge(view, guess_kind(view, path.suffix), path)
 
 
-def _judge(view: FileView, kind: Kind) -> ModelSummary:
+def _judge(view: FileView, kind: Kind, path: Path) -> ModelSummary:
     if kind is Kind.UNKNOWN or ends_as_zip(view):
         raise refuse_by_content(view)
     if kind is Kind.GGUF:
-        return summarise_gguf(parse_gguf(view))
+        return summarise_gguf(parse_whole(view, path))
     return summarise_safetensors(parse_safetensors(view))
 
 

@@ -32,6 +32,10 @@ _METADATA: Final = {
         "对齐值 {count} 不是 8 到 65536 之间的 2 的幂",
         "alignment {count} is not a power of two between 8 and 65536",
     ),
+    "part": (
+        "{name} 是分片模型的一部分,与其余分片不符",
+        "{name} is part of a model in several files and does not fit the others",
+    ),
     "architecture": ("缺少 general.architecture", "general.architecture is missing"),
     "vocabulary": (
         "{name} 有 {count} 项,词表有 {expected} 项",
@@ -106,6 +110,10 @@ _FOLDER: Final = {
     "remote-code": ("{name} 要求运行自带代码", "{name} asks to run code of its own"),
     "outside": ("{name} 引用文件夹之外的 {target}", "{name} refers to {target} outside the folder"),
     "missing": ("{name} 引用的 {target} 不存在", "{name} refers to {target}, which is missing"),
+    "shard": (
+        "{name} 只是分片之一,请导入含有 {target} 等全部分片的文件夹",
+        "{name} is one of several: import the folder that holds it and {target}",
+    ),
     "no-weights": ("没有权重文件", "there are no weights"),
     "no-config": ("没有 config.json", "there is no config.json"),
     "tensor-map": ("索引与文件中的张量不一致", "the index does not match the tensors in the files"),

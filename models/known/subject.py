@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import ModelsError
+from models.formats.gguf import read_gguf
+from models.formats.gguf_parts import join_parts
 from models.formats.refusals import quoted
 from models.known.catalogue import known_model, similar_models
 from models.planning.config import read_config
@@ -36,9 +38,12 @@ def stored_subject(name: str, path: Path) -> Subject:
         ModelsError: It is no folder with a config.json and no GGUF, or it is malformed.
     """
     if path.is_dir():
-        files = sorted(path.glob("*.gguf"))
+        # Hubs keep the parts of one file in a folder of their own.
+        files = sorted(path.glob("*.gguf")) or sorted(path.glob("*/*.gguf"))
         if not files or (path / "config.json").exists():
             return Subject(name, read_config(path))
+        if len(files) > 1:
+            join_parts({file.relative_to(path).as_posix(): read_gguf(file) for file in files})
         path = files[0]
     if path.suffix.lower() == ".json":
         return Subject(name, read_config(path))

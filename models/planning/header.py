@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from models.formats.gguf import GgufHeader, parse_gguf
+from models.formats.gguf import GgufHeader
 from models.formats.gguf_model import architecture_of
+from models.formats.gguf_parts import read_whole
 from models.formats.gguf_values import ArrayValue
-from models.formats.view import open_view
 from models.planning.errors import ConfigUnusable
 from models.planning.shape import Experts, Latent, ModelShape
 
@@ -18,11 +18,11 @@ def read_header(path: Path) -> tuple[ModelShape, int]:
 
     Raises:
         FileUnreadable: The file cannot be read.
+        FolderRefused: It is in several files, and one is missing.
         GgufMalformed: It is no sound GGUF.
         ConfigUnusable: Its metadata describe no transformer.
     """
-    with open_view(path) as view:
-        header = parse_gguf(view)
+    header = read_whole(path)
     return shape_of_header(header), sum(tensor.size for tensor in header.tensors)
 
 

@@ -111,7 +111,10 @@ class Manifest:
 
     @property
     def main_file(self) -> ManifestFile:
-        """The model file itself; the largest one of a folder."""
+        """The file that an engine is given: the GGUF file, its first part, or the largest file."""
+        gguf = [file for file in self.files if file.name.lower().endswith(".gguf")]
+        if self.kind == "gguf" and gguf:
+            return min(gguf, key=lambda file: file.name)
         return max(self.files, key=lambda file: file.size)
 
     @property

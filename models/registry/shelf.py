@@ -187,7 +187,7 @@ class Shelf:
         """
         found = self.get(name)
         manifest = found.manifest
-        held = found.path if manifest.kind == "folder" else found.path.parent
+        held = versions.standing(self._folder(name)) / FILES
         for row in manifest.files:
             if digest_of(held / row.name) != row.sha256:
                 raise damaged(name, f"{row.name} 的摘要不符", f"the digest of {row.name} differs")

@@ -187,7 +187,7 @@ def _refuse_lone_shard(path: Path) -> None:
     others = _siblings(path.name) - {path.name}
     if others:
         told = ", ".join(quoted(name) for name in sorted(others)[:_MOST_NAMED])
-        raise FolderRefused.by("missing", name=quoted(path.name), target=told)
+        raise FolderRefused.by("shard", name=quoted(path.name), target=told)
 
 
 def _sidecar(path: Path) -> Mapping[str, Any]:
