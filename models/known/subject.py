@@ -8,11 +8,12 @@ from models.formats.gguf import read_gguf
 from models.formats.gguf_parts import join_parts
 from models.formats.refusals import quoted
 from models.known.catalogue import known_model, similar_models
-from models.planning.config import read_config
+from models.planning.config import read_document, shape_of_config
 from models.planning.errors import ModelNotKnown
 from models.planning.header import read_header
 from models.planning.inquiry import Subject
 from models.planning.precision import Precision
+from models.planning.settled import settled_precision
 from models.planning.shape import ModelShape
 
 _NONE: Final = "—"
@@ -41,15 +42,20 @@ def stored_subject(name: str, path: Path) -> Subject:
         # Hubs keep the parts of one file in a folder of their own.
         files = sorted(path.glob("*.gguf")) or sorted(path.glob("*/*.gguf"))
         if not files or (path / "config.json").exists():
-            return Subject(name, read_config(path))
+            return _of_config(name, path)
         if len(files) > 1:
             join_parts({file.relative_to(path).as_posix(): read_gguf(file) for file in files})
         path = files[0]
     if path.suffix.lower() == ".json":
-        return Subject(name, read_config(path))
+        return _of_config(name, path)
     shape, size = read_header(path)
     each = size / shape.parameters
     return Subject(name, shape, Precision("gguf", each, each, "fp16", 0, gguf=True))
+
+
+def _of_config(name: str, path: Path) -> Subject:
+    document = read_document(path)
+    return Subject(name, shape_of_config(document), settled_precision(document))
 
 
 def whole_shape(path: Path) -> ModelShape | None:

@@ -60,7 +60,8 @@ def _options(shape: ModelShape, layout: Layout, vendor: str, *, pooling: bool) -
     if shape.experts is not None and layout.split > 1:
         options.append("--enable-expert-parallel")
     scheme = _QUANTISED.get(layout.precision.key)
-    if scheme is not None and vendor == "nvidia":
+    # An engine reads from the folder how its weights are stored; a flag could only contradict it.
+    if scheme is not None and not layout.precision.settled and vendor == "nvidia":
         options += ["--quantization", scheme]
     if layout.precision.key == "fp16":
         options += ["--dtype", "float16"]
@@ -75,6 +76,8 @@ def _note(shape: ModelShape, layout: Layout) -> Bilingual:
             "该模型按 bf16 训练,fp16 下可能溢出,上线前请用评测核对。",
             "It was trained in bf16 and may overflow in fp16: examine it before use.",
         )
+    if layout.precision.settled:
+        return Bilingual("权重已按此精度存储。", "The weights are stored so already.")
     if layout.precision.quality > 0:
         return Bilingual(
             "需要相应的量化权重;上线前请用评测核对。",

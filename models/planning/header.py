@@ -8,6 +8,7 @@ from models.formats.gguf_model import architecture_of
 from models.formats.gguf_parts import read_whole
 from models.formats.gguf_values import ArrayValue
 from models.planning.errors import ConfigUnusable
+from models.planning.families import WINDOW_PATTERN
 from models.planning.shape import Experts, Latent, ModelShape
 
 _OUTPUT: Final = "output.weight"
@@ -53,7 +54,7 @@ def shape_of_header(header: GgufHeader) -> ModelShape:
         experts=_experts(read, layers),
         latent=_latent(read),
         window=window,
-        window_layers=layers if window else 0,
+        window_layers=read.windowed(layers) if window else 0,
     )
 
 
@@ -76,6 +77,16 @@ class _Metadata:
         if found < 1:
             raise _unusable(part, "缺失", "is missing")
         return found
+
+    def windowed(self, layers: int) -> int:
+        """Layers with a window: llama.cpp gives one to none where neither file nor family does."""
+        value = self._values.get(f"{self.architecture}.attention.sliding_window_pattern")
+        if value is not None and isinstance(value.content, ArrayValue):
+            return min(layers, sum(1 for item in value.content.items if item))
+        pattern = self.count("attention.sliding_window_pattern") or WINDOW_PATTERN.get(
+            self.architecture, 0
+        )
+        return layers - layers // pattern if pattern else 0
 
     def vocabulary(self) -> int:
         """Tokens of the vocabulary."""

@@ -78,7 +78,7 @@ class Subject:
     Attributes:
         name: Its name.
         shape: Its shape.
-        stored: How its file stores weights, where that is settled (GGUF).
+        stored: How its file stores weights, where that is settled (GGUF, quantised folders).
         pooling: Whether it embeds or reranks instead of writing.
     """
 

@@ -17,6 +17,7 @@ class Precision:
         works_in: Units that multiply: "bf16", "fp16", "int8" or "fp8".
         quality: 0 is the original; greater loses more.
         gguf: Whether it is read by llama.cpp instead of vLLM.
+        settled: Whether the weights at hand are stored so already.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Precision:
     works_in: str
     quality: int
     gguf: bool = False
+    settled: bool = False
 
 
 # Scales: one 16-bit number for a row (int8), for 128 x 128 (fp8), for 128 weights and a 4-bit

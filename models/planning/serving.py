@@ -38,7 +38,8 @@ class Question:
         prompt: Tokens of a typical prompt.
         output: Tokens of a typical answer.
         precision: Name of a precision.
-        stored: How the file at hand stores its weights, which then is the only precision.
+        stored: How the files at hand store their weights: the only precision of a GGUF file, and of a
+            folder the one that is planned where cards have it and no other is asked for.
     """
 
     shape: ModelShape
@@ -159,18 +160,23 @@ def plan_serving(question: Question) -> ServingPlan:
 
 
 def _precisions(question: Question) -> list[Precision]:
-    sheet = question.fleet.sheet
-    kinds = PRECISIONS if question.stored is None else (question.stored,)
-    usable = [kind for kind in kinds if usable_on(sheet, kind)]
+    sheet, stored = question.fleet.sheet, question.stored
+    kinds = PRECISIONS if stored is None else (stored,)
     asked = question.precision
+    if stored is not None and not stored.gguf:
+        if asked is None and usable_on(sheet, stored):
+            return [stored]
+        kinds = tuple(stored if kind.key == stored.key else kind for kind in PRECISIONS)
+    usable = [kind for kind in kinds if usable_on(sheet, kind)]
     if asked is None and usable:
         return usable
-    wanted = None if asked is None else precision_named(asked)
-    if wanted not in usable:
+    named = None if asked is None else precision_named(asked)
+    wanted = [kind for kind in usable if named is not None and kind.key == named.key]
+    if not wanted:
         known = ", ".join(kind.key for kind in usable) or "—"
-        named = kinds[0].key if asked is None else ascii(asked[:32])
-        raise PrecisionRefused(card=sheet.key, precision=named, known=known)
-    return [kind for kind in usable if kind == wanted]
+        told = kinds[0].key if asked is None else ascii(asked[:32])
+        raise PrecisionRefused(card=sheet.key, precision=told, known=known)
+    return wanted
 
 
 def _layouts(question: Question, kind: Precision) -> list[Layout]:

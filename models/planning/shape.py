@@ -61,6 +61,7 @@ class ModelShape:
         latent: Latent attention, if any.
         window: Width of sliding-window attention; 0 where there is none.
         window_layers: Layers that have it.
+        recurrent_layers: Layers that keep a state of fixed size instead of a cache.
         extra: Weights besides, such as a vision tower or position embeddings.
     """
 
@@ -79,6 +80,7 @@ class ModelShape:
     latent: Latent | None = None
     window: int = 0
     window_layers: int = 0
+    recurrent_layers: int = 0
     extra: int = 0
 
     @property
@@ -151,7 +153,7 @@ class ModelShape:
     @property
     def cache_numbers_per_token(self) -> int:
         """Numbers that one more token adds to the cache of layers without a window, and with."""
-        return self.layers * self.cache_numbers_per_layer
+        return (self.layers - self.recurrent_layers) * self.cache_numbers_per_layer
 
     @property
     def cache_numbers_per_layer(self) -> int:
@@ -162,7 +164,7 @@ class ModelShape:
 
     def cached_numbers(self, tokens: int) -> int:
         """Numbers in the cache of one sequence; a window holds no more than its width."""
-        full = self.layers - self.window_layers
+        full = self.layers - self.window_layers - self.recurrent_layers
         windowed = min(tokens, self.window) * self.window_layers
         return self.cache_numbers_per_layer * (full * tokens + windowed)
 
@@ -170,7 +172,7 @@ class ModelShape:
         """Operations of scores and sums over a prompt: 4 x heads x width x pairs of tokens."""
         pairs = tokens * tokens / 2
         near = min(pairs, tokens * self.window) if self.window else pairs
-        full = self.layers - self.window_layers
+        full = self.layers - self.window_layers - self.recurrent_layers
         return 4.0 * self.heads * self.head_dim * (full * pairs + self.window_layers * near)
 
     def splits(self, cards: int) -> bool:
