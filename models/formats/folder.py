@@ -1,9 +1,11 @@
 """A strict reader for model folders in the Hugging Face layout: weights and settings, no code."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,7 +56,9 @@ _CODE_SUFFIXES: Final = frozenset(
     ]
 )
 _SIDE_SUFFIXES: Final = frozenset({".txt", ".md", ".model", ".tiktoken", ".png", ".jpg", ".jpeg"})
-_SIDE_NAMES: Final = frozenset({"LICENSE", "NOTICE", "README", ".gitattributes"})
+_SIDE_NAME: Final = re.compile(
+    r"(MODEL_)?(LICEN[CS]E|NOTICE|README)([-_][A-Z0-9]+)*|\.gitattributes", re.IGNORECASE
+)
 _CONFIGS: Final = ("config.json", "adapter_config.json")
 
 
@@ -87,7 +91,8 @@ def read_folder(folder: Path) -> FolderContents:
         TemplateHostile: A chat template does more than lay out messages.
         FileUnreadable: A file cannot be read.
     """
-    files = tuple(sorted(_walk(folder, folder, 0)))
+    # One more than there may be: a stick can hold millions in folders of few.
+    files = tuple(sorted(islice(_walk(folder, folder, 0), _MAX_ENTRIES + 1)))
     if len(files) > _MAX_ENTRIES:
         count = len(files)
         raise FolderRefused.by("limit", what="files", count=count, limit=_MAX_ENTRIES)
@@ -176,7 +181,20 @@ class _Reading:
         if config is None:
             raise FolderRefused.by("no-config")
         facts = config_facts(config)
-        return summarise_folder(self._weights.values(), facts, chat_template=self._template)
+        return summarise_folder(self._served(), facts, chat_template=self._template)
+
+    def _served(self) -> list[SafetensorsHeader]:
+        """The files that engines load: those of the index, else those of the folder itself.
+
+        Some suppliers put the same weights beside them in another cut (consolidated.safetensors).
+        """
+        named: set[str] = set()
+        for name, document in self._documents.items():
+            if name.endswith(".index.json") and "/" not in name:
+                named.update(document["weight_map"].values())
+        chosen = named or {name for name in self._weights if "/" not in name}
+        found = [header for name, header in self._weights.items() if name in chosen]
+        return found or list(self._weights.values())
 
 
 def _whole(name: str, view: FileView) -> bytes:
@@ -190,7 +208,7 @@ def _check_side_file(name: str, suffix: str, view: FileView) -> None:
     if refusal is not None:
         raise refusal
     base = Path(name).name
-    if suffix not in _SIDE_SUFFIXES and base not in _SIDE_NAMES:
+    if suffix not in _SIDE_SUFFIXES and not _SIDE_NAME.fullmatch(base):
         raise FolderRefused.by("file-kind", name=quoted(name))
 
 

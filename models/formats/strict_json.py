@@ -2,9 +2,14 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, Final
 
 from models.formats.refusals import FileRefused, quoted
+
+# Lists, objects and members of one document; the largest tokenizer known has two million. Up to
+# sixty bytes of memory stand behind each.
+_MOST_PARTS: Final = 8_000_000
+_PARTS: Final = (b"[", b"{", b",")
 
 
 def parse_json(raw: bytes, where: str, refusal: type[FileRefused]) -> Any:
@@ -21,6 +26,9 @@ def parse_json(raw: bytes, where: str, refusal: type[FileRefused]) -> Any:
     Raises:
         FileRefused: The document is malformed; of the class given as `refusal`.
     """
+    parts = sum(raw.count(mark) for mark in _PARTS)
+    if parts > _MOST_PARTS:
+        raise refusal.by("limit", what=f"{where} [ {{ ,", count=parts, limit=_MOST_PARTS)
     reader = _Reader(where, refusal)
     try:
         text = raw.decode("utf-8")

@@ -7,12 +7,11 @@ from models.planning.errors import CountRefused
 from models.planning.fleet import Fleet
 from models.planning.precision import Precision
 from models.planning.report import plan_json, plan_text
-from models.planning.serving import Question, ServingPlan, plan_serving
+from models.planning.serving import MOST_CONCURRENCY, Question, ServingPlan, plan_serving
 from models.planning.shape import ModelShape
 from models.planning.training import METHODS, Course, TrainingPlan, plan_training
 
 _CONCURRENCY = 16
-_MOST = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +97,11 @@ def answer(subject: Subject, inquiry: Inquiry) -> Answer:
     question = Question(
         shape=shape,
         fleet=fleet,
-        split=_given("--tp", inquiry.tp),
-        context=_given("--context", inquiry.context),
-        concurrency=_given("--concurrency", inquiry.concurrency) or _CONCURRENCY,
-        prompt=_given("--prompt", inquiry.prompt),
-        output=_given("--output", inquiry.output),
+        split=_given("--tp", inquiry.tp, fleet.count),
+        context=_given("--context", inquiry.context, shape.context),
+        concurrency=_given("--concurrency", inquiry.concurrency, MOST_CONCURRENCY) or _CONCURRENCY,
+        prompt=_given("--prompt", inquiry.prompt, shape.context),
+        output=_given("--output", inquiry.output, shape.context),
         precision=inquiry.precision,
         stored=subject.stored,
     )
@@ -114,12 +113,12 @@ def answer(subject: Subject, inquiry: Inquiry) -> Answer:
     return Answer(subject.name, serving, advice, training)
 
 
-def _given(field: str, value: int | None) -> int:
-    """The number, 0 where none was given; what was given is at least 1."""
+def _given(field: str, value: int | None, most: int) -> int:
+    """The number, 0 where none was given; what was given is at least 1 (and at most `most`)."""
     if value is None:
         return 0
     if value < 1:
-        raise CountRefused(field=field, value=value, least=1, most=_MOST)
+        raise CountRefused(field=field, value=value, least=1, most=most)
     return value
 
 

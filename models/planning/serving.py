@@ -20,7 +20,8 @@ _PROMPT: Final = 1024
 _OUTPUT: Final = 512
 _CONTEXT: Final = 8192
 _CONCURRENCY: Final = 16
-_MOST_CONCURRENCY: Final = 65_536
+MOST_CONCURRENCY: Final = 65_536
+"""Requests at once that are planned with."""
 # Beyond this nobody waits gladly: a layout that answers later is taken only if all do.
 _PATIENCE_S: Final = 2.0
 
@@ -67,7 +68,7 @@ class Question:
         prompt = _between("--prompt", self.prompt or min(_PROMPT, max(1, context // 2)), context)
         room = max(1, context - prompt)
         output = _between("--output", self.output or min(_OUTPUT, room), room)
-        _between("--concurrency", self.concurrency, _MOST_CONCURRENCY)
+        _between("--concurrency", self.concurrency, MOST_CONCURRENCY)
         if self.split:
             _between("--tp", self.split, min(self.fleet.count, MOST_CARDS))
             if not self.shape.splits(self.split):

@@ -158,5 +158,31 @@ def test_shards_hold_what_the_index_says(folder: Path) -> None:
     index = {"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}
     write(folder, "model.safetensors.index.json", index)
     assert inspect_file(folder).accepted
+    both = {**one, "b": {**two["b"], "data_offsets": [4, 8]}}
+    for place in ("consolidated.safetensors", "original/model.safetensors"):
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).write_bytes(safetensors_file(both, b"12345678"))
+    summary = inspect_file(folder).summary  # the same weights in another cut are not counted again
+    assert summary is not None
+    assert (summary.parameters, summary.weight_bytes) == (8, 8)
     (folder / "m-2.safetensors").write_bytes(safetensors_file(one, b"1234"))
     assert not inspect_file(folder).accepted
+
+
+def test_licences_come_under_many_names(folder: Path) -> None:
+    for name in ("LICENSE-MODEL", "LICENSE_CODE", "MODEL_LICENSE", "Notice", "LICENCE"):
+        (folder / name).write_text("words")
+    assert inspect_file(folder).accepted
+    (folder / "LICENSE-MODEL").write_text("#!/bin/sh")
+    assert inspect_file(folder).rule == "program"
+
+
+def test_many_small_things_are_refused_before_they_fill_the_memory(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("[" + "[]," * 4_500_000 + "0]")
+    assert inspect_file(folder).rule == "limit"
+    (folder / "tokenizer.json").unlink()
+    for number in range(65):
+        for file in range(65):
+            write(folder, f"{number}/{file}.txt", "")
+    verdict = inspect_file(folder)
+    assert (verdict.rule, "4097" in verdict.reason.en) == ("limit", True)
