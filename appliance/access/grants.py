@@ -106,8 +106,8 @@ class CreatedKey:
 class KeyView:
     """One API key as an administrator sees it; the secret is not in the box at all.
 
-    `state` is "active", "expired", "revoked" or "suspended" (its owner is disabled); times are Unix
-    seconds.
+    `state` is "active", "expired", "revoked" or "suspended" (its owner is disabled, or
+    the key that made it has ended); times are Unix seconds.
     """
 
     id: str

@@ -7,7 +7,7 @@ from appliance.access.errors import AccessForbidden, AccountUnknown, KeyUnknown
 from appliance.access.grants import CreatedKey, Grant, KeyView, KeyWish
 from appliance.access.ground import Ground
 from appliance.access.key_store import StoredKey
-from appliance.access.keys import judge_limits, judge_wish
+from appliance.access.keys import judge_limits, judge_maker, judge_wish
 from appliance.access.limits import Limits
 from appliance.access.live import ACCOUNT, KEY
 from appliance.access.two_person import REVOKE_EXPORT_KEY
@@ -27,12 +27,13 @@ class KeyDesk:
         """Make an API key; its secret is in the answer and nowhere else.
 
         Raises:
-            KeyWishInvalid: Something in the wish cannot be.
+            KeyWishInvalid: Something in the wish cannot be, or its maker is a key that makes none.
             AccessForbidden: The wish holds a scope its maker, or the service account, lacks.
             AccountUnknown: There is no such service account.
         """
         ground, now = self._ground, self._ground.clock()
         judge_wish(wish, by, now)
+        self.judge_maker(by)
         owner = by.actor if wish.account is None else self._account(wish)
         minted = mint(KEY_PREFIX)
         view = KeyView(
@@ -53,6 +54,14 @@ class KeyDesk:
             ground.record(events.key_create(by.actor, None, key_id=view.id, scopes=scopes))
         ground.live.renew(owner)
         return CreatedKey(minted.id, minted.token)
+
+    def judge_maker(self, by: Grant) -> None:
+        """Check that a caller may hand rights on. Raises KeyWishInvalid for a key that may not."""
+        if by.key_id is None:
+            return
+        maker = self._ground.stores.keys.get(by.key_id, self._ground.clock())
+        if maker is not None:
+            judge_maker(maker.view, len(self._ground.live.lineage(by.key_id)))
 
     def revoke(self, key_id: str, by: Grant, *, approved: bool = False) -> None:
         """Revoke a key, and the keys it made; they are dead when this returns.
@@ -77,7 +86,7 @@ class KeyDesk:
         ground = self._ground
         judge_limits(limits)
         key = self._manageable(key_id, by)
-        if by.key_id == key_id:
+        if by.key_id is not None and key_id in self._ground.live.lineage(by.key_id):
             raise AccessForbidden(scope="keys:write")
         told = [f"{name}={most}" for name, most in asdict(limits).items() if most is not None]
         with ground.stores.people.change():

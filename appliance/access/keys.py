@@ -15,6 +15,8 @@ from appliance.access.roles import KEY_ROLE, SCOPES
 MAX_LIMIT: Final = 10**12
 MAX_NAME: Final = 64
 MAX_MODELS: Final = 256
+# A key that was made by a key that was made by a key ...; each is looked up when one of them changes.
+MAX_GENERATIONS: Final = 8
 
 
 def judge_wish(wish: KeyWish, by: Grant, now: float) -> None:
@@ -51,6 +53,28 @@ def judge_wish(wish: KeyWish, by: Grant, now: float) -> None:
     judge_limits(wish.limits)
 
 
+def judge_maker(maker: KeyView, generations: int) -> None:
+    """Check that a key may make keys at all.
+
+    Args:
+        maker: The key that makes another.
+        generations: How many keys stand behind each other, the maker last.
+
+    Raises:
+        KeyWishInvalid: It has limits, which a key without any would step over; or too many stand
+            behind it.
+    """
+    if not maker.limits.none():
+        raise KeyWishInvalid(
+            reason_zh="有限额的密钥不能创建密钥", reason_en="a key with limits makes no other keys"
+        )
+    if generations >= MAX_GENERATIONS:
+        raise KeyWishInvalid(
+            reason_zh=f"密钥创建密钥最多 {MAX_GENERATIONS} 层",
+            reason_en=f"keys make keys over {MAX_GENERATIONS} generations at most",
+        )
+
+
 def judge_limits(limits: Limits) -> None:
     """Raise KeyWishInvalid when a limit is no positive whole number."""
     for limit in astuple(limits):
@@ -60,13 +84,16 @@ def judge_limits(limits: Limits) -> None:
             )
 
 
-def credential_of(key: StoredKey, scopes: frozenset[str], quota: Quota | None) -> Credential:
+def credential_of(
+    key: StoredKey, scopes: frozenset[str], quota: Quota | None, until: float = inf
+) -> Credential:
     """Make the live credential of a stored key.
 
     Args:
         key: the key.
         scopes: what it may do now: its own scopes, as far as its owner still has them.
         quota: its limits.
+        until: when the key that made it ends, Unix seconds.
     """
     view: KeyView = key.view
     grant = Grant(
@@ -79,7 +106,7 @@ def credential_of(key: StoredKey, scopes: frozenset[str], quota: Quota | None) -
         owner=view.owner,
         label=view.name,
     )
-    expires = inf if view.expires is None else view.expires
+    expires = until if view.expires is None else min(until, view.expires)
     return Credential(key.salt, key.digest, grant, expires, quota=quota)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Self
 
 from appliance.access.approval_store import ApprovalStore
@@ -24,6 +25,7 @@ USER, ACCOUNT, KEY = "user:", "account:", "key:"
 # Ways of signing in that a second factor of the box's own follows.
 _WITH_TOTP = frozenset({"password", "ldap"})
 _NOTHING: frozenset[str] = frozenset()
+_Reach = tuple[frozenset[str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,10 @@ class LiveRights:
         self._stores.people.forget_sessions(now)
         for session in self._stores.people.sessions(now):
             self._place_session(session, now)
-        for key in self._stores.keys.all(now):
-            self._place_key(key)
+        makers = {key.view.owner for key in self._stores.keys.all(now)}
+        for owner in makers:
+            if not owner.startswith(KEY):
+                self._renew_keys(owner, now)
 
     def renew(self, owner: str) -> None:
         """Bring what belongs to "user:<name>", "account:<name>" or "key:<id>" up to date."""
@@ -110,7 +114,8 @@ class LiveRights:
 
     def live(self, identity: str) -> bool:
         """Tell whether a credential is live."""
-        return self._index.get(identity) is not None
+        credential = self._index.get(identity)
+        return credential is not None and self._clock() < credential.expires
 
     def gone(self) -> Callable[[str], bool]:
         """Return what tells of an actor whether nothing live acts as it now; people and keys alone."""
@@ -119,21 +124,16 @@ class LiveRights:
 
     def rights(self, owner: str) -> frozenset[str]:
         """Return what an owner of keys may do now; nothing when disabled or gone."""
-        kind, _, name = owner.partition(":")
-        if owner == LOCAL_ACTOR:
-            return SCOPES
-        if kind == "user":
-            user = self._stores.people.user(name)
-            gone = user is None or user.disabled is not None
-            return _NOTHING if user is None or gone else self._roles.scopes(user.role)
-        if kind == "account":
-            account = self._stores.accounts.get(name)
-            gone = account is None or account.disabled is not None
-            return _NOTHING if account is None or gone else self._roles.scopes(account.role)
-        maker = self._stores.keys.get(name, self._clock())
-        if maker is None or maker.view.state != "active":
-            return _NOTHING
-        return maker.view.scopes & self.rights(maker.view.owner)
+        return self._reach(owner)[0]
+
+    def lineage(self, key_id: str) -> list[str]:
+        """Return the ids of a key, of the key that made it, and so on."""
+        found, owner, now = list[str](), KEY + key_id, self._clock()
+        while owner.startswith(KEY):
+            found.append(owner.removeprefix(KEY))
+            maker = self._stores.keys.get(found[-1], now)
+            owner = "" if maker is None else maker.view.owner
+        return found
 
     def due(self, user: StoredUser, method: str, now: float) -> str | None:
         """Return what a person has to do before anything else: "password", "totp" or None."""
@@ -145,14 +145,38 @@ class LiveRights:
             return None if factor is not None and factor.confirmed is not None else "totp"
         return None
 
+    def _reach(self, owner: str) -> _Reach:
+        """What an owner of keys may do now, and until when, Unix seconds: a key ends with its maker."""
+        reach, now = (SCOPES, inf), self._clock()
+        while owner.startswith(KEY):
+            maker = self._stores.keys.get(owner.removeprefix(KEY), now)
+            if maker is None:
+                return _NOTHING, inf
+            reach, owner = _handed_on(maker, reach), maker.view.owner
+        return reach[0] & self._own(owner), reach[1]
+
+    def _own(self, owner: str) -> frozenset[str]:
+        kind, _, name = owner.partition(":")
+        if owner == LOCAL_ACTOR:
+            return SCOPES
+        who = self._stores.people.user(name) if kind == "user" else self._stores.accounts.get(name)
+        gone = who is None or who.disabled is not None
+        return _NOTHING if who is None or gone else self._roles.scopes(who.role)
+
     def _renew(self, owner: str) -> None:
         now = self._clock()
         if owner.startswith(USER):
             self._renew_sessions(owner, now)
-        for key in self._stores.keys.of_owner(owner, now):
-            self._place_key(key)
-            # What a key has made dies with it.
-            self._renew(KEY + key.view.id)
+        self._renew_keys(owner, now)
+
+    def _renew_keys(self, owner: str, now: float) -> None:
+        makers = [(owner, self._reach(owner))]
+        while makers:
+            maker, reach = makers.pop()
+            for key in self._stores.keys.of_owner(maker, now):
+                self._place_key(key, reach)
+                # What a key has made dies with it.
+                makers.append((KEY + key.view.id, _handed_on(key, reach)))
 
     def _renew_sessions(self, actor: str, now: float) -> None:
         sessions = self._stores.people.sessions(now, actor.removeprefix(USER))
@@ -182,8 +206,8 @@ class LiveRights:
             Credential(session.salt, session.digest, grant, session.expires, idle, seen),
         )
 
-    def _place_key(self, key: StoredKey) -> None:
-        scopes = key.view.scopes & self.rights(key.view.owner)
+    def _place_key(self, key: StoredKey, reach: _Reach) -> None:
+        scopes, until = key.view.scopes & reach[0], reach[1]
         if key.view.state != "active" or not scopes:
             self._index.drop(key.view.id)
             return
@@ -196,7 +220,7 @@ class LiveRights:
                 quota = self._quota(key)
         else:
             quota = None if key.view.limits.none() else self._quota(key)
-        fresh = credential_of(key, scopes, quota)
+        fresh = credential_of(key, scopes, quota, until)
         if old is None or (old.grant, old.expires) != (fresh.grant, fresh.expires):
             self._index.put(key.view.id, fresh)
         else:
@@ -214,6 +238,13 @@ class LiveRights:
         counted = usage.counts(key.view.id, min(month, day))
         known = {(count.limit, count.window, count.start) for count in counted}
         return counted + [c for c in metered if (c.limit, c.window, c.start) not in known]
+
+
+def _handed_on(key: StoredKey, reach: _Reach) -> _Reach:
+    """What the keys that a key has made may do at most, and until when."""
+    ends = inf if key.view.expires is None else key.view.expires
+    scopes = key.view.scopes & reach[0] if key.view.state == "active" else _NOTHING
+    return scopes, min(ends, reach[1])
 
 
 def _nobody_hears() -> None:
