@@ -77,39 +77,42 @@ class UserDesk:
     def set_role(self, name: str, role: str, by: Grant, *, approved: bool = False) -> None:
         """Change a person's role; their sessions and their keys end at once."""
         ground = self._ground
-        user = self._subject(name, by)
-        ground.roles.judge(role)
-        ground.roles.may_give(by, role)
-        if ground.roles.administrates(role) and not ground.roles.administrates(user.role):
-            ground.two_people(MAKE_ADMINISTRATOR, name, approved=approved)
-        if not ground.roles.administrates(role):
-            self._not_the_last(user, by)
-            if self._other_administrator(user, by):
-                ground.two_people(REMOVE_ADMINISTRATOR, name, approved=approved)
-        ground.live.kill_person(name)
-        ground.stores.people.set_role(name, role, ground.clock())
+        # Inside: two administrators who demote each other at once would leave none.
+        with ground.stores.people.change():
+            user = self._subject(name, by)
+            ground.roles.judge(role)
+            ground.roles.may_give(by, role)
+            if ground.roles.administrates(role) and not ground.roles.administrates(user.role):
+                ground.two_people(MAKE_ADMINISTRATOR, name, approved=approved)
+            if not ground.roles.administrates(role):
+                self._not_the_last(user, by)
+                if self._other_administrator(user, by):
+                    ground.two_people(REMOVE_ADMINISTRATOR, name, approved=approved)
+            ground.live.kill_person(name)
+            ground.stores.people.set_role(name, role, ground.clock())
         ground.live.renew(USER + name)
         ground.record(user_change(by.actor, name=name, change=role))
 
     def remove(self, name: str, by: Grant, *, approved: bool = False) -> None:
         """Remove a person; their sessions and their keys end at once, what they used stays."""
         ground = self._ground
-        user = self._subject(name, by)
-        self._not_the_last(user, by)
-        if ground.roles.administrates(user.role):
-            ground.two_people(REMOVE_ADMINISTRATOR, name, approved=approved)
-        ground.live.kill_person(name)
-        ground.stores.people.remove_user(name, ground.clock())
+        with ground.stores.people.change():
+            user = self._subject(name, by)
+            self._not_the_last(user, by)
+            if ground.roles.administrates(user.role):
+                ground.two_people(REMOVE_ADMINISTRATOR, name, approved=approved)
+            ground.live.kill_person(name)
+            ground.stores.people.remove_user(name, ground.clock())
         ground.live.renew(USER + name)
         ground.record(user_change(by.actor, name=name, change="removed"))
 
     def disable(self, name: str, by: Grant) -> None:
         """Disable a person: sessions end, keys rest, and one administrator is enough to do it."""
         ground = self._ground
-        user = self._subject(name, by)
-        self._not_the_last(user, by)
-        ground.live.kill_person(name)
-        ground.stores.people.set_disabled(name, ground.clock(), ground.clock())
+        with ground.stores.people.change():
+            self._not_the_last(self._subject(name, by), by)
+            ground.live.kill_person(name)
+            ground.stores.people.set_disabled(name, ground.clock(), ground.clock())
         ground.live.renew(USER + name)
         ground.record(user_change(by.actor, name=name, change="disabled"))
 
