@@ -56,6 +56,7 @@ class Approvals:
         if action not in ACTIONS:
             raise ApprovalUnknown(approval=action[:64])
         self._judge(action, by)
+        self._judge_parameter(action, parameter)
         if ground.stores.approvals.waiting(now) >= MAX_WAITING:
             raise ApprovalRefused(reason_zh="待办申请过多", reason_en="too many requests wait")
         if not subject or len(subject) > 64 or len(reason) > MAX_REASON:  # noqa: PLR2004
@@ -174,23 +175,40 @@ class Approvals:
         if scope not in self._ground.live.rights(by.actor) or scope not in by.scopes:
             raise AccessForbidden(scope=scope)
 
+    def _judge_parameter(self, action: str, parameter: str | None) -> None:
+        if parameter is None:
+            return
+        if not ACTIONS[action].parameter:
+            raise ApprovalRefused(
+                reason_zh="这个操作没有参数", reason_en="this action takes no parameter"
+            )
+        # It would make somebody an administrator under a name that says the opposite.
+        if self._ground.roles.administrates(parameter):
+            raise ApprovalRefused(
+                reason_zh="参数须为较低的角色", reason_en="its parameter must be a lower role"
+            )
+
     def _judge_both(self, approval: Approval, by: Grant) -> None:
         scope = ACTIONS[approval.action].scope
-        people = (approval.requested_by, approval.decided_by or "")
-        if approval.state == "approved" and by.actor not in people:
+        # Both were who they are when they asked and when they approved.
+        people = (
+            (approval.requested_by, approval.requested),
+            (approval.decided_by or "", approval.decided or approval.requested),
+        )
+        if approval.state == "approved" and by.actor not in (person for person, _ in people):
             raise ApprovalRefused(
                 reason_zh="只有申请人或批准人可以执行", reason_en="only one of the two executes it"
             )
-        for person in people:
-            if approval.state == "approved" and not self._stands(person, scope, approval):
+        for person, since in people:
+            if approval.state == "approved" and not self._stands(person, scope, since):
                 raise ApprovalRefused(
                     reason_zh=f"{person} 已无此权限", reason_en=f"{person} may not do this any more"
                 )
 
-    def _stands(self, person: str, scope: str, approval: Approval) -> bool:
+    def _stands(self, person: str, scope: str, since: float) -> bool:
         """Whether a person may still do it, and is not somebody else who got the name since."""
         user = self._ground.stores.people.user(person.removeprefix(USER))
-        known = user is not None and user.created <= approval.requested
+        known = user is not None and user.created <= since
         return known and scope in self._ground.live.rights(person)
 
     def _told(self, approval: Approval) -> Approval:
@@ -210,7 +228,9 @@ class Approvals:
                 action,
                 by.actor,
                 approval_id=approval.id,
-                what=f"{approval.action} {approval.subject}",
+                what=" ".join(
+                    filter(None, (approval.action, approval.subject, approval.parameter))
+                ),
                 requested_by=approval.requested_by,
                 approved_by=None if approval.state == "cancelled" else approval.decided_by,
             )

@@ -124,3 +124,34 @@ def test_disabled_at_the_same_moment_it_is_done_or_it_is_not(box, audit):
         else:
             assert ("access:approval:execute", deed) not in tags
         box.people.enable("bob", cid)
+
+
+def test_an_approver_may_be_newer_than_the_request(box):
+    ann, bob, clock = person(box, "ann"), person(box, "bob"), box.approvals._ground.clock
+    asked = box.approvals.request(DEED, "eve", ann)
+    clock.now += 60
+    box.people.create("fay", PASSWORD, "clinician", box.local_grant())
+    made = box.approvals.request(DEED, "fay", ann)
+    box.approvals.approve(made.id, bob)
+    box.approvals.execute(made.id, ann)
+    clock.now += 60
+    box.approvals.approve(asked.id, person(box, "fay"))
+    assert box.approvals.execute(asked.id, ann).state == "executed"
+
+
+def test_nobody_becomes_an_administrator_by_a_request_to_remove_one(box):
+    with pytest.raises(ApprovalRefused, match="lower role"):
+        box.approvals.request(
+            "user.remove-administrator", "eve", person(box, "ann"), "administrator"
+        )
+    with pytest.raises(ApprovalRefused, match="no parameter"):
+        box.approvals.request(DEED, "eve", person(box, "ann"), "auditor")
+
+
+def test_the_record_tells_which_role_was_asked_for(box, audit):
+    ann, bob = person(box, "ann"), person(box, "bob")
+    asked = box.approvals.request("user.remove-administrator", "cid", ann, "auditor")
+    box.approvals.approve(asked.id, bob)
+    box.approvals.execute(asked.id, ann)
+    told = [e.details["what"] for e in audit.events if e.tag.startswith("access:approval")]
+    assert told == ["user.remove-administrator cid auditor"] * 3
