@@ -31,7 +31,9 @@ class Attempts:
         if source is not None:
             places.append((SOURCE, network_of(source), self._rules.source_failures))
         with self._store.change():
-            self._store.forget_failures(now - self._rules.memory_s)
+            # What lies further ahead than any lockout was counted by a clock that was set back since.
+            ahead = max(self._rules.memory_s, self._rules.lockout_max_s)
+            self._store.forget_failures(now - self._rules.memory_s, now + ahead)
             found = [
                 (kind, place, most, self._store.failures(kind, place))
                 for kind, place, most in places

@@ -215,11 +215,13 @@ class AccessStore:
                 ],
             )
 
-    def forget_failures(self, before: float) -> None:
-        """Forget names and addresses not tried, and not locked, since `before`."""
+    def forget_failures(self, before: float, after: float) -> None:
+        """Forget names and addresses not tried, and not locked, since `before`; all beyond `after`."""
         with self._db.write() as tx:
             tx.execute(
-                "DELETE FROM access_attempts WHERE last < ? AND locked_until < ?", [before, before]
+                "DELETE FROM access_attempts WHERE (last < :before AND locked_until < :before)"
+                " OR max(last, locked_until) > :after",
+                {"before": before, "after": after},
             )
 
     def clear_failures(self, kind: str, name: str) -> None:

@@ -91,3 +91,13 @@ def test_a_clock_set_back_does_not_forget_failures(people, clock, rules):
 def test_a_name_like_an_address_or_a_directory_counts_for_itself(people, rules):
     fail(people, "10.0.0.7", rules.failures)
     people.sign_in("li", PASSWORD, address="10.0.0.7")
+
+
+def test_a_lockout_of_a_clock_that_ran_years_ahead_ends_with_it(people, clock, rules):
+    years = 10 * 365 * 86_400
+    clock.now += years
+    fail(people, "li", rules.failures, address="10.0.0.9")
+    fail(people, "boss", rules.failures - 1, address="10.0.0.9")
+    clock.now -= years - 60
+    people.sign_in("li", PASSWORD, address="10.0.0.9")
+    assert not any(user.locked for user in people.users())
