@@ -1,11 +1,10 @@
 """People of an outside directory: their rows, their sessions, and never a local account taken over."""
 
-import unicodedata
 from collections.abc import Callable
 
 from appliance.access.errors import AccessRefused, UserExists, UserNameMalformed
 from appliance.access.people import People, SignedIn
-from appliance.access.rules import judge_name
+from appliance.access.rules import folded, judge_name
 from appliance.access.store import AccessStore, StoredUser
 
 
@@ -63,8 +62,3 @@ class ExternalPeople:
         elif user.disabled is not None:
             raise AccessRefused
         return user
-
-
-def folded(name: str) -> str:
-    """A name as directories compare it: case and width do not count."""
-    return unicodedata.normalize("NFKC", name).casefold()

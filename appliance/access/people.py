@@ -1,5 +1,6 @@
 """People: passwords that are right, and the sessions that follow."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +16,13 @@ from appliance.access.errors import (
     WeakPassword,
 )
 from appliance.access.factors import Factors
-from appliance.access.rules import MAX_PASSWORD, AccessRules, judge_name, judge_password
+from appliance.access.rules import (
+    MAX_PASSWORD,
+    AccessRules,
+    folded,
+    judge_name,
+    judge_password,
+)
 from appliance.access.store import AccessStore, StoredSession, StoredUser
 
 
@@ -83,10 +90,17 @@ class People:
         self._nobody = passwords.hash("nobody has this password")
 
     def create(self, name: str, password: str, role: str, *, temporary: bool) -> StoredUser:
-        """Let a person in. Raises UserNameMalformed, WeakPassword or UserExists."""
+        """Let a person in. Raises UserNameMalformed, WeakPassword or UserExists.
+
+        A name that people would take for another's (case, width, composed letters) is taken.
+        """
+        name = unicodedata.normalize("NFC", name)
         judge_name(name)
         judge_password(password, name, self._rules.password)
-        now = self._clock()
+        now, alike = self._clock(), folded(name)
+        for one in self._store.users(now):
+            if folded(one.name) == alike:
+                raise UserExists(name=one.name)
         encoded = self._passwords.hash(password)
         user = StoredUser(name, role, encoded, now, None, now, int(temporary), "local")
         if not self._store.add_user(user):
@@ -104,6 +118,9 @@ class People:
         now = self._clock()
         # Half a surrogate pair is no text that a database could hold.
         name = wish.name[:256].encode("utf-8", "replace").decode()
+        if self._store.user(name) is None:
+            # Some keyboards send a letter and its accent one by one.
+            name = unicodedata.normalize("NFC", name)
         # Counted before the password is looked at: parallel guesses cannot outrun the count.
         self.attempts.begin(name, wish.address, now)
         user = self._store.user(name)

@@ -1,6 +1,7 @@
 """The rules of access: limits on signing in, what a password must be, who decides alone."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
@@ -14,9 +15,10 @@ MAX_PASSWORD: Final = 256
 _DISTINCT: Final = 5
 # Names that mean something in the paths of the API.
 _RESERVED: Final = frozenset({"me", ".", ".."})
-_NAME: Final = re.compile(
-    r"[^\s\x00-\x1f\x7f:/\\'\"<>\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]{1,64}"
-)
+_NAME: Final = re.compile(r"[^\s:/\\'\"<>]{1,64}")
+# Controls, format characters, halves of surrogate pairs and blanks; and letters without any ink.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+_EMPTY: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,14 @@ class AccessRules:
 
 def judge_name(name: str) -> None:
     """Raise UserNameMalformed for a name that would confuse a person or a log."""
-    if _NAME.fullmatch(name) is None or name in _RESERVED:
+    unseen = any(unicodedata.category(one) in _UNSEEN or one in _EMPTY for one in name)
+    if _NAME.fullmatch(name) is None or name in _RESERVED or unseen:
         raise UserNameMalformed
+
+
+def folded(name: str) -> str:
+    """A name as directories compare it: case and width do not count."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def judge_password(password: str, name: str, rules: PasswordRules) -> None:

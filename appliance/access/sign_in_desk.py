@@ -12,13 +12,14 @@ from appliance.access.errors import (
     TotpState,
     TotpWrong,
 )
-from appliance.access.external import ExternalPeople, folded
+from appliance.access.external import ExternalPeople
 from appliance.access.factors import Enrolment
 from appliance.access.grants import Grant, Session, SessionInfo
 from appliance.access.ground import Ground
 from appliance.access.live import USER
 from appliance.access.people import People, SignedIn, SignIn
 from appliance.access.refusals import ANONYMOUS
+from appliance.access.rules import folded
 from appliance.audit import events
 from appliance.audit.events_access import session_revoke, totp_change, user_change
 from appliance.errors import ApplianceError

@@ -50,8 +50,8 @@ class UserDesk:
             ground.two_people(MAKE_ADMINISTRATOR, name, approved=self._alone())
         with ground.stores.people.change():
             user = self._people.create(name, password, role, temporary=temporary)
-            ground.record(events.user_create(by.actor, None, name=name, role=role))
-        return UserView(name, role, user.created, locked=False, changed=user.changed)
+            ground.record(events.user_create(by.actor, None, name=user.name, role=role))
+        return UserView(user.name, role, user.created, locked=False, changed=user.changed)
 
     def all(self) -> list[UserView]:
         """Return every person, by name."""
