@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from appliance.access.errors import KeyUnknown
+from appliance.access.errors import AccessForbidden, KeyUnknown
 from appliance.access.gate import LOCAL, Audit
 from appliance.access.grants import Grant
 from appliance.access.service import AccessService
@@ -83,11 +83,14 @@ class ClientCertificates:
 
         Raises:
             KeyUnknown: that key is not live, or holds more than the asker may give away.
+            KeyWishInvalid: the asker is a key that may not hand on the rights of others.
             CertificateRefused: name or request cannot be used.
         """
         held = self._access.grant_of_key(key_id)
-        if held is None or not held.scopes <= by.scopes:
+        if held is None or not held.scopes <= by.scopes or not _models_within(held, by):
             raise KeyUnknown(key_id=key_id[:64])
+        if key_id != by.key_id:
+            self._access.api_keys.judge_maker(by)
         now = self._clock()
         moment = datetime.fromtimestamp(now, UTC)
         issued = issue_client(self._authority(), name, moment, self._days, csr_pem)
@@ -101,12 +104,20 @@ class ClientCertificates:
         return kept, issued
 
     def revoke(self, wanted: str, by: Grant = LOCAL) -> None:
-        """Revoke a certificate; it is dead when this returns. Raises CertificateUnknown."""
-        plain = wanted.replace(":", "").strip().lower()
+        """Revoke a certificate; it is dead when this returns.
+
+        Raises:
+            CertificateUnknown: there is none with this fingerprint.
+            AccessForbidden: its key may do more than who revokes it, and is not theirs.
+        """
         try:
-            peer = bytes.fromhex(plain)
+            peer = bytes.fromhex(wanted.replace(":", " "))
         except ValueError:
             raise CertificateUnknown(fingerprint=wanted[:95]) from None
+        bound, plain = self._live.get(peer), peer.hex()
+        held = None if bound is None else self._access.grant_of_key(bound[0])
+        if held is not None and held.owner != by.actor and not held.scopes <= by.scopes:
+            raise AccessForbidden(scope=min(held.scopes - by.scopes))
         self._live.pop(peer, None)
         if not self._store.revoke_certificate(plain, self._clock()):
             raise CertificateUnknown(fingerprint=wanted[:95])
@@ -118,6 +129,10 @@ class ClientCertificates:
 
     def _record(self, event: Event) -> None:
         self._audit.append(event).result(_AUDIT_TIMEOUT_S)
+
+
+def _models_within(held: Grant, by: Grant) -> bool:
+    return by.models is None or (held.models is not None and held.models <= by.models)
 
 
 def _end_of(pem: bytes) -> float:

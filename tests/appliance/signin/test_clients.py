@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from appliance.access.errors import KeyUnknown
+from appliance.access.errors import AccessForbidden, KeyUnknown, KeyWishInvalid
 from appliance.access.grants import Grant, KeyWish
 from appliance.signin.clients import ClientCertificates
 from appliance.signin.errors import CertificateUnknown
@@ -73,3 +73,35 @@ def test_nobody_gives_away_more_than_they_have(clients, access):
     with pytest.raises(CertificateRefused):
         one.issue("emr", key.id, b"no request")
     assert one.all() == []
+
+
+def test_a_key_gets_no_models_and_no_quota_by_the_certificate_of_another(clients, access):
+    one, scopes = clients(), CHAT | {"keys:write"}
+    free = access.create_key(KeyWish("free", CHAT))
+    for wish, refusal in (
+        (KeyWish("few", scopes, models=frozenset({"small"})), KeyUnknown),
+        (KeyWish("slow", scopes, rpm=1), KeyWishInvalid),
+    ):
+        made = access.create_key(wish)
+        by = access.authenticate(f"Bearer {made.secret}")
+        with pytest.raises(refusal):
+            one.issue("emr", free.id, by=by)
+        assert one.issue("emr", made.id, by=by)[0].key_id == made.id
+
+
+def test_a_fingerprint_is_taken_as_people_copy_it(clients, access):
+    one = clients()
+    kept, _ = one.issue("emr", access.create_key(KeyWish("emr", CHAT)).id)
+    one.revoke(" " + " ".join(kept.fingerprint[i : i + 4] for i in range(0, 64, 4)) + "\n")
+    assert one.grant_of_certificate(bytes.fromhex(kept.fingerprint)) is None
+    assert clients().grant_of_certificate(bytes.fromhex(kept.fingerprint)) is None
+
+
+def test_nobody_ends_a_certificate_that_may_do_more_than_they(clients, access, audit):
+    one = clients()
+    key = access.create_key(KeyWish("auditor", CHAT | {"audit:export"}))
+    kept, _ = one.issue("auditor", key.id)
+    with pytest.raises(AccessForbidden, match="audit:export"):
+        one.revoke(kept.fingerprint, by=Grant("user:x", CHAT | {"keys:write"}, None, None, "it"))
+    assert one.grant_of_certificate(bytes.fromhex(kept.fingerprint)) is not None
+    assert "access:certificate:revoke" not in audit.tags()
