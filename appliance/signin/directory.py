@@ -93,7 +93,12 @@ class DirectorySignIn:
         try:
             with self._asked().asked() as question:
                 desk.attempt(counted, LDAP, address)
-                person = question.prove(name, password)
+                try:
+                    person = question.prove(name, password)
+                except (DirectoryUnreachable, DirectoryRefused):
+                    # Neither right nor wrong: it fell silent in the middle.
+                    desk.unjudged(counted, LDAP, address)
+                    raise
             session = self._enter(person, totp)
         except (AccessRefused, NoRole, NameTaken, TotpNeeded) as refusal:
             if isinstance(refusal, TotpNeeded):

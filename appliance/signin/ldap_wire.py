@@ -95,8 +95,11 @@ class Talk:
         # An empty password would be an anonymous bind, which succeeds for any name (RFC 4513, 5.1.2).
         if not who or not password or "\0" in password:
             return False
+        # As bytes: the library would fold what it takes for a spelling (SASLprep), and refuse what
+        # Unicode 3.2 did not know. Directories keep a password as it was typed.
+        secret = password.encode("utf-8", "replace")
         with _told():
-            if self._connection.rebind(user=who, password=password, authentication=SIMPLE):
+            if self._connection.rebind(user=who, password=secret, authentication=SIMPLE):
                 return True
         code = self._connection.result["result"]
         if code in {_INVALID_CREDENTIALS, _NO_SUCH_OBJECT, 34, 53}:

@@ -5,7 +5,7 @@ import pytest
 from appliance.access.errors import AccessRefused, LockedOut, TotpNeeded, UserExists
 from appliance.settings.signin import LdapSettings
 from appliance.signin.directory import DirectorySignIn, as_counted
-from appliance.signin.errors import DirectoryUnreachable, NameTaken, NoRole, SignInOff
+from appliance.signin.errors import DirectoryRefused, DirectoryUnreachable, NameTaken, NoRole, SignInOff
 from appliance.signin.outside import open_directory
 from appliance.signin.store import SignInStore
 from tests.appliance.access.test_factors import code_at
@@ -152,6 +152,23 @@ def test_a_directory_out_of_reach_is_forgiven_for_a_while_and_locks_nobody(
     finally:
         directory.start()
     assert alive(access, one.sign_in("li.wei", "li's password"))
+
+
+@pytest.mark.parametrize("kind", [DirectoryUnreachable, DirectoryRefused])
+def test_a_directory_that_falls_silent_in_the_middle_locks_nobody(
+    desk, access, monkeypatch, kind
+):
+    one = desk()
+
+    def silent(*_):
+        raise kind(reason="test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("appliance.signin.ldap_directory.Question.prove", silent)
+        for _ in range(7):
+            with pytest.raises(kind):
+                one.sign_in("li.wei", "li's password", address="10.0.0.1")
+    assert alive(access, one.sign_in("li.wei", "li's password", address="10.0.0.1"))
 
 
 def test_people_who_bind_as_themselves_have_short_sessions(desk, access, clock):

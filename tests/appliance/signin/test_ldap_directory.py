@@ -209,3 +209,15 @@ def test_settings_that_cannot_work_or_would_leak_are_refused(directory, wrong):
 )
 def test_who_is_disabled(attributes, enabled):
     assert is_enabled(attributes, 1_800_000_000.0) is enabled
+
+
+@pytest.mark.parametrize("password", ["zhōng 密码 9", "😀 smile 9", "ｆｕｌｌ①ﬁ", "ئالىم 2026"])
+def test_a_password_reaches_the_directory_as_it_was_typed(directory, password):
+    made, dn = opened(directory), f"uid=nobody.much,{PEOPLE}"
+    directory.modify(dn, userPassword=[password])
+    try:
+        assert prove(made, "nobody.much", password).name == "nobody.much"
+        with pytest.raises(AccessRefused):
+            prove(made, "nobody.much", password + "\U0001f980")
+    finally:
+        directory.modify(dn, userPassword=["no role password"])
