@@ -20,7 +20,7 @@ from appliance.access.grants import (
 )
 from appliance.access.ground import Ground
 from appliance.access.key_desk import KeyDesk
-from appliance.access.live import LiveRights, Stores
+from appliance.access.live import USER, LiveRights, Stores
 from appliance.access.passwords import Argon2Passwords
 from appliance.access.people import Passwords, People, SignIn
 from appliance.access.refusals import UNKNOWN
@@ -106,6 +106,13 @@ class AccessService(Gate):
         """
         live = self._live
         live.hear = (lambda: None) if hear is None else (lambda: hear(live.gone()))
+
+    def greeted(self, greet: Callable[[str], None]) -> None:
+        """Say who hears of everybody new as "user:<name>", before they can do anything.
+
+        What the box holds of somebody who had the name before is not theirs.
+        """
+        self._sessions.greet = lambda name: greet(USER + name)
 
     # People -------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The SQL of people: accounts, passwords, sessions and failed sign-ins."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -75,6 +75,8 @@ class AccessStore:
 
     def __init__(self, db: Db) -> None:
         self._db = db
+        self.greet: Callable[[str], None] = _nobody_greets
+        """Called with the name of everybody who is let in, in the transaction that does it."""
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -93,7 +95,10 @@ class AccessStore:
                 " :changed, :temporary, :source)",
                 asdict(user),
             )
-            return cursor.rowcount == 1
+            added = cursor.rowcount == 1
+            if added:
+                self.greet(user.name)
+            return added
 
     def user(self, name: str) -> StoredUser | None:
         """Return a person, or None."""
@@ -263,3 +268,7 @@ class AccessStore:
         """Delete what has expired."""
         with self._db.write() as tx:
             tx.execute("DELETE FROM access_sessions WHERE expires <= ?", [now])
+
+
+def _nobody_greets(_: str) -> None:
+    """Nobody waits for new people."""

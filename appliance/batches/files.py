@@ -209,6 +209,10 @@ class FileService:
             return Standing("plain", None, name)
         return Standing("sealed", self._locker.algorithm(file.id), name)
 
+    def part(self, owner: str) -> None:
+        """Keep what an owner has from whoever gets the same name: nobody's name holds a slash."""
+        self._store.part(owner, f"{owner}/{int(self._clock())}")
+
     def judge_erasing(self, file_id: str) -> None:
         """Refuse to erase what is being read. Raises FileInUse."""
         self._idle(file_id)

@@ -100,6 +100,10 @@ class KeptResponses:
         self._record(events.response_change("delete", owner, response_id=response_id))
         self._store.drop(response_id)
 
+    def part(self, owner: str) -> None:
+        """Keep what an owner has from whoever gets the same name: nobody's name holds a slash."""
+        self._store.part(owner, f"{owner}/{int(self._clock())}")
+
     def sweep(self) -> None:
         """Forget what is older than `KEPT_S`."""
         self._store.prune(self._clock() - KEPT_S)

@@ -79,6 +79,11 @@ class FileStore:
         with self._db.write() as tx:
             tx.execute("UPDATE files SET sealed = 1 WHERE id = ?", [file_id])
 
+    def part(self, owner: str, nobody: str) -> None:
+        """Give what `owner` has to `nobody`."""
+        with self._db.write() as tx:
+            tx.execute("UPDATE files SET owner = ? WHERE owner = ?", [nobody, owner])
+
     def ids(self) -> set[str]:
         """Return the ids of all files."""
         with self._db.read() as db:
@@ -164,6 +169,11 @@ class ResponseStore:
         """Delete one."""
         with self._db.write() as tx:
             tx.execute("DELETE FROM kept_responses WHERE id = ?", [response_id])
+
+    def part(self, owner: str, nobody: str) -> None:
+        """Give what `owner` has to `nobody`."""
+        with self._db.write() as tx:
+            tx.execute("UPDATE kept_responses SET owner = ? WHERE owner = ?", [nobody, owner])
 
     def prune(self, before: float) -> None:
         """Delete those made before `before`."""

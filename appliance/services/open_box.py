@@ -77,6 +77,7 @@ class Services:
         loop = asyncio.get_running_loop()
         # Rights change on threads of the pool; who waits for an engine waits on this loop.
         self.access.watched(lambda over: loop.call_soon_threadsafe(self.serving.dismiss, over))
+        self.access.greeted(self._part)
         await asyncio.to_thread(self.catalogue.place_reference, REFERENCE)
         # Before anybody reads them: what an older release left plain is overwritten.
         await asyncio.to_thread(self.files.seal_lying)
@@ -104,6 +105,10 @@ class Services:
         """Name what was applied last: the ground may be another one since."""
         applied = [one for one in self.updates.list(8) if one.state == "applied"]
         return " ".join(f"{one.id}@{one.time.timestamp()}" for one in applied)
+
+    def _part(self, owner: str) -> None:
+        self.files.part(owner)
+        self.responses.part(owner)
 
     async def _forget_old_usage(self) -> None:
         await asyncio.to_thread(self.access.prune_usage, USAGE_KEPT_S)

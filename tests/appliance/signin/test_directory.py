@@ -5,7 +5,13 @@ import pytest
 from appliance.access.errors import AccessRefused, LockedOut, TotpNeeded, UserExists
 from appliance.settings.signin import LdapSettings
 from appliance.signin.directory import DirectorySignIn, as_counted
-from appliance.signin.errors import DirectoryRefused, DirectoryUnreachable, NameTaken, NoRole, SignInOff
+from appliance.signin.errors import (
+    DirectoryRefused,
+    DirectoryUnreachable,
+    NameTaken,
+    NoRole,
+    SignInOff,
+)
 from appliance.signin.outside import open_directory
 from appliance.signin.store import SignInStore
 from tests.appliance.access.test_factors import code_at
@@ -155,9 +161,7 @@ def test_a_directory_out_of_reach_is_forgiven_for_a_while_and_locks_nobody(
 
 
 @pytest.mark.parametrize("kind", [DirectoryUnreachable, DirectoryRefused])
-def test_a_directory_that_falls_silent_in_the_middle_locks_nobody(
-    desk, access, monkeypatch, kind
-):
+def test_a_directory_that_falls_silent_in_the_middle_locks_nobody(desk, access, monkeypatch, kind):
     one = desk()
 
     def silent(*_):
