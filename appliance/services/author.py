@@ -14,7 +14,9 @@ class EngineAuthor:
         self._serving = serving
 
     async def write(self, ask: Ask) -> AsyncGenerator[str | Written, None]:
-        """Yield text as it is written, then the account of the answer."""
+        """Yield text as it is written, then the account of the answer. Raises what `ask.allow` does."""
+        upstream = self._serving.ready(ask.model) or await self._serving.upstream(ask.model)
+        ask.allow(upstream.model if ask.model is None else ask.model)
         writing = self._serving.write(
             ask.model,
             ask.messages,

@@ -11,7 +11,7 @@ from appliance.audit import events
 from appliance.audit.event import Event
 from appliance.audit.identifiers import receipt_id
 from appliance.errors import ApplianceError, AuditUnavailable
-from appliance.specialists.author import Ask, Author, Message, Written
+from appliance.specialists.author import Ask, Author, Message, Written, anything
 from appliance.specialists.draft import Draft, Flag, Repair, flags_of, repairs_of, sections_of
 from appliance.specialists.errors import DraftCut, DraftEmpty
 from appliance.specialists.recording import ROUTE, Material, Provenance, drafted
@@ -48,12 +48,14 @@ class Caller:
         request_id: The request.
         meter: Counts what a draft used (model, tokens read, tokens written) once it is on record.
         patient: The patient as the caller calls them; by default the facts tell.
+        allow: Refuses a model that they may not use.
     """
 
     actor: str
     request_id: str
     meter: Callable[[str, int, int], object] = _unmetered
     patient: str | None = None
+    allow: Callable[[str], object] = anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ class AdmissionNoteWriter:
             pieces: list[str] = []
             written: Written | None = None
             async with aclosing(
-                self._author.write(Ask(order.prompt, model, asker=caller.actor))
+                self._author.write(Ask(order.prompt, model, asker=caller.actor, allow=caller.allow))
             ) as writing:
                 async for piece in writing:
                     if isinstance(piece, Written):

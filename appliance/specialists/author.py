@@ -1,10 +1,14 @@
 """What a specialist asks of a model: chat messages in, pieces of text and a closing account out."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 Message = dict[str, str]
+
+
+def anything(_model: str) -> None:
+    """Allows every model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,7 @@ class Ask:
         max_tokens: The longest answer, in tokens.
         seed: Sampling seed; the temperature is 0.
         asker: For whom: between askers a full engine is shared out.
+        allow: Refuses a model that the asker may not use, before it is asked.
     """
 
     messages: Sequence[Message]
@@ -24,6 +29,7 @@ class Ask:
     max_tokens: int = 1600
     seed: int = 0
     asker: str = "box"
+    allow: Callable[[str], object] = anything
 
 
 @dataclass(frozen=True, slots=True)

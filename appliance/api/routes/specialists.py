@@ -20,7 +20,10 @@ Step = Delta | Checked | Done
 
 def asker(box: Box, who: SpecialistCaller, request_id: RequestId, patient: NamedPatient) -> Caller:
     """Who asks for a draft, and for whom."""
-    return Caller(who.actor, request_id, partial(box.access.meter, who), patient)
+    access = box.access
+    return Caller(
+        who.actor, request_id, partial(access.meter, who), patient, partial(access.allow, who)
+    )
 
 
 Asker = Annotated[Caller, Depends(asker)]
