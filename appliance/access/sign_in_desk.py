@@ -51,7 +51,7 @@ class SignInDesk:
             self._locked_out()
             raise
         except (AccessRefused, TotpNeeded) as refusal:
-            self._ground.record(events.session_refuse(ANONYMOUS, None, reason=refusal.code))
+            self.refuse(refusal.code)
             raise
         return self._opened(opened)
 
@@ -158,6 +158,10 @@ class SignInDesk:
         except LockedOut:
             self._locked_out()
             raise
+
+    def refuse(self, code: str) -> None:
+        """Put a sign-in on record that was refused by whoever judged it."""
+        self._ground.record(events.session_refuse(ANONYMOUS, None, reason=code))
 
     def judged(self, name: str, source: str) -> None:
         """The attempt under a name was right: its failures are forgotten."""

@@ -6,6 +6,7 @@ application. Ticket and code together open the session, so that neither a link s
 nor a code overheard is enough.
 """
 
+import asyncio
 import base64
 import hashlib
 import secrets
@@ -16,10 +17,13 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
+from appliance.access.attempts import network_of
+from appliance.access.errors import AccessRefused
 from appliance.access.grants import Session
 from appliance.access.service import AccessService
 from appliance.settings.signin import OidcSettings
 from appliance.signin.errors import (
+    NameTaken,
     NoRole,
     ReturnRefused,
     SignInOff,
@@ -112,7 +116,7 @@ class OidcSignIn:
         """Begin a sign-in.
 
         Args:
-            client: the address that asks, of which only so many sign-ins may be under way.
+            client: the address that asks, of whose line only so many sign-ins may be under way.
             return_to: where the browser is sent afterwards; one of `oidc.return_to`, whole.
 
         Raises:
@@ -132,7 +136,7 @@ class OidcSignIn:
             ticket=secrets.token_urlsafe(32),
             return_to=return_to,
             expires=expires,
-            client=client,
+            client=network_of(client),
         )
         self._keep(made)
         digest = hashlib.sha256(made.verifier.encode()).digest()
@@ -166,14 +170,11 @@ class OidcSignIn:
             found = self._pending.pop(state, None)
         if found is None:
             raise TicketRefused
-        if not code:
-            raise TokenRefused(reason="error")
-        token = await provider.redeem(code, found.verifier)
-        key = await provider.key(kid_of(token))
-        claims = claims_of(token, key, self._settings, found.nonce, self._clock())
-        found.person = person_of(claims, self._settings)
-        if found.person.role is None:
-            raise NoRole(section="oidc")
+        try:
+            found.person = await self._proved(provider, found, code)
+        except (TokenRefused, NoRole) as refusal:
+            await asyncio.to_thread(self._access.sign_ins.refuse, refusal.code)
+            raise
         found.code = "".join(secrets.choice(_READABLE) for _ in range(_CODE_SIGNS))
         with self._lock:
             self._pending[f"ticket {found.ticket}"] = found
@@ -196,11 +197,27 @@ class OidcSignIn:
             fits = compare_digest(plain.encode(), found.code.encode())
             if fits or found.tries >= _TRIES:
                 del self._pending[f"ticket {ticket}"]
-        if not fits or found.person is None or found.person.role is None:
-            raise TicketRefused
-        return self._enter(found.person, found.person.role)
+        try:
+            return self._enter(found.person if fits else None)
+        except (TicketRefused, NameTaken, AccessRefused) as refusal:
+            self._access.sign_ins.refuse(refusal.code)
+            raise
 
-    def _enter(self, person: Person, role: str) -> Session:
+    async def _proved(self, provider: "Provider", found: _Pending, code: str | None) -> Person:
+        if not code:
+            raise TokenRefused(reason="error")
+        token = await provider.redeem(code, found.verifier)
+        key = await provider.key(kid_of(token))
+        claims = claims_of(token, key, self._settings, found.nonce, self._clock())
+        person = person_of(claims, self._settings)
+        if person.role is None:
+            raise NoRole(section="oidc")
+        return person
+
+    def _enter(self, person: Person | None) -> Session:
+        role = None if person is None else person.role
+        if person is None or role is None:
+            raise TicketRefused
         name = person.name.casefold()
         claim_name(self._access, self._store, name, OIDC, person.subject)
         lasts = float(self._settings.session_s)

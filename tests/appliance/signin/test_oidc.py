@@ -106,6 +106,35 @@ async def test_a_sign_in_ends_by_itself_and_few_are_under_way(desk, liar, clock)
     with pytest.raises(TooManySignIns):
         await one.begin("10.0.0.1")
     await one.begin("10.0.0.2")
+    # One line has more IPv6 addresses than sign-ins fit: it keeps nobody else out.
+    for number in range(16):
+        await one.begin(f"2001:db8::{number:x}")
+    with pytest.raises(TooManySignIns):
+        await one.begin("2001:db8::ffff")
+
+
+async def test_what_is_refused_is_on_record(desk, liar, access, audit):
+    one = desk(liar.issuer)
+    liar.claims = {"groups": ["patients"]}
+    with pytest.raises(NoRole):
+        await whole(one, liar)
+    liar.claims = {"aud": "somebody else"}
+    with pytest.raises(TokenRefused):
+        await whole(one, liar)
+    liar.claims = {}
+    begun = await one.begin("10.0.0.1")
+    await one.come_back(state_of(begun), liar.visit(begun.url))
+    with pytest.raises(TicketRefused):
+        one.finish(begun.ticket, "wrongone")
+    # What nobody began costs nothing to send, and tells nothing.
+    with pytest.raises(TicketRefused):
+        one.finish("no ticket", "wrongone")
+    with pytest.raises(TicketRefused):
+        await one.come_back("no state", "code")
+    refused = [one for one in audit.events if one.tag == "access:session:refuse"]
+    assert [one.details["reason"] for one in refused] == [
+        NoRole.code, TokenRefused.code, TicketRefused.code,
+    ]  # fmt: skip
 
 
 ELSEWHERE = (
