@@ -29,6 +29,19 @@ _STREAMS: Final = frozenset(
         "/v1/messages",
     }
 )
+_WAYS: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a session's token."},
+    "key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Api-Key",
+        "description": "A key, where no Authorization is sent.",
+    },
+    "certificate": {
+        "type": "mutualTLS",
+        "description": "A client certificate of the box, where neither is sent.",
+    },
+}
 _IDENT: Final = {"schema": {"type": "string"}, "description": "The request on record."}
 _WAIT: Final = {
     "schema": {"type": "integer", "minimum": 1},
@@ -57,8 +70,8 @@ def describe(app: FastAPI, routes: Iterable[Any]) -> dict[str, Any]:
         "Refusal": _refusal("Problem"),
         "AnthropicRefusal": _refusal("AnthropicProblem"),
     }
-    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-    document["security"] = [{"bearer": []}]
+    components["securitySchemes"] = _WAYS
+    document["security"] = [{way: []} for way in _WAYS]
     for dialect, wish in zip(hot, wishes, strict=True):
         document["paths"].setdefault(dialect.path, {})["post"] = _hot_operation(dialect, wish)
     is_open = set(_open(routes))
@@ -95,7 +108,7 @@ def _asks_who(dependant: Dependant) -> bool:
 def _complete(path: str, operation: dict[str, Any], *, is_open: bool) -> None:
     """Put refusals, examples and what is open into an operation."""
     if is_open:
-        operation["security"] = [{}, {"bearer": []}]
+        operation["security"] = [{}, *({way: []} for way in _WAYS)]
     answers = operation["responses"]
     answers.pop("422", None)
     name = "AnthropicRefusal" if speech_of(path) == "anthropic" else "Refusal"

@@ -97,6 +97,13 @@ def test_the_document_says_what_is_open(shared_box):
     }
 
 
+def test_the_document_says_how_one_proves_who_one_is(shared_box):
+    document = shared_box.app.openapi()
+    ways = document["components"]["securitySchemes"]
+    assert {way["type"] for way in ways.values()} == {"http", "apiKey", "mutualTLS"}
+    assert document["security"] == [{name: []} for name in ways]
+
+
 def test_no_route_is_longer_than_fifteen_lines():
     import inspect
 
