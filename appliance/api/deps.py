@@ -48,9 +48,26 @@ def grant_of(request: Request) -> Grant:
     return access.authenticate(authorization)
 
 
-def still_may(front: Front, who: Grant) -> bool:
-    """Whether a caller's grant still holds, for what lasts. Raises VaultLocked."""
-    return front.opened().access.alive(who)
+class Standing:
+    """Tells of a caller, while something lasts, whether what let them in still does."""
+
+    def __init__(self, request: Request) -> None:
+        self._front = front_of(request)
+        self._peer: bytes | None = request.scope.get("wardbox.peer")
+        self._shown = self._certified(services_of(request))
+        self.stopping = self._front.stopping
+        """Set when the box stops."""
+
+    def holds(self, who: Grant) -> bool:
+        """Whether the grant holds, and the certificate that stood for it. Raises VaultLocked."""
+        services = self._front.opened()
+        if not services.access.alive(who):
+            return False
+        return self._shown is not who or self._certified(services) is not None
+
+    def _certified(self, services: Services) -> Grant | None:
+        peer = self._peer
+        return None if peer is None else services.signin.grant_of_certificate(peer)
 
 
 class Permit:
@@ -114,6 +131,7 @@ Caller = Annotated[Grant, Depends(grant_of)]
 Person = Annotated[Grant, Depends(person_of)]
 Address = Annotated[str | None, Depends(address_of)]
 NamedPatient = Annotated[str | None, Depends(patient_named)]
+Stands = Annotated[Standing, Depends(Standing)]
 RequestId = Annotated[str, Depends(request_id_of)]
 Local = Annotated[bool, Depends(is_local)]
 LocalDoor = Annotated[None, Depends(local_only)]

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from appliance.api.deps import AuditReaderGrant, Box, RequestId, TheFront, still_may
+from appliance.api.deps import AuditReaderGrant, Box, RequestId, Stands, TheFront
 from appliance.api.events import Told, event_stream
 from appliance.api.views import entry_view, receipt_view
 from appliance.audit import reading
@@ -103,12 +103,12 @@ def verify_log(front: TheFront, box: Box, who: AuditReaderGrant) -> AuditVerifie
 
 @router.get("/live", response_class=Response)
 async def live(
-    front: TheFront, box: Box, who: AuditReaderGrant, request_id: RequestId
+    front: TheFront, box: Box, who: AuditReaderGrant, request_id: RequestId, stands: Stands
 ) -> StreamingResponse:
     """Entries as they become durable, from now on (SSE)."""
     reader = box.log.reader
     source = _follow(reader, await asyncio.to_thread(reader.size))
-    return event_stream(source, request_id, front.stopping, partial(still_may, front, who))
+    return event_stream(source, request_id, front.stopping, partial(stands.holds, who))
 
 
 async def _follow(reader: AuditReader, after: int) -> AsyncIterator[Told]:

@@ -13,8 +13,7 @@ from appliance.api.deps import (
     JobReader,
     JobWriter,
     RequestId,
-    TheFront,
-    still_may,
+    Stands,
 )
 from appliance.api.events import Told, event_stream
 from appliance.api.views import job_event, job_view
@@ -64,10 +63,10 @@ async def resume(job_id: str, box: Box, who: JobWriter) -> Job:
 @router.get("/jobs/{job_id}/events", response_class=Response)
 async def follow(
     job_id: str,
-    front: TheFront,
     box: Box,
     who: JobReader,
     request_id: RequestId,
+    stands: Stands,
     last_event_id: Annotated[int, Header(ge=0)] = 0,
 ) -> StreamingResponse:
     """The events of a job after `Last-Event-ID`, then live until it rests (SSE)."""
@@ -75,8 +74,8 @@ async def follow(
     return event_stream(
         _told(box, job_id, last_event_id),
         request_id,
-        front.stopping,
-        partial(still_may, front, who),
+        stands.stopping,
+        partial(stands.holds, who),
     )
 
 

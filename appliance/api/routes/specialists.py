@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from appliance.api.deps import Box, NamedPatient, RequestId, SpecialistCaller, TheFront, still_may
+from appliance.api.deps import Box, NamedPatient, RequestId, SpecialistCaller, Stands, TheFront
 from appliance.api.events import Told, event_stream
 from appliance.api.report_views import draft_event, draft_view
 from appliance.contract.specialist import Draft, DraftWish
@@ -31,7 +31,7 @@ Asker = Annotated[Caller, Depends(asker)]
 
 @router.post("/admission-note", response_model=Draft)
 async def draft(
-    wish: DraftWish, front: TheFront, box: Box, who: SpecialistCaller, caller: Asker
+    wish: DraftWish, front: TheFront, box: Box, who: SpecialistCaller, caller: Asker, stands: Stands
 ) -> Draft | StreamingResponse:
     """Draft a note from key facts; `stream` shows the unchecked text as it is written (SSE)."""
     box.access.admit(who)
@@ -39,12 +39,8 @@ async def draft(
         return draft_view(await box.specialist.draft(wish.facts, caller))
     telling = box.specialist.stream(wish.facts, caller)
     # The first event is awaited here: what is refused at once is refused with its own status.
-    return event_stream(
-        _told(await anext(telling), telling),
-        caller.request_id,
-        front.stopping,
-        partial(still_may, front, who),
-    )
+    source = _told(await anext(telling), telling)
+    return event_stream(source, caller.request_id, front.stopping, partial(stands.holds, who))
 
 
 @router.get("/admission-note/schema")

@@ -117,6 +117,21 @@ async def test_a_certificate_stands_for_its_key_until_it_is_revoked(box, keeper,
     assert key_id in str(box.entries("access:certificate:issue")[0].details)
 
 
+@pytest.mark.parametrize("path", ["/events", "/audit/live"])
+async def test_a_stream_under_way_ends_with_its_certificate(box, keeper, tmp_path, path):
+    _, told = await issued(box, "system:read", "audit:read")
+    context = trusting(tmp_path, client=told["key"] + told["certificate"])
+    gone = f"http://localhost/api/v1/certificates/clients/{told['fingerprint']}"
+    async with tls_port(box, keeper) as port, aiohttp.ClientSession() as http:
+        url = f"https://localhost:{port}/api/v1{path}"
+        async with http.get(url, ssl=context) as stream:
+            assert stream.status == 200
+            assert await stream.content.readline() == b": open\n"
+            assert await code(box.local.delete(gone)) == 204
+            async with asyncio.timeout(20):
+                await stream.content.read()
+
+
 async def test_a_certificate_ends_with_its_key_and_others_certificates_are_nobody(
     box, keeper, tmp_path
 ):
