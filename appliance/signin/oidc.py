@@ -32,7 +32,7 @@ from appliance.signin.errors import (
     TooManySignIns,
 )
 from appliance.signin.names import claim_name
-from appliance.signin.oidc_token import claims_of, kid_of, person_of
+from appliance.signin.oidc_token import claims_of, completed, kid_of, lacks, person_of
 from appliance.signin.person import Person
 from appliance.signin.store import KnownPerson, SignInStore
 
@@ -206,10 +206,14 @@ class OidcSignIn:
     async def _proved(self, provider: "Provider", found: _Pending, code: str | None) -> Person:
         if not code:
             raise TokenRefused(reason="error")
-        token = await provider.redeem(code, found.verifier)
-        key = await provider.key(kid_of(token))
-        claims = claims_of(token, key, self._settings, found.nonce, self._clock())
-        person = person_of(claims, self._settings)
+        redeemed, settings = await provider.redeem(code, found.verifier), self._settings
+        key = await provider.key(kid_of(redeemed.token))
+        claims = claims_of(redeemed.token, key, settings, found.nonce, self._clock())
+        if lacks(claims, settings):
+            more = await provider.userinfo(redeemed.access)
+            if more:
+                claims = completed(claims, more, redeemed.access or "", settings)
+        person = person_of(claims, settings)
         if person.role is None:
             raise NoRole(section="oidc")
         return person

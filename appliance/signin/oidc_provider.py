@@ -29,11 +29,20 @@ _OK: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the provider is asked for what."""
+    """Where the provider is asked for what; `userinfo` only where it tells more of a person."""
 
     authorization: str
     token: str
     keys: str
+    userinfo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a code was exchanged for: who somebody is, and leave to ask for more of them."""
+
+    token: str
+    access: str | None
 
 
 class LocalResolver(AbstractResolver):
@@ -130,7 +139,7 @@ class Provider:
             raise TokenRefused(reason="kid")
         return key
 
-    async def redeem(self, code: str, verifier: str) -> str:
+    async def redeem(self, code: str, verifier: str) -> Redeemed:
         """Exchange an authorization code for an ID token (RFC 6749, RFC 7636).
 
         Raises:
@@ -150,11 +159,24 @@ class Provider:
             pair = f"{quote_plus(self._settings.client_id)}:{quote_plus(secret)}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         url = (await self.endpoints()).token
-        answer = await self._json("POST", url, form, headers, refused=True)
-        token = answer.get("id_token")
+        answer = await self._json("POST", url, form, headers, refused="code")
+        token, access = answer.get("id_token"), answer.get("access_token")
         if not isinstance(token, str):
             raise TokenRefused(reason="id_token")
-        return token
+        return Redeemed(token, access if isinstance(access, str) else None)
+
+    async def userinfo(self, access: str | None) -> dict[str, Any]:
+        """What the provider tells of a person beside the ID token; nothing where it tells no more.
+
+        Raises:
+            TokenRefused: the provider refuses the access token.
+            ProviderUnreachable: it does not answer, or not in JSON.
+        """
+        url = (await self.endpoints()).userinfo
+        if url is None or not access or not access.isascii() or not access.isprintable():
+            return {}
+        headers = {"Authorization": f"Bearer {access}", "Accept": "application/json"}
+        return await self._json("GET", url, headers=headers, refused="userinfo")
 
     async def _json(
         self,
@@ -163,7 +185,7 @@ class Provider:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         *,
-        refused: bool = False,
+        refused: str = "",
     ) -> dict[str, Any]:
         host = urlsplit(url).hostname or ""
         if _is_address(host) and not self._resolver.allows(host):
@@ -184,8 +206,8 @@ class Provider:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ProviderUnreachable(reason=type(error).__name__) from error
         if status != _OK:
-            if refused and status < 500:  # noqa: PLR2004  # a client's error: the code was refused
-                raise TokenRefused(reason="code")
+            if refused and status < 500:  # noqa: PLR2004  # a client's error: what it was sent
+                raise TokenRefused(reason=refused)
             raise ProviderUnreachable(reason=f"HTTP {status}")
         try:
             document = json.loads(body)
@@ -205,7 +227,10 @@ class Provider:
             if not isinstance(url, str) or _origin(url) != _origin(self._settings.issuer):
                 raise ProviderUnreachable(reason=name)
             found.append(url)
-        return Endpoints(*found)
+        more = document.get("userinfo_endpoint")
+        near = isinstance(more, str) and _origin(more) == _origin(self._settings.issuer)
+        authorization, token, keys = found
+        return Endpoints(authorization, token, keys, str(more) if near else None)
 
     def _judge(self) -> None:
         settings = self._settings

@@ -1,5 +1,7 @@
 """ID tokens judged: two algorithms, keys of the right kind and size, and every claim that matters."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,6 +113,36 @@ def claims_of(
     if not isinstance(sent, str) or not compare_digest(sent.encode(), nonce.encode()):
         raise TokenRefused(reason="nonce")
     return claims
+
+
+def lacks(claims: Mapping[str, Any], settings: OidcSettings) -> bool:
+    """Whether an ID token leaves out what names a person or gives a role (Core 1.0, section 5.4)."""
+    return not {settings.name_claim, settings.roles_claim} <= claims.keys()
+
+
+def completed(
+    claims: Mapping[str, Any], more: Mapping[str, Any], access: str, settings: OidcSettings
+) -> dict[str, Any]:
+    """The claims of an ID token, and what it leaves out as the provider told it beside.
+
+    Args:
+        claims: of the ID token.
+        more: what the provider told.
+        access: the access token that it was asked with.
+        settings: which claims name a person and give a role.
+
+    Raises:
+        TokenRefused: it was told of somebody else (Core 1.0, 5.3.2), or the access token is not the
+            one that the ID token came with (3.1.3.8).
+    """
+    digest = hashlib.sha256(access.encode()).digest()
+    half = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+    if claims.get("at_hash", half) != half:
+        raise TokenRefused(reason="at_hash")
+    if more.get("sub") != claims["sub"]:
+        raise TokenRefused(reason="sub")
+    wanted = (settings.name_claim, settings.roles_claim)
+    return {name: more[name] for name in wanted if name in more} | dict(claims)
 
 
 def person_of(claims: Mapping[str, Any], settings: OidcSettings) -> Person:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 CLIENT = "wardbox"
+ACCESS = "leave to ask for more"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 
@@ -35,6 +36,7 @@ class LyingProvider:
         self.redeemed: set[str] = set()
         self.forms: list[dict[str, str]] = []
         self.headers: list[dict[str, str]] = []
+        self.beside: dict[str, Any] | None = None
         self.port = 0
         self.now = 0.0
 
@@ -75,7 +77,14 @@ class LyingProvider:
             "token_endpoint": f"{self.issuer}/token",
             "jwks_uri": f"{self.issuer}/keys",
         }
+        if self.beside is not None:
+            told["userinfo_endpoint"] = f"{self.issuer}/userinfo"
         return web.json_response({**told, **self.discovery})
+
+    async def _userinfo(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {ACCESS}":
+            return web.json_response({"error": "invalid_token"}, status=401)
+        return web.json_response(self.beside)
 
     async def _keys(self, _: web.Request) -> web.Response:
         self.asked_for_keys += 1
@@ -91,7 +100,8 @@ class LyingProvider:
         if not fits or code in self.redeemed:
             return web.json_response({"error": "invalid_grant"}, status=400)
         self.redeemed.add(code)
-        return web.json_response({"id_token": self.token(self.nonces[code])})
+        told = {"id_token": self.token(self.nonces[code]), "access_token": ACCESS}
+        return web.json_response(told)
 
 
 @contextmanager
@@ -107,6 +117,7 @@ def lying_provider():
                 web.get("/.well-known/openid-configuration", made._discover),
                 web.get("/keys", made._keys),
                 web.post("/token", made._token),
+                web.get("/userinfo", made._userinfo),
             ]
         )
         runner = web.AppRunner(app, access_log=None)
