@@ -30,7 +30,7 @@ _EVENTS: Final = (
 )
 _BEFORE_LENGTH: Final = b"".join([b"%b: %b\r\n" % field for field in _JSON]) + b"content-length: "
 _OK: Final = 200
-_STATUS: Final = {"stop": "complete", "length": "length"}
+_STATUS: Final = {"stop": "complete", "tool_calls": "complete", "length": "length"}
 GONE: Final = "client-gone"
 CANCELLED: Final = "cancelled"
 VECTORS: Final = "/v1/embeddings"
@@ -114,8 +114,9 @@ def read_whole(turn: Turn, question: Question, status: int, raw: bytes) -> Whole
     usage, ended, said = reply.usage, "complete", raw
     if reply.choices:
         choice = reply.choices[0]
-        # An answer without words calls tools: then all of it is hashed.
-        said = choice.said.encode() or raw
+        # Of an answer that calls tools, or has no words, all is hashed.
+        calls = choice.message is not None and choice.message.calls
+        said = raw if calls else choice.said.encode() or raw
         ended = _STATUS.get(choice.finish_reason or "", "stopped")
     if usage is not None:
         turn.prompt_tokens = usage.prompt_tokens

@@ -22,7 +22,7 @@ _END: Final = b"\n\n"
 _DATA: Final = b"data: "
 _DONE: Final = b"[DONE]"
 _LONGEST_EVENT: Final = 4 * 1_048_576
-_STATUS: Final = {"stop": "complete", "length": "length"}
+_STATUS: Final = {"stop": "complete", "tool_calls": "complete", "length": "length"}
 
 
 class Pump:
@@ -119,8 +119,9 @@ class Pump:
                 turn.first_token = time.perf_counter()
             if not counted:
                 turn.completion_tokens += 1
-        elif choice.delta is not None and choice.delta.tool_calls is not None:
-            self._hash.update(choice.delta.tool_calls)
-            turn.take_down(bytes(choice.delta.tool_calls))
+        calls = b"" if choice.delta is None else choice.delta.calls
+        if calls:
+            self._hash.update(calls)
+            turn.take_down(calls)
         if choice.finish_reason is not None:
             self.status = _STATUS.get(choice.finish_reason, "stopped")

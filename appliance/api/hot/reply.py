@@ -15,11 +15,21 @@ class Usage(Struct, gc=False):
     completion_tokens: int = 0
 
 
+_NO_CALLS: Final = frozenset({b"", b"null", b"[]"})
+
+
 class Said(Struct, gc=False):
     """A message or a piece of one."""
 
     content: str | None = None
-    tool_calls: msgspec.Raw | None = None
+    # Not `Raw | None`: msgspec takes nothing but null for that.
+    tool_calls: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def calls(self) -> bytes:
+        """The calls of tools in it, as the engine wrote them; empty where there are none."""
+        written = bytes(self.tool_calls)
+        return b"" if written in _NO_CALLS else written
 
 
 class Choice(Struct, gc=False):
