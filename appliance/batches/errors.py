@@ -43,6 +43,16 @@ class FileKindRefused(ApplianceError):
     way_out_en = "A batch needs JSON Lines in UTF-8; other purposes take text, PDF, PNG and JPEG."
 
 
+class FilePurposeUnknown(ApplianceError):
+    """A file that is sent for something that the box does with no file."""
+
+    code = "file.purpose-unknown"
+    zh = "文件没有这种用途;purpose 可为 {known}。"
+    en = "Files have no such purpose; `purpose` is one of {known}."
+    way_out_zh = "请以其中之一重新上传。"
+    way_out_en = "Send it again with one of them."
+
+
 class FileInUse(ApplianceError):
     """A file that a batch or a training still reads."""
 

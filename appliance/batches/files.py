@@ -10,16 +10,17 @@ from typing import Any, BinaryIO, Final, Protocol
 from appliance.audit import events_files as events
 from appliance.audit.event import Event
 from appliance.batches.content import HEAD_BYTES, judge_head, label
-from appliance.batches.errors import BatchRefused, FileInUse, FilesFull, FileUnknown
+from appliance.batches.errors import FileInUse, FilePurposeUnknown, FilesFull, FileUnknown
 from appliance.batches.incoming import Incoming
 from appliance.batches.locker import Locker, pieces_of
-from appliance.batches.shape import SENT, Standing, StoredFile
+from appliance.batches.shape import SENT, FilePage, Standing, StoredFile
 from appliance.batches.store import BatchStore, FileStore
 from appliance.db.database import Db
 from appliance.vault.errors import SubjectErased
 from secure_compute.stream import StreamKey
 
 MOST_FILES: Final = 1000
+_NEWEST: Final = FilePage(100)
 _AUDIT_TIMEOUT_S: Final = 30.0
 _ORPHAN_S: Final = 3600.0
 _LOG: Final = logging.getLogger(__name__)
@@ -89,12 +90,9 @@ class FileService:
     def admit(
         self, incoming: Incoming, owner: str, name: str, purpose: str, keep_s: float | None = None
     ) -> StoredFile:
-        """Take a whole file in. Raises BatchRefused (purpose) or FileKindRefused."""
+        """Take a whole file in. Raises FilePurposeUnknown or FileKindRefused."""
         if purpose not in SENT:
-            known = ", ".join(sorted(SENT))
-            raise BatchRefused(
-                field="purpose", reason_zh=f"可用 {known}", reason_en=f"one of {known}"
-            )
+            raise FilePurposeUnknown(known=", ".join(sorted(SENT)))
         judge_head(purpose, incoming.head, whole=incoming.bytes <= HEAD_BYTES)
         digest, now = incoming.finish(), self._clock()
         file = StoredFile(
@@ -126,11 +124,9 @@ class FileService:
         """Return a file. Raises FileUnknown."""
         return self._store.get(owner, file_id)
 
-    def newest(
-        self, owner: str, purpose: str | None = None, limit: int = 100, after: str = ""
-    ) -> list[StoredFile]:
-        """Return files, newest first."""
-        return self._store.newest(owner, purpose, max(1, min(limit, 10_000)), after)
+    def listed(self, owner: str, page: FilePage = _NEWEST) -> list[StoredFile]:
+        """Return files. Raises FileUnknown where a page goes on from one that is not there."""
+        return self._store.listed(owner, page)
 
     def path(self, file: StoredFile) -> Path:
         """Where its sealed content lies."""

@@ -103,8 +103,7 @@ class BatchService:
         return await asyncio.to_thread(self._current, owner, batch_id)
 
     async def newest(self, owner: str, limit: int = 20, after: str = "") -> list[Batch]:
-        """Return batches, newest first."""
-        limit = max(1, min(limit, 100))
+        """Return batches, newest first. Raises BatchUnknown where there is no batch `after`."""
         return await asyncio.to_thread(self._store.newest, owner, limit, after)
 
     async def cancel(self, owner: str, batch_id: str, actor: str) -> Batch:

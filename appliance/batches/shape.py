@@ -38,6 +38,23 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePage:
+    """Which files are listed.
+
+    Attributes:
+        limit: Not more than so many.
+        purpose: Of this purpose alone; None for every one.
+        after: Those behind the file of this id; empty for all.
+        oldest_first: The order; the newest come first else.
+    """
+
+    limit: int
+    purpose: str | None = None
+    after: str = ""
+    oldest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How a file lies.
 

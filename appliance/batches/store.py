@@ -3,11 +3,26 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from appliance.batches.errors import BatchUnknown, FileUnknown, ResponseUnknown
-from appliance.batches.shape import RESTING, Batch, BatchFault, BatchStatus, StoredFile
+from appliance.batches.shape import (
+    RESTING,
+    Batch,
+    BatchFault,
+    BatchStatus,
+    FilePage,
+    StoredFile,
+)
 from appliance.db.database import Db
+
+_LISTED: Final = (
+    "SELECT * FROM files WHERE owner = :owner AND (:purpose IS NULL OR purpose = :purpose)"
+    " AND (:after = '' OR CASE WHEN :oldest_first"
+    " THEN rowid > (SELECT rowid FROM files WHERE id = :after AND owner = :owner)"
+    " ELSE rowid < (SELECT rowid FROM files WHERE id = :after AND owner = :owner) END)"
+    " ORDER BY CASE WHEN :oldest_first THEN rowid ELSE -rowid END LIMIT :limit"
+)
 
 
 class FileStore:
@@ -30,18 +45,16 @@ class FileStore:
             raise FileUnknown(file_id=file_id[:64])
         return _file(rows[0])
 
-    def newest(self, owner: str, purpose: str | None, limit: int, after: str) -> list[StoredFile]:
-        """Return the files of `owner`, newest first, from the one after `after` on."""
+    def listed(self, owner: str, page: FilePage) -> list[StoredFile]:
+        """Return the files of `owner` on a page.
+
+        Raises:
+            FileUnknown: The page goes on from a file that is not there (any more).
+        """
+        if page.after:
+            self.get(owner, page.after)
         with self._db.read() as db:
-            rows = list(
-                db.query(
-                    "SELECT * FROM files WHERE owner = :owner"
-                    " AND (:purpose IS NULL OR purpose = :purpose) AND (:after = '' OR rowid <"
-                    " (SELECT rowid FROM files WHERE id = :after AND owner = :owner))"
-                    " ORDER BY rowid DESC LIMIT :limit",
-                    {"owner": owner, "purpose": purpose, "after": after, "limit": limit},
-                )
-            )
+            rows = list(db.query(_LISTED, {"owner": owner, **asdict(page)}))
         return [_file(row) for row in rows]
 
     def held(self, owner: str) -> tuple[int, int]:
@@ -125,7 +138,13 @@ class BatchStore:
         return _batch(rows[0])
 
     def newest(self, owner: str, limit: int, after: str) -> list[Batch]:
-        """Return the batches of `owner`, newest first, from the one after `after` on."""
+        """Return the batches of `owner`, newest first, from the one after `after` on.
+
+        Raises:
+            BatchUnknown: There is no batch `after`.
+        """
+        if after:
+            self.get(owner, after)
         with self._db.read() as db:
             rows = list(
                 db.query(

@@ -1,6 +1,6 @@
 """OpenAI's older completions: a text is continued."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,10 +14,18 @@ _PATH: Final = "/v1/completions"
 _USAGE: Final = StreamOptions(include_usage=True)
 
 
-class CompletionWish(Sampling, kw_only=True, frozen=True):
-    """`POST /v1/completions`."""
+Text = Annotated[str, Meta(min_length=1)]
 
-    prompt: Annotated[str, Meta(min_length=1)]
+
+class CompletionWish(Sampling, kw_only=True, frozen=True):
+    """`POST /v1/completions`; some clients put the one prompt into a list."""
+
+    prompt: Text | Annotated[list[Text], Meta(min_length=1, max_length=1)]
+    # Taken and left out: what they say is what is done anyway.
+    best_of: Annotated[int, Meta(ge=1, le=1)] | None = None
+    echo: Literal[False] | None = None
+    logprobs: None = None
+    suffix: None = None
 
 
 def begin_completion(wish: CompletionWish, target: Target) -> ChatTranslation:
@@ -25,8 +33,11 @@ def begin_completion(wish: CompletionWish, target: Target) -> ChatTranslation:
     changes: dict[str, Any] = {}
     if wish.model is None:
         changes["model"] = target.asked_for
-    if wish.user is not None:
-        changes["user"] = None
+    if not isinstance(wish.prompt, str):
+        changes["prompt"] = wish.prompt[0]
+    for name in ("user", "best_of", "echo"):
+        if getattr(wish, name) is not None:
+            changes[name] = None
     if wish.stream:
         changes["stream_options"] = _USAGE
     elif wish.stream_options is not None:

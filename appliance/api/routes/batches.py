@@ -21,7 +21,7 @@ async def create(wish: BatchRequest, box: Box, who: ChatCaller) -> BatchObject:
 async def batches(
     box: Box,
     who: ChatCaller,
-    limit: Annotated[int, Query(ge=1, le=99)] = 20,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: Annotated[str, Query(max_length=64)] = "",
 ) -> BatchList:
     """The caller's batches, newest first."""

@@ -1,6 +1,6 @@
 """Routes of files: send, list, look at, fetch, delete; each caller sees its own."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from appliance.api.deps import Box, ChatCaller
 from appliance.api.file_views import file_list, file_view
 from appliance.api.uploads import take_file
+from appliance.batches.shape import FilePage
 from appliance.contract.files import FileDeleted, FileList, FileObject
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
@@ -36,9 +37,11 @@ def files(
     purpose: Annotated[str | None, Query(max_length=32)] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     after: Annotated[str, Query(max_length=64)] = "",
+    order: Literal["asc", "desc"] = "desc",
 ) -> FileList:
-    """The caller's files, newest first."""
-    return file_list(box.files.newest(who.actor, purpose, limit + 1, after), limit)
+    """The caller's files, newest first, or with `order=asc` oldest first."""
+    page = FilePage(limit + 1, purpose, after, oldest_first=order == "asc")
+    return file_list(box.files.listed(who.actor, page), limit)
 
 
 @router.get("/{file_id}")

@@ -9,6 +9,7 @@ import pytest
 from appliance.access.errors import QuotaExceeded
 from appliance.api.problems import headers_of, problem_of
 from appliance.api.refusing import refused, speech_of
+from appliance.batches.shape import FilePage
 from tests.appliance.api.box import LiveBox, live_box
 
 shared = pytest.mark.asyncio(loop_scope="module")
@@ -117,7 +118,7 @@ async def test_a_file_may_be_longer_than_a_question_and_no_longer_than_its_own_l
         async with box.http.post(f"{box.url}/api/v1/keys", data=body, headers=box.bearer) as answer:
             assert answer.status == 413
             assert (await answer.json(content_type=None))["code"] == "request.too-large"
-        assert len(box.services.files.newest("nobody", None, 10, "")) == 0
+        assert len(box.services.files.listed("nobody", FilePage(10))) == 0
         assert list((tmp_path / "state" / "callers").rglob("*.part")) == []
 
 

@@ -14,7 +14,7 @@ from appliance.batches.errors import (
     FileUnknown,
 )
 from appliance.batches.service import BatchWish
-from appliance.batches.shape import BatchStatus
+from appliance.batches.shape import BatchStatus, FilePage
 from tests.appliance.batches.steered import CHAT, OTHER, OWNER, PERSON, asked, line, made, opened
 
 
@@ -169,9 +169,10 @@ async def test_nobody_sees_what_is_another_ones(room):
         await room.batches.cancel(OTHER.actor, batch.id, OTHER.actor)
     with pytest.raises(FileUnknown):
         await room.batches.create(BatchWish(batch.input_file, CHAT), OTHER)
-    assert room.files.newest(OTHER.actor) == []
+    assert room.files.listed(OTHER.actor) == []
     assert await room.batches.newest(OTHER.actor) == []
-    assert room.files.newest(OTHER.actor, after=batch.input_file) == []
+    with pytest.raises(FileUnknown):
+        room.files.listed(OTHER.actor, FilePage(9, after=batch.input_file))
 
 
 async def test_what_cannot_be_a_batch_is_refused(room):

@@ -53,7 +53,7 @@ async def test_files_expire_and_orphans_go(room):
     room.ahead = 7200
     room.files.sweep()
     room.files.clear_incoming()
-    assert [file.id for file in room.files.newest(OWNER.actor)] == [kept.id]
+    assert [file.id for file in room.files.listed(OWNER.actor)] == [kept.id]
     assert not orphan.exists()
     assert not half.exists()
     assert not room.files.path(gone).exists()

@@ -57,7 +57,7 @@ async def test_rows_without_content_and_erased_ones_go(room):
     room.seals.sealing(erased.id).key.wipe()
     subjects_of(room).erase(DATASET, erased.id)
     assert room.files.seal_lying() == 0
-    assert room.files.newest(OWNER.actor) == []
+    assert room.files.listed(OWNER.actor) == []
 
 
 async def test_a_full_disk_leaves_files_plain_and_readable(room, monkeypatch):

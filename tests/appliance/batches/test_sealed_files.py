@@ -188,7 +188,7 @@ async def test_rows_of_erased_files_that_a_backup_brought_back_are_swept(room):
     file = room.send(ROWS, "user_data")
     subjects_of(room).erase(DATASET, file.id)
     room.files.sweep()
-    assert room.files.newest(OWNER.actor) == []
+    assert room.files.listed(OWNER.actor) == []
     assert not room.files.path(file).exists()
 
 

@@ -126,7 +126,7 @@ def test_killed_at_every_step_of_taking_in(tmp_path):
     points = there = 0
     for points, files in states(tmp_path, prepare, lambda files: files.take()):  # noqa: B007
         assert files.read(kept[0]) == b"other"
-        rows = [one.id for one in files.service.newest(OWNER) if one.id != kept[0]]
+        rows = [one.id for one in files.service.listed(OWNER) if one.id != kept[0]]
         assert [files.read(one) for one in rows] in ([], [ROWS])
         there += len(rows)
         # No content without a row and no key without content, whenever it happened.
@@ -142,7 +142,7 @@ def test_killed_at_every_step_of_sealing_what_lay_plain(tmp_path):
     points = 0
     work = lambda files: files.service.seal_lying()  # noqa: E731
     for points, files in states(tmp_path, lambda files: files.plain(), work):  # noqa: B007
-        (file,) = files.service.newest(OWNER)
+        (file,) = files.service.listed(OWNER)
         assert file.sealed
         assert files.read(OLD) == ROWS
         assert b"planted" not in files.service.path(file).read_bytes()
