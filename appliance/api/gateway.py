@@ -16,8 +16,8 @@ from appliance.api.hot.inner import InnerCaller
 from appliance.api.hot.route import HotRoutes
 from appliance.batches.gateway import Ask, Told
 
-_UNSTREAMED: Final = frozenset({"/v1/moderations", "/v1/tokenize", "/v1/detokenize"})
-_PATHS: Final = frozenset(DIALECTS) - _UNSTREAMED
+_ALONE: Final = frozenset({"/v1/moderations", "/v1/tokenize", "/v1/detokenize", "/v2/rerank"})
+_PATHS: Final = frozenset(DIALECTS) - _ALONE
 
 
 class InnerGateway(Ask):

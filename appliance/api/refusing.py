@@ -9,7 +9,7 @@ from appliance.api.problems import body_of, headers_of, problem_of
 from appliance.contract.problem import Problem
 
 _ANTHROPIC: Final = "/v1/messages"
-_OPENAI: Final = "/v1/"
+_OPENAI: Final = ("/v1/", "/v2/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,9 @@ class ModelVerified(Wire):
 
 
 class ListedModel(Wire):
-    """A model in the form OpenAI clients read; `created` is Unix seconds.
+    """A model in the form OpenAI's clients read, with what Anthropic's look for beside it.
+
+    `created` is Unix seconds, `created_at` the same as text (RFC 3339).
 
     What only other boxes of the cluster have is `owned_by` "wardbox-cluster"; when it was made they do
     not tell, and `created` is 0.
@@ -70,6 +72,9 @@ class ListedModel(Wire):
                     "object": "model",
                     "created": 1767225600,
                     "owned_by": "wardbox",
+                    "type": "model",
+                    "display_name": "wardbox-reference",
+                    "created_at": "2026-01-01T00:00:00Z",
                 }
             ]
         }
@@ -79,10 +84,16 @@ class ListedModel(Wire):
     object: str = "model"
     created: int
     owned_by: str = "wardbox"
+    type: str = "model"
+    display_name: str
+    created_at: str
 
 
 class ModelList(Wire):
-    """`GET /v1/models`."""
+    """`GET /v1/models`; always whole."""
 
     object: str = "list"
     data: tuple[ListedModel, ...]
+    has_more: bool = False
+    first_id: str | None = None
+    last_id: str | None = None

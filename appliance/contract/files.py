@@ -1,6 +1,6 @@
 """Wire types of files and batches, in OpenAI's words; times are whole Unix seconds."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -142,6 +142,16 @@ class BatchList(Wire):
     """Batches, newest first."""
 
     data: tuple[BatchObject, ...]
+    has_more: bool
+    first_id: str | None = None
+    last_id: str | None = None
+    object: Literal["list"] = "list"
+
+
+class InputItemList(Wire):
+    """What a kept response was asked: messages, calls and their outputs as OpenAI writes them."""
+
+    data: tuple[dict[str, Any], ...]
     has_more: bool
     first_id: str | None = None
     last_id: str | None = None

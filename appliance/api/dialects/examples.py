@@ -91,6 +91,7 @@ EXAMPLES: Final[dict[str, Json]] = {
         "top_n": 1,
         "return_documents": True,
     },
+    "/v2/rerank": {"query": _ASK, "documents": ["眼轴测量", "角膜内皮计数"], "top_n": 1},
     "/v1/score": {"text_1": _ASK, "text_2": ["眼轴测量", "角膜内皮计数"]},
     "/v1/moderations": {"input": _ASK},
     "/v1/tokenize": {"prompt": "右眼白内障", "return_token_strs": True},

@@ -40,6 +40,7 @@ class RerankWish(Strict, kw_only=True, frozen=True):
     model: ModelId | None = None
     top_n: Annotated[int, Meta(ge=1, le=_MOST)] | None = None
     return_documents: bool = False
+    max_tokens_per_doc: None = None
     user: Short | None = None
 
 
@@ -181,6 +182,14 @@ RERANK: Final = Dialect(
     begin_rerank,
     "openai",
     "Texts by how well they fit a query, the best first.",
+)
+RERANK_AS_COHERE: Final = Dialect(
+    "/v2/rerank",
+    "rerank",
+    msgspec.json.Decoder(RerankWish),
+    begin_rerank,
+    "openai",
+    "The same, where Cohere's newer clients ask for it.",
 )
 SCORE: Final = Dialect(
     "/v1/score",

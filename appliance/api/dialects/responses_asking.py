@@ -122,6 +122,12 @@ def _tool(tool: FunctionTool) -> Json:
 
 
 def _turn(number: int, item: Item) -> Iterable[Json]:
+    if item.type == "item_reference":
+        raise refused(
+            f"input[{number}]",
+            "本机不逐条保存,请发送该条目本身(多数客户端设 store: false 即可)",
+            "items are not kept one by one: send the item itself, as clients do with store: false",
+        )
     if item.type == "message":
         yield _message(number, item)
     elif item.type == "function_call":

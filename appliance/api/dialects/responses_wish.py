@@ -67,7 +67,9 @@ Part = InputText | InputImage | OutputText | Refusal | Thought
 class Item(Strict, kw_only=True, frozen=True):
     """One item of the input; `type` decides which members it must have (see `responses_asking`)."""
 
-    type: Literal["message", "function_call", "function_call_output", "reasoning"] = "message"
+    type: Literal[
+        "message", "function_call", "function_call_output", "reasoning", "item_reference"
+    ] = "message"
     id: ItemId | None = None
     status: Status | None = None
     role: Literal["user", "assistant", "system", "developer"] | None = None
@@ -162,7 +164,10 @@ class ResponsesWish(ResponsesCountWish, kw_only=True, frozen=True):
     metadata: Metadata | None = None
     background: bool | None = None
     # Taken and left out.
-    include: Annotated[list[str], Meta(max_length=0)] | None = None
+    # Thinking is told as it is, so there is none that only its maker could read.
+    include: Annotated[list[Literal["reasoning.encrypted_content"]], Meta(max_length=1)] | None = (
+        None
+    )
     prompt_cache_key: Short | None = None
     prompt_cache_retention: Literal["in_memory"] | None = None
     safety_identifier: Short | None = None

@@ -6,7 +6,7 @@ from appliance.api.dialects.chat import CHAT
 from appliance.api.dialects.completions import COMPLETIONS
 from appliance.api.dialects.dialect import Dialect
 from appliance.api.dialects.messages import COUNT_TOKENS, MESSAGES
-from appliance.api.dialects.ranking import RERANK, SCORE
+from appliance.api.dialects.ranking import RERANK, RERANK_AS_COHERE, SCORE
 from appliance.api.dialects.responses import INPUT_TOKENS, RESPONSES
 from appliance.api.dialects.tokens import DETOKENIZE, MODERATIONS, TOKENIZE
 from appliance.api.dialects.vectors import EMBEDDINGS
@@ -22,6 +22,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
         COUNT_TOKENS,
         EMBEDDINGS,
         RERANK,
+        RERANK_AS_COHERE,
         SCORE,
         MODERATIONS,
         TOKENIZE,

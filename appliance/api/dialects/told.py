@@ -20,6 +20,10 @@ _ANTHROPIC: Final = {
 }
 
 
+# Their runners of tools ask first that conversations be kept; told so in these words, they go on without.
+_THREAD: Final = ("thread",)
+
+
 def error_members(problem: Problem, speech: Speech) -> dict[str, Any]:
     """The members of a refusal: the problem's own, and what the dialect's clients read.
 
@@ -32,7 +36,10 @@ def error_members(problem: Problem, speech: Speech) -> dict[str, Any]:
         members["problem"] = members["type"]
         members["type"] = "error"
         message = f"{problem.detail} {problem.way_out}"
-        members["error"] = {"type": _anthropic_type(problem.status), "message": message}
+        error: dict[str, Any] = {"type": _anthropic_type(problem.status), "message": message}
+        if problem.fields == _THREAD:
+            error["details"] = {"error_code": "thread_unsupported_request", "unsupported": _THREAD}
+        members["error"] = error
     return members
 
 

@@ -1,12 +1,21 @@
 """Routes of batches and of kept responses; each caller sees its own."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import orjson
 from fastapi import APIRouter, Query, Response
 
 from appliance.api.deps import Box, ChatCaller
+from appliance.api.dialects.tooling import refused
 from appliance.api.file_views import batch_list, batch_view, batch_wish
-from appliance.contract.files import BatchList, BatchObject, BatchRequest, ResponseDeleted
+from appliance.api.input_views import input_list
+from appliance.contract.files import (
+    BatchList,
+    BatchObject,
+    BatchRequest,
+    InputItemList,
+    ResponseDeleted,
+)
 
 router = APIRouter(prefix="/v1", tags=["batches"])
 
@@ -41,10 +50,32 @@ async def cancel(batch_id: str, box: Box, who: ChatCaller) -> BatchObject:
 
 
 @router.get("/responses/{response_id}", response_class=Response)
-def response(response_id: str, box: Box, who: ChatCaller) -> Response:
-    """A response that was asked for with `store: true`."""
+def response(
+    response_id: str,
+    box: Box,
+    who: ChatCaller,
+    stream: Annotated[bool, Query()] = False,  # noqa: FBT002
+) -> Response:
+    """A response that was asked for with `store: true`; it is told whole, not as a stream."""
+    if stream:
+        raise refused("stream", "保存的回答只能整体取回", "a kept response is told whole")
     kept = box.responses.get(who.actor, response_id)
     return Response(kept.response, media_type="application/json")
+
+
+@router.get("/responses/{response_id}/input_items")
+def input_items(
+    response_id: str,
+    box: Box,
+    who: ChatCaller,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: Annotated[str, Query(max_length=128)] = "",
+    order: Literal["asc", "desc"] = "desc",
+) -> InputItemList:
+    """What a kept response was asked, the last item first, or with `order=asc` the first."""
+    turns = orjson.loads(box.responses.get(who.actor, response_id).turns)
+    first = order == "asc"
+    return input_list(response_id, turns, limit=limit, after=after, oldest_first=first)
 
 
 @router.delete("/responses/{response_id}")

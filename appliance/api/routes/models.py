@@ -1,7 +1,7 @@
 """Routes of the models: the shelf, cards, verification, and the list that OpenAI's clients read."""
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 
 import orjson
 from fastapi import APIRouter, Response
@@ -40,8 +40,14 @@ def _view(box: Services, model: ShelvedModel) -> ModelView:
 
 
 def _listed(model: ShelvedModel) -> ListedModel:
-    created = datetime.fromisoformat(model.manifest.created)
-    return ListedModel(id=model.card.id, created=int(created.timestamp()))
+    return _told(model.card.id, datetime.fromisoformat(model.manifest.created).timestamp())
+
+
+def _told(name: str, created: float, owner: str = "wardbox") -> ListedModel:
+    made = datetime.fromtimestamp(int(created), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return ListedModel(
+        id=name, created=int(created), owned_by=owner, display_name=name, created_at=made
+    )
 
 
 def _allowed(who: Grant, name: str) -> bool:
@@ -58,11 +64,11 @@ def _served(who: Grant, one: StoredDeployment) -> bool:
 
 def _elsewhere(name: str) -> ListedModel:
     """A model of another box, which does not tell when it was made."""
-    return ListedModel(id=name, created=0, owned_by="wardbox-cluster")
+    return _told(name, 0, "wardbox-cluster")
 
 
 def _named(one: StoredDeployment) -> ListedModel:
-    return ListedModel(id=one.name, created=int(one.made))
+    return _told(one.name, one.made)
 
 
 def _beyond(box: Services) -> dict[str, tuple[Replica, ...]]:
@@ -81,7 +87,9 @@ async def list_models(box: Box, who: ChatCaller) -> ModelList:
     names = [one for one in box.serving.deployments.all() if _served(who, one)]
     here = {model.card.id for model in shelf} | {one.name for one in names}
     away = [one for one in _beyond(box) if one not in here and _allowed(who, one)]
-    return ModelList(data=(*models, *map(_named, names), *map(_elsewhere, away)))
+    told = (*models, *map(_named, names), *map(_elsewhere, away))
+    ends = (told[0].id, told[-1].id) if told else (None, None)
+    return ModelList(data=told, first_id=ends[0], last_id=ends[1])
 
 
 @router.get("/v1/models/{model_id}")
