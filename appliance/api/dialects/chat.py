@@ -10,6 +10,7 @@ from appliance.api.dialects.chat_wish import (
     AssistantTurn,
     ChatWish,
     DeveloperTurn,
+    RefusalPart,
     SchemaForm,
     SystemTurn,
     TemplateWish,
@@ -31,7 +32,7 @@ from appliance.api.dialects.plainly import ask_plainly
 from appliance.api.dialects.reply import read_piece
 from appliance.api.dialects.told import error_members
 from appliance.api.dialects.tooling import chosen, judge_schema, judge_tools, refused
-from appliance.api.dialects.wish import ImagePart, StreamOptions
+from appliance.api.dialects.wish import ImagePart, StreamOptions, TextPart
 from appliance.contract.problem import Problem
 
 _USAGE: Final = StreamOptions(include_usage=True)
@@ -184,10 +185,20 @@ def _plain_turn(number: int, turn: Turn) -> Turn:
         return turn
     if turn.content is None and not turn.tool_calls and turn.refusal is None:
         raise refused(f"messages[{number}].content", "缺少内容", "it is empty")
+    turn = _spoken(turn)
     if turn.refusal is None and turn.reasoning_content is None and turn.annotations is None:
         return _unnumbered(turn)
     plain = replace(turn, refusal=None, reasoning_content=None, annotations=None)
     return _unnumbered(replace(plain, content=turn.content or turn.refusal or ""))
+
+
+def _spoken(turn: AssistantTurn) -> AssistantTurn:
+    """The same where each part is text; engines know no parts that refuse."""
+    parts = turn.content
+    if not isinstance(parts, list) or all(isinstance(one, TextPart) for one in parts):
+        return turn
+    texts = [TextPart(one.refusal) if isinstance(one, RefusalPart) else one for one in parts]
+    return replace(turn, content=texts)
 
 
 def _unnumbered(turn: AssistantTurn) -> AssistantTurn:

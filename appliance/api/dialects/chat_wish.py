@@ -78,10 +78,19 @@ class MadeCall(Strict, frozen=True):
     index: int | None = None
 
 
+class RefusalPart(Strict, tag_field="type", tag="refusal", frozen=True):
+    """What an earlier answer refused, as clients send it back."""
+
+    refusal: str
+
+
+Said = str | Annotated[list[TextPart | RefusalPart], Meta(min_length=1, max_length=64)]
+
+
 class AssistantTurn(Strict, tag_field="role", tag="assistant", frozen=True):
     """What the model said earlier, as clients send it back."""
 
-    content: Texts | None = None
+    content: Said | None = None
     name: Name | None = None
     tool_calls: Annotated[list[MadeCall], Meta(max_length=MOST_TOOLS)] | None = None
     refusal: str | None = None

@@ -11,6 +11,7 @@ from appliance.api.dialects.messages_asking import engine_chat, engine_message, 
 from appliance.api.dialects.messages_stream import MessagesStream
 from appliance.api.dialects.messages_wish import CountWish, MessagesWish
 from appliance.api.dialects.reply import Call, Choice, Usage, read_answer
+from appliance.api.dialects.tooling import refused
 from appliance.serving.errors import EngineFaulty
 
 Json = dict[str, Any]
@@ -46,6 +47,13 @@ class MessagesTranslation:
 def begin_messages(wish: MessagesWish, target: Target) -> MessagesTranslation:
     """Put a judged wish into the engine's form. Raises FieldRefused."""
     body = ENCODE(engine_message(wish, target))
+    if wish.messages[-1].role == "assistant":
+        # Engines differ: one goes on from it and says it again, another begins anew.
+        raise refused(
+            f"messages[{len(wish.messages) - 1}].role",
+            "最后一轮不能是 assistant:本机不续写回答",
+            "the last turn is the assistant's; answers are not continued here",
+        )
     asked = Asked(CHAT_PATH, body, stream=bool(wish.stream), needs=needs_of(wish))
     return MessagesTranslation(asked, target.model, tuple(wish.stop_sequences or ()))
 

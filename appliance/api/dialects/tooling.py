@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
-from appliance.api.dialects.wish import Strict
+from appliance.api.dialects.wish import TOOL_NAME, Strict
 from appliance.api.errors import FieldRefused
 
 Json = dict[str, Any]
-ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+ToolName = Annotated[str, Meta(pattern=TOOL_NAME)]
 CallId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}\Z")]
 Told = Annotated[str, Meta(max_length=8192)]
 Metadata = Annotated[

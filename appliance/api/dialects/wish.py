@@ -14,13 +14,16 @@ from msgspec import Meta, Struct
 from appliance.api.errors import BodyMalformed, FieldRefused
 
 Short = Annotated[str, Meta(max_length=256)]
-ModelId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+_MODEL: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
+_IMAGE: Final = r"^data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+\Z"
+TOOL_NAME: Final = r"^[A-Za-z0-9_-]{1,64}\Z"
+ModelId = Annotated[str, Meta(pattern=_MODEL)]
 Stop = Annotated[str, Meta(min_length=1, max_length=128)]
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Tokens = Annotated[int, Meta(ge=1, le=32_768)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-DataUrl = Annotated[str, Meta(pattern=r"^data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+\Z")]
+DataUrl = Annotated[str, Meta(pattern=_IMAGE)]
 
 
 class Strict(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True, gc=False):
@@ -86,6 +89,22 @@ W = TypeVar("W")
 
 _UNKNOWN: Final = re.compile(r"unknown field `(.*?)`", re.DOTALL)
 _MISSING: Final = re.compile(r"missing required field `(.*?)`", re.DOTALL)
+_PATTERN: Final = re.compile(r"matching regex (.*?)(?: - at |$)", re.DOTALL)
+# What a pattern means, for people.
+_MEANT: Final = {
+    repr(_MODEL): (
+        "须为 1 至 64 个字母、数字或 . _ -,以字母或数字开头",
+        "it must be 1 to 64 letters, digits or . _ - and begin with a letter or digit",
+    ),
+    repr(_IMAGE): (
+        "须为 PNG、JPEG 或 WebP 图像的 data: 网址(base64),本机不取网上的图像",
+        "it must be a data: URL of a PNG, JPEG or WebP image in base64; the box fetches none",
+    ),
+    repr(TOOL_NAME): (
+        "须为 1 至 64 个字母、数字或 _ -",
+        "it must be 1 to 64 letters, digits or _ -",
+    ),
+}
 _PATH: Final = re.compile(r" - at `\$\.?(.*?)`$", re.DOTALL)
 _LONGEST: Final = 160
 
@@ -116,6 +135,10 @@ def _refusal(reason: str) -> FieldRefused:
         if named:
             field = f"{prefix}.{named.group(1)}" if prefix else named.group(1)
             return FieldRefused(field=_plain(field), reason_zh=told[0], reason_en=told[1])
+    meant = _PATTERN.search(reason)
+    if meant and meant.group(1) in _MEANT:
+        zh, en = _MEANT[meant.group(1)]
+        return FieldRefused(field=_plain(prefix), reason_zh=zh, reason_en=en)
     rule = _plain(reason[: path.start()] if path else reason)
     return FieldRefused(field=_plain(prefix) or "$", reason_zh=f"不合要求({rule})", reason_en=rule)
 
