@@ -17,7 +17,13 @@ from typing_extensions import override
 
 from appliance.api.dialects.table import DIALECTS
 from appliance.api.door import Door, Limits
-from appliance.api.errors import BodyMalformed, FieldRefused, MethodRefused, RouteUnknown
+from appliance.api.errors import (
+    BodyMalformed,
+    FieldRefused,
+    MethodRefused,
+    RouteUnknown,
+    TypeRefused,
+)
 from appliance.api.front import Front
 from appliance.api.hosts import Hosts
 from appliance.api.hot.line import ShortWay
@@ -207,6 +213,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
     first: dict[str, Any] = faults[0] if faults else {"type": "", "loc": (), "msg": ""}
     if first["type"] == "json_invalid":
         return await _refused(request, BodyMalformed(reason=_plain(first["ctx"].get("error", ""))))
+    if first["loc"] == ("body",) and isinstance(first.get("input"), bytes):
+        # Only what calls itself JSON is read as such: a form of another site cannot.
+        return await _refused(
+            request, TypeRefused(kind=_plain(request.headers.get("content-type", "")))
+        )
     place = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "header"}]
     reason = _plain(str(first["msg"]))
     field = _plain(".".join(place)) or "$"

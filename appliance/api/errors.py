@@ -13,6 +13,26 @@ class BodyMalformed(ApplianceError):
     way_out_en = "Send one JSON object in UTF-8."
 
 
+class FormMalformed(ApplianceError):
+    """The body is no form with one file."""
+
+    code = "request.form-malformed"
+    zh = "表单无法读取:{reason_zh}。"
+    en = "The form cannot be read: {reason_en}."
+    way_out_zh = "请按 multipart/form-data 发送一个名为 file 的文件和 purpose 字段。"
+    way_out_en = "Send multipart/form-data with one file named file, and the field purpose."
+
+
+class TypeRefused(ApplianceError):
+    """The body calls itself something else than JSON."""
+
+    code = "request.type-refused"
+    zh = "请求正文须标明为 JSON,收到的 Content-Type 是“{kind}”。"
+    en = "The body must call itself JSON; its Content-Type is '{kind}'."
+    way_out_zh = "请加上请求头 Content-Type: application/json。"
+    way_out_en = "Send the header Content-Type: application/json."
+
+
 class FieldRefused(ApplianceError):
     """A field is unknown here, missing or out of its bounds."""
 
@@ -47,8 +67,8 @@ class EncodingRefused(ApplianceError):
     """Compressed bodies are not taken: a small one may unpack to a huge one."""
 
     code = "request.encoding-refused"
-    zh = "不接受压缩的请求正文（Content-Encoding）。"
-    en = "Compressed request bodies (Content-Encoding) are not taken."
+    zh = "不接受压缩的请求正文（Content-Encoding、Transfer-Encoding）。"
+    en = "Compressed request bodies (Content-Encoding, Transfer-Encoding) are not taken."
     way_out_zh = "请发送未压缩的正文。"
     way_out_en = "Send the body uncompressed."
 

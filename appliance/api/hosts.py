@@ -30,7 +30,9 @@ class Hosts:
     def _judge(self, host: bytes) -> bool:
         name = host.decode("latin-1").strip().lower()
         if name.startswith("["):
-            name = name[1:].partition("]")[0]
+            name, _, port = name[1:].partition("]")
+            if port and not port.startswith(":"):
+                return False
         else:
             name = name.rpartition(":")[0] if name.count(":") == 1 else name
         name = name.rstrip(".")

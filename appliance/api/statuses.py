@@ -123,6 +123,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "request.route-unknown": HTTPStatus.NOT_FOUND,
     "request.too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "request.too-slow": HTTPStatus.REQUEST_TIMEOUT,
+    "request.type-refused": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "response": HTTPStatus.UNPROCESSABLE_ENTITY,
     "response.unknown": HTTPStatus.NOT_FOUND,
     "secure": HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -19,7 +19,7 @@ async def take_file(request: Request, files: FileService, owner: str) -> StoredF
     """Read the form of `POST /v1/files`.
 
     Raises:
-        BodyMalformed: It is no form with one file.
+        FormMalformed: It is no form with one file.
         FieldRefused: A field is unknown or out of bounds.
         ApplianceError: The file is too large, or not what its purpose needs.
     """

@@ -7,11 +7,12 @@ from hashlib import sha256
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from appliance.access.errors import AccessRefused
 from appliance.api.crowd import Crowd
 from appliance.api.errors import BoxCrowded, HeadersTooLarge, HeadMalformed, HeadTooSlow
+from appliance.api.framing import OrderedProtocol
 from appliance.api.hot.line import Line, ShortWay
 from appliance.api.hot.swift import Swift
 from appliance.api.refusing import refusal
@@ -30,7 +31,7 @@ _BAD_KEY: Final = re.compile(
 _LINGER_S: Final = 2.0
 
 
-class BoxProtocol(HttpToolsProtocol):
+class BoxProtocol(OrderedProtocol):
     """One connection: bounded in what it may hold and how long, with problems instead of plain text.
 
     A head that comes in one piece, as nearly all do, costs nothing here; a plain model request goes
@@ -106,10 +107,10 @@ class BoxProtocol(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         """The head is in: what follows is body, which the application bounds."""
+        super().on_headers_complete()
         self._in_head = False
         if self._timer is not None:
             self._forget_head()
-        super().on_headers_complete()
 
     @override
     def on_message_complete(self) -> None:
@@ -193,10 +194,6 @@ class BoxProtocol(HttpToolsProtocol):
         cycle.scope["wardbox.peer"] = self._peer  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
-    def _is_idle(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is None or cycle.response_complete
-
     def _begin(self, line: Line) -> None:
         if self._timer is not None:
             self._forget_head()
@@ -213,7 +210,8 @@ class BoxProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not line.keep_alive:
-            self._hang_up()
+            # Nobody who has sent all, and reads until the end, is kept waiting for it.
+            self._hang_up() if rest or line.missing > 0 else self._close()
             return
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -272,9 +270,10 @@ class BoxProtocol(HttpToolsProtocol):
         self._forget_head()
         if self.transport.is_closing():
             return
-        self.transport.write(refusal(error))
-        self._hang_up()
+        self._refused = True
+        self._end_with(refusal(error), in_body=not (self._in_head or self._between))
 
+    @override
     def _hang_up(self) -> None:
         """Hear no more, and close once a client that still sends has had time to read."""
         self._refused = True

@@ -13,6 +13,8 @@ from appliance.bodies.errors import PatientInvalid
 
 BODY_SECONDS: Final = 30
 _LONGEST_KEY: Final = 512
+# What a body may be coded in that nobody has to unpack.
+_UNPACKED: Final = {b"content-encoding": b"identity", b"transfer-encoding": b"chunked"}
 
 
 def read_head(scope: Scope, limit: int) -> str | None:
@@ -34,7 +36,7 @@ def read_head(scope: Scope, limit: int) -> str | None:
             if api_key is not None:
                 raise AccessRefused
             api_key = value
-        elif name == b"content-encoding" and value.strip().lower() != b"identity":
+        elif name in _UNPACKED and value.strip().lower() != _UNPACKED[name]:
             raise EncodingRefused
         elif name == b"content-length" and int(value) > limit:
             raise BodyTooLarge(limit=limit)

@@ -7,7 +7,7 @@ import openai
 import pytest
 import pytest_asyncio
 
-from appliance.api.errors import BodyMalformed
+from appliance.api.errors import FormMalformed
 from appliance.api.multipart import Form
 from appliance.batches.kept import KeptResponse
 
@@ -183,5 +183,5 @@ async def test_a_form_reads_the_same_however_it_is_cut(size):
     form.close()
     assert bytes(content) == b"one\r\n--one\r\n-\r\n--\r\n\x00\r\n"
     assert (form.fields, form.filename) == ({"purpose": "batch"}, "a.jsonl")
-    with pytest.raises(BodyMalformed):
+    with pytest.raises(FormMalformed):
         Form("multipart/form-data; boundary=b", content.extend).feed(FORM)
