@@ -176,6 +176,8 @@ class Watch:
             except (ApplianceError, ModelsError, OSError) as error:
                 # A full disk or a torn mount is what the watch is there to tell: it goes on.
                 _LOG.warning("watch", exc_info=error)
+            except Exception:  # noqa: BLE001  # a fault of one look must not end the box's alerts
+                _LOG.exception("watch")
             await asyncio.sleep(_LOOK_S)
 
     async def _look(self, box: Services) -> None:

@@ -82,10 +82,7 @@ class LuksVolume:
         self._record = record
         self._tools = tools
         self._erase = erase
-        sight = sight or Sight()
-        self._support = sight.support
-        self._facts = sight.facts
-        self._monotonic = sight.monotonic
+        self._sight = sight or Sight()
 
     @property
     def mapping(self) -> Path:
@@ -98,7 +95,7 @@ class LuksVolume:
         Raises:
             VaultUnsupported: AES instructions, device-mapper or a program are missing.
         """
-        judge_luks(self._support())
+        judge_luks(self._sight.support())
 
     def prepare(self, key: bytes) -> None:
         """Format the device and make its file system; what an interrupted attempt left is made anew.
@@ -120,7 +117,7 @@ class LuksVolume:
         device = Path(self._record.device)
         # Before this box began to write, no identifier on the disk can be its own.
         ours = self._record.uuid if self._record.stage == "formatting" else ""
-        judge(self._facts(device), erase=self._erase, ours=ours, least=LEAST_BYTES)
+        judge(self._sight.facts(device), erase=self._erase, ours=ours, least=LEAST_BYTES)
         self._keep("formatting")
         self.format(key)
         self._open(key)
@@ -178,10 +175,10 @@ class LuksVolume:
             MountFailed: somebody holds files open; the volume closes by itself with the last of them.
         """
         place = self._layout.vault
-        until = self._monotonic() + _BUSY_S
+        until = self._sight.monotonic() + _BUSY_S
         while is_mounted(place):
             code, said = self._tools.run(("umount", str(place)))
-            if code != 0 and self._monotonic() > until:
+            if code != 0 and self._sight.monotonic() > until:
                 self._tools.run(("umount", "--lazy", str(place)))
                 self._tools.run(("cryptsetup", "close", "--deferred", self.mapping.name))
                 raise MountFailed(reason=said, path=place)
@@ -225,7 +222,7 @@ class LuksVolume:
     def erase(self) -> None:
         """Destroy every key slot and the copy of the header: nothing on the device can be read again."""
         self.unmount()
-        if self._facts(Path(self._record.device)).uuid == self._record.uuid:
+        if self._sight.facts(Path(self._record.device)).uuid == self._record.uuid:
             self._must("cryptsetup", "erase", "--batch-mode", self._record.device)
         self._layout.luks_header.unlink(missing_ok=True)
         self._keep("formatting")
@@ -245,9 +242,10 @@ class LuksVolume:
         """Write the copy of the header back; what else is on the device is not touched.
 
         Raises:
-            ForeignDevice: the copy belongs to another device.
+            ForeignDevice: the copy belongs to another device, or the device is not there.
             MountFailed: the volume is open, or cryptsetup refused.
         """
+        self._require_there(Path(self._record.device))
         copy = str(self._layout.luks_header)
         code, said = self._tools.run(("cryptsetup", "luksUUID", copy))
         if code != 0 or said != self._record.uuid:
@@ -272,19 +270,20 @@ class LuksVolume:
 
     def _device(self) -> Path:
         """The device with this box's header, wherever it is plugged in by now."""
-        named = Path(self._record.device)
         found = Path("/dev/disk/by-uuid") / self._record.uuid
-        device = found if found.exists() else named
-        if not device.exists():
-            raise self._foreign(f"{named} 不存在", f"{named} is not there")
+        device = found if found.exists() else Path(self._record.device)
+        self._require_there(device)
         code, said = self._tools.run(("cryptsetup", "luksUUID", str(device)))
-        if code == 0 and said == self._record.uuid:
-            return device
-        if code == 0:
-            raise self._foreign(
-                f"{device} 是另一个磁盘({said})", f"{device} is another one ({said})"
-            )
-        raise HeaderDamaged(device=device, copy=self._layout.luks_header)
+        if code != 0:
+            raise HeaderDamaged(device=device, copy=self._layout.luks_header)
+        if said != self._record.uuid:
+            zh, en = f"{device} 是另一个磁盘({said})", f"{device} is another one ({said})"
+            raise self._foreign(zh, en)
+        return device
+
+    def _require_there(self, device: Path) -> None:
+        if not device.exists():
+            raise self._foreign(f"{device} 不存在", f"{device} is not there")
 
     def _foreign(self, zh: str, en: str) -> ForeignDevice:
         return ForeignDevice(uuid=self._record.uuid, reason_zh=zh, reason_en=en)

@@ -81,7 +81,7 @@ def lacking(support: LuksSupport) -> tuple[str, str, str, str] | None:
         )
     if support.missing:
         programs = ", ".join(support.missing)
-        packages = " ".join(dict.fromkeys(PROGRAMS[name] for name in support.missing))
+        packages = " ".join(dict.fromkeys(PROGRAMS.get(name, name) for name in support.missing))
         return (
             f"没有找到程序 {programs}",
             f"these programs are missing: {programs}",
@@ -99,7 +99,16 @@ def judge_luks(support: LuksSupport) -> None:
     """
     found = lacking(support)
     if found is not None:
-        reason_zh, reason_en, fix_zh, fix_en = found
-        raise VaultUnsupported(
-            reason_zh=reason_zh, reason_en=reason_en, fix_zh=fix_zh, fix_en=fix_en
-        )
+        raise _refusal(found)
+
+
+def missing(program: str) -> VaultUnsupported:
+    """What is told where a program is not installed that was asked for."""
+    found = lacking(LuksSupport(aes=True, mapper=True, root=True, missing=(program,)))
+    assert found is not None  # noqa: S101  # it was said to be missing
+    return _refusal(found)
+
+
+def _refusal(found: tuple[str, str, str, str]) -> VaultUnsupported:
+    reason_zh, reason_en, fix_zh, fix_en = found
+    return VaultUnsupported(reason_zh=reason_zh, reason_en=reason_en, fix_zh=fix_zh, fix_en=fix_en)

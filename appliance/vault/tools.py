@@ -3,13 +3,14 @@
 from typing import Final
 
 from appliance.vault.background import Background
+from appliance.vault.luks_support import missing
 from appliance.vault.mount import Keeper
+from models.errors import EngineMissing
 
 _ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
 }
-_MISSING: Final = 127
 
 
 class Tools:
@@ -24,9 +25,15 @@ class Tools:
         self._background = Background()
 
     def run(self, argv: tuple[str, ...]) -> tuple[int, str]:
-        """The exit status of a program and the last line that it wrote."""
+        """The exit status of a program and the last line that it wrote.
+
+        Raises:
+            VaultUnsupported: the program is not installed.
+        """
         try:
             return self._background.run(self._whole(argv))
+        except EngineMissing:
+            raise missing(argv[0]) from None
         finally:
             self._background.close()
 

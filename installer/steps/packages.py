@@ -33,6 +33,7 @@ CHECKING: Mapping[str, str] = {
     "/usr/libexec/tangd": "tang",
     "/usr/sbin/sshd": "openssh-server",
     "age": "age",
+    "/usr/sbin/cryptsetup": "cryptsetup-bin",
     # The receiver of forwarded entries; what speaks TLS for it brings the rest.
     "/usr/sbin/rsyslogd": "rsyslog-gnutls",
 }

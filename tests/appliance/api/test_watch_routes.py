@@ -165,6 +165,23 @@ async def test_odd_questions_about_alerts_are_refused(box: LiveBox, path: str) -
         assert answer.status == 422
 
 
+async def test_the_watch_outlives_a_fault_of_one_look(box: LiveBox, caplog) -> None:
+    whole, looked = box.services.jobs.list, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def broken(*_):
+        loop.call_soon_threadsafe(looked.set)
+        raise ZeroDivisionError
+
+    box.services.jobs.list = broken
+    await asyncio.wait_for(looked.wait(), 20)
+    looked.clear()
+    await asyncio.wait_for(looked.wait(), 20)
+    box.services.jobs.list = whole
+    assert "watch" in [record.getMessage() for record in caplog.records]
+    await box.front.watch.closed()
+
+
 async def test_no_line_of_the_log_holds_what_was_asked(box: LiveBox, tmp_path) -> None:
     from appliance.settings.layout import StateLayout
     from appliance.settings.log import configure

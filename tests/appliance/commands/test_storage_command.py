@@ -1,6 +1,7 @@
 """`wardbox storage` without a box: a back end for a restore, and the copy of a header."""
 
 import argparse
+import shutil
 
 import pytest
 
@@ -62,6 +63,21 @@ def test_a_missing_device_is_told_in_a_sentence(box, tmp_path, capsys):
         told = capsys.readouterr().err
         assert "vault.foreign-device" in told
         assert "Traceback" not in told
+
+
+def test_a_machine_without_the_programs_is_told_which_package_brings_them(
+    box, tmp_path, capsys, monkeypatch
+):
+    device = tmp_path / "disk"
+    device.touch()
+    write_record(box, luks_record(device, "因为", "because").at("ready"))
+    found = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "cryptsetup" else found(name))
+    for what in ("copy-header", "restore-header"):
+        assert run(box, what) == 1
+        told = capsys.readouterr().err
+        assert "apt-get install cryptsetup-bin" in told
+        assert "vault.unsupported" in told
 
 
 def test_growing_asks_the_running_box(box):

@@ -243,7 +243,8 @@ async def test_models_of_other_boxes_are_listed_after_the_box_s_own(rooms, box):
     assert await listed(box, box.bearer) == [*own, "other", "shared", "theirs"]
     async with box.http.get(one, headers=box.bearer) as answer:
         assert await answer.json() == {
-            "id": "theirs", "object": "model", "created": 0, "owned_by": "wardbox-cluster"
+            "id": "theirs", "object": "model", "created": 0, "owned_by": "wardbox-cluster",
+            "type": "model", "display_name": "theirs", "created_at": "1970-01-01T00:00:00Z",
         }  # fmt: skip
     only = box.make_key("chat", models=frozenset({"theirs", "b"}))
     assert await listed(box, only) == ["b", "theirs"]
