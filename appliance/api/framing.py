@@ -1,5 +1,6 @@
 """What HTTP/1.1 asks that uvicorn leaves open: one host, answers in order, no chunks for old clients."""
 
+import asyncio
 from abc import abstractmethod
 from typing import Any, Final
 
@@ -20,12 +21,29 @@ class OrderedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._last_word: bytes | None = None
+        self._in_head = False
+        self._fed = False
+        """Whether a part of a body came since this was last set to False."""
 
     @override
     def on_headers_complete(self) -> None:
         """The head is in. What is raised here is told as a malformed head."""
         settle_host(self.headers, self.url, self.parser.get_http_version())
         super().on_headers_complete()
+        # Trailers are no headers (RFC 9110, 6.5.1): what was judged by then is what counts.
+        self.headers = []
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a line of the head; one behind the body is nothing to anybody here."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        """A part of the body came."""
+        self._fed = True
+        super().on_body(body)
 
     @override
     def on_response_complete(self) -> None:
@@ -37,7 +55,7 @@ class OrderedProtocol(HttpToolsProtocol):
 
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, for_version(app, cycle))  # type: ignore[arg-type]
+        super()._start_asgi_task(cycle, quietly(for_version(app, cycle), cycle))  # type: ignore[arg-type]
 
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
@@ -101,6 +119,19 @@ def settle_host(headers: list[tuple[bytes, bytes]], target: bytes, version: str)
         headers[at[0]] = (b"host", host)
     else:
         headers.append((b"host", host))
+
+
+def quietly(app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:
+    """The application, whose end because its client left is no fault to be logged."""
+
+    async def left(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not cycle.disconnected:
+                raise
+
+    return left
 
 
 def for_version(app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:

@@ -20,11 +20,9 @@ from appliance.api.slow_reader import SlowReader, keep_short
 from appliance.errors import ApplianceError
 
 HEAD_SECONDS: Final = 15.0
-REST_SECONDS: Final = 30.0
-"""How long the rest of a body that was refused may take."""
+REST_SECONDS: Final = 30.0  # for the rest of a body that was refused
 LONGEST_HEAD: Final = 2 * 1_048_576
-# All heads under way together: many slow senders may not fill the memory.
-_ALL_HEADS: Final = 64 * 1_048_576
+_ALL_HEADS: Final = 64 * 1_048_576  # together: many slow senders may not fill the memory
 _BAD_KEY: Final = re.compile(
     rb"\r\nauthorization:[^\r\n]*(?:[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f]|\r(?!\n))", re.IGNORECASE
 )
@@ -50,7 +48,6 @@ class BoxProtocol(OrderedProtocol):
         self._line: Line | None = None
         self._peer: bytes | None = None
         self._head = 0
-        self._in_head = False
         self._between = True
         self._refused = False
         self._last = b""
@@ -90,13 +87,11 @@ class BoxProtocol(OrderedProtocol):
             if head is not None:
                 self._begin(Line(self._way, head, data, self.transport, self._peer, self._over))
                 return
-        self._last = data
+        in_body = not (self._in_head or self._between)
+        self._last, self._fed = data, False
         super().data_received(data)
-        if self._in_head:
-            self._count(len(data))
-        elif self._timer is None and self._between and self._is_idle():
-            # Line ends between requests, which a parser skips: they are no request either.
-            self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+        if not self._refused:
+            self._weigh(len(data), in_body=in_body)
 
     @override
     def on_message_begin(self) -> None:
@@ -116,7 +111,7 @@ class BoxProtocol(OrderedProtocol):
     def on_message_complete(self) -> None:
         """The request is whole: another may begin."""
         self._between = True
-        if self._timer is not None:
+        if self._timer is not None or self._head:
             self._forget_head()
         super().on_message_complete()
 
@@ -230,12 +225,20 @@ class BoxProtocol(OrderedProtocol):
         if data:
             self.data_received(data)
 
+    def _weigh(self, size: int, *, in_body: bool) -> None:
+        if self._in_head or (in_body and not (self._between or self._fed)):
+            # A head, or what is in a body but none of it: trailers and notes on chunks.
+            self._count(size)
+        elif self._timer is None and self._between and self._is_idle():
+            # Line ends between requests, which a parser skips: they are no request either.
+            self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
     def _count(self, size: int) -> None:
         self._head += size
         BoxProtocol.heads_under_way += size
         if self._head > LONGEST_HEAD or BoxProtocol.heads_under_way > _ALL_HEADS:
             self._refuse(HeadersTooLarge())
-        elif self._timer is None:
+        elif self._in_head and self._timer is None:
             self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
     def _forget_head(self) -> None:

@@ -152,3 +152,54 @@ async def test_a_coded_transfer_is_not_taken_for_its_content(shared_box, path):
     got = await all_of(shared_box, raw + WRONG)
     assert statuses(got) == [415, 400]
     assert b"request.encoding-refused" in got
+
+
+TRAILED = b"2\r\n{}\r\n0\r\n"
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/batches", "/api/v1/keys"])
+@pytest.mark.parametrize("split", [False, True])
+async def test_a_trailer_is_no_header(shared_box, path, split):
+    """What a proxy in front took out of the head does not come in behind the body."""
+    key = f"Authorization: Bearer {shared_box.key}".encode()
+    start = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    )
+    pieces = (
+        [start, TRAILED + key + b"\r\n\r\n"] if split else [start + TRAILED + key + b"\r\n\r\n"]
+    )
+    assert statuses(await all_of(shared_box, *pieces, WRONG))[0] == 401
+
+
+async def test_a_trailer_takes_nothing_from_a_request(shared_box):
+    body = json.dumps(GOOD).encode()
+    chunks = b"%x\r\n%b\r\n0\r\nAuthorization: Bearer x\r\nHost: evil.example\r\nX-A: b\r\n\r\n"
+    raw = post(shared_box, CHAT, b"", "Host: localhost", "Transfer-Encoding: chunked")
+    got = await all_of(shared_box, raw + chunks % (len(body), body) + HEALTH + WRONG)
+    assert statuses(got) == [200, 200, 400]
+
+
+@pytest.mark.parametrize("path", [CHAT, "/api/v1/nowhere"])
+@pytest.mark.parametrize(
+    ("before", "unit"),
+    [
+        (TRAILED, b"X-A: " + b"b" * 60 + b"\r\n"),
+        (TRAILED + b"X-B: ", b"b" * 64),
+        (b"2;", b"b" * 64),
+    ],
+)
+async def test_trailers_and_notes_on_chunks_are_bounded(
+    shared_box, monkeypatch, before, unit, path
+):
+    monkeypatch.setattr(wire, "LONGEST_HEAD", 20_000)
+    held = wire.BoxProtocol.heads_under_way
+    raw = post(shared_box, path, b"", "Host: localhost", "Transfer-Encoding: chunked")
+    got = await all_of(shared_box, raw, before, *[unit * 100] * 5)
+    assert statuses(got) == [431 if path == CHAT else 404]
+    assert wire.BoxProtocol.heads_under_way == held
+
+
+async def test_a_client_that_leaves_within_its_body_is_no_fault(shared_box, caplog):
+    raw = post(shared_box, CHAT, b"zz\r\n", "Host: localhost", "Transfer-Encoding: chunked")
+    assert statuses(await all_of(shared_box, raw)) == [400]
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
