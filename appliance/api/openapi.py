@@ -63,8 +63,15 @@ def describe(app: FastAPI, routes: Iterable[Any]) -> dict[str, Any]:
     wishes, kinds = msgspec.json.schema_components(
         [one.decoder.type for one in hot], ref_template=_REF.replace("{model}", "{name}")
     )
+    document["servers"] = [{"url": "/"}]
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update(problem["$defs"] | kinds)
+    _fill_examples(components.setdefault("schemas", {}).values())
+    names = {_REF.format(model=name): _REF.format(model=_name(name)) for name in kinds}
+    wishes = tuple(_renamed(wish, names) for wish in wishes)
+    kinds = {
+        _name(name): _renamed(kind, names) | {"title": _name(name)} for name, kind in kinds.items()
+    }
+    components["schemas"].update(problem["$defs"] | kinds)
     components["schemas"]["AnthropicProblem"] = _anthropic(components["schemas"]["Problem"])
     components["responses"] = {
         "Refusal": _refusal("Problem"),
@@ -80,6 +87,31 @@ def describe(app: FastAPI, routes: Iterable[Any]) -> dict[str, Any]:
             _complete(path, operation, is_open=(method, path) in is_open)
     whole: dict[str, Any] = _portable(document)
     return whole
+
+
+def _name(kind: str) -> str:
+    """What a type is called; of two in different modules, each also by its module's first word.
+
+    Programs that write clients make a class of each: they know no dots, and no name twice.
+    """
+    module, _, name = kind.rpartition(".")
+    return module.rpartition(".")[2].partition("_")[0].capitalize() + name
+
+
+def _renamed(told: Any, names: dict[str, str]) -> Any:
+    """The same with other references."""
+    if isinstance(told, dict):
+        return {name: _renamed(value, names) for name, value in told.items()}
+    if isinstance(told, list):
+        return [_renamed(value, names) for value in told]
+    return names.get(told, told) if isinstance(told, str) else told
+
+
+def _fill_examples(kinds: Iterable[dict[str, Any]]) -> None:
+    """Put the nulls back that FastAPI takes out of examples: an answer has them."""
+    for kind in kinds:
+        for example in kind.get("examples", ()):
+            example |= {name: None for name in kind.get("required", ()) if name not in example}
 
 
 def _portable(told: Any, key: str = "") -> Any:

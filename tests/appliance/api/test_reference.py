@@ -1,5 +1,7 @@
 """What can be listed agrees with its pages: routes, refusals, the OpenAPI document."""
 
+import json
+import re
 from http import HTTPStatus
 from pathlib import Path
 
@@ -74,6 +76,20 @@ def test_every_example_of_the_document_is_what_its_schema_says(shared_box):
 
 def holds(document, schema, example):
     jsonschema_rs.validate({**schema, "components": document["components"]}, example)
+
+
+def test_programs_that_write_clients_can_read_the_document(shared_box):
+    """They make a class of every type: a name is a word, and there once."""
+    document = shared_box.app.openapi()
+    kinds = document["components"]["schemas"]
+    assert [name for name in kinds if not name.isidentifier()] == []
+    titles = [kind.get("title", name) for name, kind in kinds.items()]
+    assert len(set(titles)) == len(titles)
+    references = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert references <= set(kinds)
+    for name, kind in kinds.items():
+        for example in kind.get("examples", ()):
+            holds(document, {"$ref": f"#/components/schemas/{name}"}, example)
 
 
 def test_the_document_says_what_is_open(shared_box):
