@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -56,10 +57,15 @@ def _inspect(path: Path, *, as_json: bool, digest: bool) -> int:
         _print_error(path, error, as_json=as_json)
         return UNUSABLE
     if as_json:
-        print(json.dumps(verdict.to_json(str(path), sha256), ensure_ascii=False))
+        print(json.dumps(verdict.to_json(_shown(path), sha256), ensure_ascii=False))
     else:
         _print_verdict(verdict, sha256)
     return ACCEPTED if verdict.accepted else REFUSED
+
+
+def _shown(path: Path) -> str:
+    """The path as JSON can hold it: a name on a disk need not be UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _sha256(path: Path) -> str:
@@ -90,7 +96,7 @@ def _print_error(path: Path, error: "Exception", *, as_json: bool) -> None:
         print(f"{error}\n{getattr(error, 'way_out', '')}", file=sys.stderr)
         return
     wire = {
-        "file": str(path),
+        "file": _shown(path),
         "accepted": False,
         "kind": "unknown",
         "code": getattr(error, "code", ""),

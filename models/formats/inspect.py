@@ -75,7 +75,7 @@ def inspect_file(path: Path) -> Inspection:
         FileUnreadable: There is nothing to judge: the path is missing, not permitted, or a
             device or pipe.
     """
-    if path.is_dir():
+    if _is_folder(path):
         return _inspect_folder(path)
     with open_view(path) as view:
         kind = guess_kind(view, path.suffix)
@@ -92,10 +92,18 @@ def require_model(path: Path) -> ModelSummary:
         FileRefused: It is not acceptable.
         FileUnreadable: It cannot be read.
     """
-    if path.is_dir():
+    if _is_folder(path):
         return read_folder(path).summary
     with open_view(path) as view:
         return _judge(view, guess_kind(view, path.suffix), path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        # A folder on the way that may not be entered, or a name too long for any.
+        raise FileUnreadable(path=ascii(str(path)[:200]), reason=error.strerror or "I/O") from error
 
 
 def _judge(view: FileView, kind: Kind, path: Path) -> ModelSummary:

@@ -136,6 +136,17 @@ def test_the_command_answers_in_json(tmp_path: Path) -> None:
     assert (status, wire["code"]) == (2, "model.unreadable")
 
 
+def test_odd_paths_are_sentences_and_valid_json(tmp_path: Path) -> None:
+    for path in ("x" * 5000, str(tmp_path / ("y" * 300) / "m.gguf")):
+        status, wire = run("model", "inspect", path, "--json")
+        assert (status, wire["code"]) == (2, "model.unreadable")
+    odd = os.fsdecode(bytes(tmp_path) + b"/\xff.gguf")
+    Path(odd).write_bytes(gguf_bytes())
+    status, wire = run("model", "inspect", odd, "--json")
+    assert status == 0
+    assert wire["file"].endswith("/\ufffd.gguf")
+
+
 def test_the_command_speaks_to_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = tmp_path / "good.gguf"
     good.write_bytes(gguf_bytes())
