@@ -89,13 +89,13 @@ class ModelUnknown(ModelsError):
 
 
 class ModelExists(ModelsError):
-    """A model id that is already taken by other bytes."""
+    """A model id that is already taken."""
 
     code = "model.exists"
-    zh = "货架上已有模型 {model_id},且内容不同。"
-    en = "The shelf already holds a different model {model_id}."
-    way_out_zh = "请换一个标识或版本,或先移除旧模型。"
-    way_out_en = "Choose another id or version, or remove the old model first."
+    zh = "货架上已有名为 {model_id} 的模型。"
+    en = "The shelf already holds a model {model_id}."
+    way_out_zh = "请换一个标识,或先移除旧模型(wardbox model remove)。"
+    way_out_en = "Choose another id, or remove the old one first (wardbox model remove)."
 
 
 class CardMismatch(ModelsError):

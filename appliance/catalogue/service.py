@@ -144,10 +144,17 @@ class CatalogueService:
         self._shelf.prune(model_id, keep)
 
     def remove(self, model_id: str, actor: str) -> None:
-        """Take a model off the shelf. Raises ModelUnknown or DefaultModelKept."""
+        """Take a model, whole or damaged, off the shelf. Raises ModelUnknown or DefaultModelKept."""
         if model_id == self._default:
             raise DefaultModelKept(model_id=model_id)
-        digest = self._shelf.get(model_id).manifest.digest
+        digest = ""
+        try:
+            digest = self._shelf.get(model_id).manifest.digest
+        except ModelUnknown:
+            raise
+        except ModelsError:
+            # Damaged, or signed by nobody: the way out of that is to remove it.
+            pass
         self._record("remove", actor, model_id, digest)
         self._shelf.remove(model_id)
 

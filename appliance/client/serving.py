@@ -44,6 +44,10 @@ class Serving:
         """Let a model go after its running answers."""
         await self._wire.json("POST", f"{_model(model)}/unload")
 
+    async def remove(self, model: str) -> None:
+        """Take a model off the shelf."""
+        await self._wire.json("DELETE", _model(model))
+
     async def keep(self, model: str, keeping: Keeping) -> Keeping:
         """Decide how a model is kept."""
         return await self._wire.view(Keeping, "PUT", f"{_model(model)}/keeping", keeping)

@@ -1,4 +1,4 @@
-"""`wardbox model load|unload|pin|unpin|status`: which models are in memory, and how they are kept."""
+"""`wardbox model load|unload|pin|unpin|remove|status`: models in memory, and how they are kept."""
 
 import argparse
 from typing import TYPE_CHECKING, Final
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from appliance.client.session import Session
     from appliance.contract.serving import ModelStateView
 
-ACTIONS: Final = ("load", "unload", "pin", "unpin", "status")
+ACTIONS: Final = ("load", "unload", "pin", "unpin", "remove", "status")
 
 
 def add_serving(what: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -20,6 +20,7 @@ def add_serving(what: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         ("unload", "答完后卸载 let it go after its running answers"),
         ("pin", "常驻内存 keep it in memory"),
         ("unpin", "取消常驻 no longer keep it"),
+        ("remove", "从货架上移除 take it off the shelf"),
     ):
         one = what.add_parser(name, help=text)
         one.add_argument("id", help="模型标识 a model id")
@@ -47,6 +48,9 @@ async def act(session: "Session", args: argparse.Namespace) -> int:
     elif args.what == "unload":
         await serving.unload(args.id)
         print("已卸载。 Unloaded.")
+    elif args.what == "remove":
+        await serving.remove(args.id)
+        print("已移除。 Removed.")
     else:
         wish = Keeping(pinned=args.what == "pin", idle_unload_s=args.idle_unload_s)
         await serving.keep(args.id, wish)

@@ -67,12 +67,14 @@ class Updating:
         packs: Where evaluation sets, baselines and data packs stand.
         engines: What replaces engines.
         licence: What vendors seal for this box alone.
+        brought: Whether a stick brought the model under an id.
     """
 
     jobs: UpdateJobs
     packs: PackShelf
     engines: LiveEngines
     licence: Licence
+    brought: Callable[[str], bool]
 
     @property
     def service(self) -> UpdateService:
@@ -119,7 +121,7 @@ def make_updating(
     about = UpdateSite(site.settings.box.id, VERSION, hardware_classes(ground.hardware))
     around = Surroundings(site.clock, past_of(ground.log), lambda: about, doubt_of(witnesses))
     service = UpdateService(ground.db, ground.log, rooms, layout.updates_root, around)
-    return Updating(UpdateJobs(service), packs, engines, licence)
+    return Updating(UpdateJobs(service), packs, engines, licence, ours)
 
 
 def hardware_classes(hardware: Hardware) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """Card and manifest of one model package, held against each other and against the files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +10,7 @@ from models.errors import CardMismatch, ManifestMalformed, ModelDamaged
 from models.formats.inspect import require_model
 from models.formats.refusals import FileRefused, FileUnreadable
 from models.formats.summary import ModelSummary
+from models.registry.intake import digest_of
 from models.registry.manifest import Manifest, card_digest
 
 CARD: Final = "card.json"
@@ -40,6 +43,32 @@ def _mismatch(field: str, card: object, file: object) -> CardMismatch:
 def damaged(name: str, zh: str, en: str) -> ModelDamaged:
     """The refusal of a damaged model."""
     return ModelDamaged(model_id=name, reason_zh=zh, reason_en=en)
+
+
+@contextmanager
+def unreadable(name: str) -> Iterator[None]:
+    """Tells what cannot be read of a model on the shelf as damage: a disk gives errors where it rots.
+
+    Raises:
+        ModelDamaged: A file of the model could not be read inside the block.
+    """
+    try:
+        yield
+    except (FileUnreadable, OSError) as error:
+        raise damaged(name, "有文件读不出", "a file of it cannot be read") from error
+
+
+def check_bytes(name: str, held: Path, manifest: Manifest) -> None:
+    """Reads every byte of a model on the shelf and compares the digests.
+
+    Raises:
+        ModelDamaged: A byte differs, or cannot be read.
+    """
+    for row in manifest.files:
+        with unreadable(name):
+            same = digest_of(held / row.name) == row.sha256
+        if not same:
+            raise damaged(name, f"{row.name} 的摘要不符", f"the digest of {row.name} differs")
 
 
 def judge_copy(path: Path, held: Path) -> ModelSummary:

@@ -24,7 +24,6 @@ from models.registry.blobs import drop_unused, share
 from models.registry.intake import (
     check_space,
     copy_in,
-    digest_of,
     disk_errors,
     source_files,
     sync_folder,
@@ -40,7 +39,16 @@ from models.registry.manifest import (
     sign_manifest,
     verify_manifest,
 )
-from models.registry.package import CARD, check_card, damaged, judge_copy, read_card, read_small
+from models.registry.package import (
+    CARD,
+    check_bytes,
+    check_card,
+    damaged,
+    judge_copy,
+    read_card,
+    read_small,
+    unreadable,
+)
 from models.registry.versions import FILES, MANIFEST
 
 Bring = Callable[[Path, Path, str], ManifestFile]
@@ -158,8 +166,9 @@ class Shelf:
             ModelDamaged: A file is missing or has another size.
         """
         folder = versions.standing(self._folder(name))
-        manifest = self._read_manifest(folder)
-        card = read_card(folder, manifest)
+        with unreadable(name):
+            manifest = self._read_manifest(folder)
+            card = read_card(folder, manifest)
         if card.id != name:
             raise damaged(name, "清单属于其他模型", "the manifest belongs to another model")
         for row in manifest.files:
@@ -185,12 +194,8 @@ class Shelf:
             ManifestUntrusted: Its manifest is not signed by a trusted key.
             ModelDamaged: A byte differs.
         """
-        found = self.get(name)
-        manifest = found.manifest
-        held = versions.standing(self._folder(name)) / FILES
-        for row in manifest.files:
-            if digest_of(held / row.name) != row.sha256:
-                raise damaged(name, f"{row.name} 的摘要不符", f"the digest of {row.name} differs")
+        manifest = self.get(name).manifest
+        check_bytes(name, versions.standing(self._folder(name)) / FILES, manifest)
         return manifest
 
     def remove(self, name: str) -> None:

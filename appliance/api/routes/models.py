@@ -22,6 +22,7 @@ from appliance.contract.catalogue import (
 )
 from appliance.contract.serving import Keeping, ModelStateView
 from appliance.services.open_box import Services
+from appliance.services.removal import remove_model
 from appliance.serving.store import Keeping as StoredKeeping
 from appliance.serving.store import StoredDeployment
 from models.errors import ModelUnknown
@@ -141,6 +142,13 @@ async def load(model_id: str, box: Box, who: ModelWriter) -> ModelStateView:
 async def unload(model_id: str, box: Box, who: ModelWriter) -> Response:
     """Let a model go after its running answers."""
     await box.serving.unload(model_id, who.actor)
+    return Response(status_code=204)
+
+
+@router.delete("/api/v1/models/{model_id}", status_code=204)
+async def remove(model_id: str, box: Box, who: ModelWriter) -> Response:
+    """Take a model that nothing needs off the shelf, whole or damaged; its running answers end."""
+    await remove_model(box, model_id, who.actor)
     return Response(status_code=204)
 
 

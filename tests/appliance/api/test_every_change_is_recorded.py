@@ -66,6 +66,7 @@ RECORDED = {
     "me.remove_totp": "access:totp:remove",
     "models.keep": "model:engine:*",
     "models.load": "model:engine:load",
+    "models.remove": "model:shelf:remove",
     "models.unload": "model:engine:unload",
     "models.verify": "model:shelf:verify",
     "posture.check": "firmware:check:run",

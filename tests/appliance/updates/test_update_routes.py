@@ -38,7 +38,8 @@ async def opened(tmp_path, box: Box):
     async with live_box(folder) as live:
         jobs = UpdateJobs(box.updates)
         licence = SimpleNamespace(recipient=lambda: "age1qqq")
-        updating = Updating(jobs, box.packs, LiveEngines(live.services.serving), licence)
+        engines = LiveEngines(live.services.serving)
+        updating = Updating(jobs, box.packs, engines, licence, lambda _: False)
         desk = JobService(
             live.services.db, live.log, {UPDATE: jobs.kind()}, folder / "jobs", time.time
         )

@@ -1,5 +1,6 @@
 """The shelf: admission, tampering, interruption, concurrency, full disks."""
 
+import errno
 import json
 import os
 import threading
@@ -145,6 +146,21 @@ def test_every_tampering_is_found(shelf, source, signer) -> None:
     with pytest.raises(ManifestUntrusted):
         shelf.get("demo-1")
     assert shelf.list() == ()
+    for lost in (manifest, card):
+        lost.unlink()
+        with pytest.raises(ModelDamaged):
+            shelf.get("demo-1")
+
+
+def test_a_disk_that_gives_an_error_tells_damage(shelf, source, signer, monkeypatch) -> None:
+    shelf.admit(source, make_card(), signer)
+
+    def rotten(_: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("models.registry.package.digest_of", rotten)
+    with pytest.raises(ModelDamaged, match="cannot be read"):
+        shelf.verify("demo-1")
 
 
 def test_every_byte_of_a_manifest_counts(shelf, source, signer) -> None:
