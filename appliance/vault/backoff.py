@@ -61,6 +61,7 @@ class Backoff:
     def __init__(self, path: Path, uptime: Uptime) -> None:
         self._path = path
         self._uptime = uptime
+        self._unwritten: tuple[int, str, int] | None = None
 
     def check(self) -> None:
         """Pass, or say how long to wait.
@@ -81,17 +82,25 @@ class Backoff:
         """Count a failure; how many there are in a row now."""
         failures = min(self._read()[0] + 1, _MAX_COUNT)
         value = {"boot": self._uptime.boot, "failures": failures, "last": self._now()}
-        write_private(self._path, canonical_bytes(value))
+        self._unwritten = failures, self._uptime.boot, self._now()
+        # Whoever fills the disk may not try for nothing: what cannot be written is counted in memory.
+        with suppress(OSError):
+            write_private(self._path, canonical_bytes(value))
+            self._unwritten = None
         return failures
 
     def succeed(self) -> None:
         """Forget all failures."""
-        self._path.unlink(missing_ok=True)
+        self._unwritten = None
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def _now(self) -> int:
         return int(self._uptime.seconds())
 
     def _read(self) -> tuple[int, str, int]:
+        if self._unwritten is not None:
+            return self._unwritten
         with suppress(FileNotFoundError, SecureComputeError, VaultDamaged):
             value = parse_canonical(self._path.read_bytes()[:4096])
             # Files of older releases have no boot and tell wall time: as from before this boot.

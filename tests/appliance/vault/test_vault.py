@@ -16,6 +16,7 @@ from secure_compute.certificates import issue_server
 from secure_compute.errors import KeyMalformed
 from secure_compute.note import NoteKey
 from tests.appliance.vault.conftest import CHEAP, PASSPHRASE, ways_of
+from tests.appliance.vault.crashing import full_disk
 
 
 def test_absent_locked_unlocked_locked(vault, files):
@@ -163,6 +164,19 @@ def test_a_wait_begins_anew_with_a_boot_and_ends(vault, created, layout, files, 
     assert caught.value.facts["seconds"] == LONGEST_S - 3
     clock.move(LONGEST_S - 3)
     again.unlock(PASSPHRASE)
+
+
+def test_on_a_full_disk_failures_are_counted_all_the_same(vault, created, clock, monkeypatch):
+    monkeypatch.setattr("appliance.vault.backoff.write_private", lambda *_: full_disk())
+    for _ in range(3):
+        with pytest.raises(WrongSecret):
+            vault.unlock("wrong wrong wrong")
+    with pytest.raises(VaultBackoff):
+        vault.unlock(PASSPHRASE)
+    clock.move(1)
+    vault.unlock(PASSPHRASE)
+    with pytest.raises(WrongSecret):
+        vault.unlock("wrong wrong wrong")
 
 
 def test_a_failure_that_is_still_to_come_keeps_nobody_out(vault, created, layout, clock):
