@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 
 from appliance.access.grants import Grant
@@ -13,7 +12,7 @@ from appliance.audit.events_slots import slot_change
 from appliance.contract import slots as wire
 from appliance.errors import ApplianceError
 from appliance.vault.slot_book import SlotNote
-from secure_compute.errors import SecureComputeError, SlotUnreachable
+from secure_compute.errors import SecureComputeError
 
 T = TypeVar("T")
 
@@ -53,11 +52,7 @@ async def revoke(front: Front, slot: str, change: wire.SlotChange, who: Grant) -
         # A wrong secret must not use an approval up.
         vault.slots.test(present)
         approvals.use(change.approval, REVOKE_SLOT, slot, who)
-        gone = slot_view(vault.slots.revoke(present, slot), SlotNote())
-        # A slot of an older release cannot follow: the rotation waits until it is replaced.
-        with suppress(SlotUnreachable):
-            vault.rotate_root()
-        return gone
+        return slot_view(vault.revoke(present, slot), SlotNote())
 
     return await _recorded(front, who, ("revoke", "", slot), work)
 

@@ -1,6 +1,7 @@
 """What people call the slots, who added them and when each was used: a notebook without secrets."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
@@ -72,7 +73,9 @@ class SlotBook:
         slots = {
             name: {**asdict(note), "measured": list(note.measured)} for name, note in notes.items()
         }
-        write_private(self._path, canonical_bytes({"format": FORMAT, "slots": slots}))
+        # Nothing depends on it: on a full disk the vault opens, and a new secret is shown, all the same.
+        with suppress(OSError):
+            write_private(self._path, canonical_bytes({"format": FORMAT, "slots": slots}))
 
 
 def _parse(entry: dict[str, object]) -> SlotNote:

@@ -114,10 +114,17 @@ class SlotDesk:
             wish = SlotWish(TPM, pcrs=pcrs)
             return self.replace(present, found[0].slot_id, wish, actor)
 
-    def revoke(self, present: Offer, slot_id: str) -> Slot:
+    def revoke(
+        self, present: Offer, slot_id: str, write: Callable[[SealedRoot], SealedRoot] | None = None
+    ) -> Slot:
         """Remove a slot: what it was opened with opens nothing any more.
 
         Whoever copied the key files before can still use the old copy; a rotation of the root key ends that.
+
+        Args:
+            present: a secret that opens the vault now.
+            slot_id: which.
+            write: puts what is left on the disk, under a new root key too, and gives what lies there.
 
         Raises:
             SlotUnknown: there is no such slot.
@@ -130,7 +137,10 @@ class SlotDesk:
             left = _without(document, slot_id)
             root, _ = self._slots.opened_by(document, present)
             root.wipe()
-            write_sealed_root(self._layout, left)
+            if write is None:
+                write_sealed_root(self._layout, left)
+            else:
+                left = write(left)
             self._changed(left)
             self.book.forget(slot_id)
             return slot

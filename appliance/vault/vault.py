@@ -27,6 +27,7 @@ from appliance.vault.slot_desk import SlotDesk
 from appliance.vault.slots import Slots, judged
 from appliance.vault.ways import Ways
 from secure_compute.certificates import make_authority
+from secure_compute.errors import SlotUnreachable
 from secure_compute.keyring import Keyring
 from secure_compute.note import NoteKey
 from secure_compute.passwords import generate_password
@@ -205,17 +206,30 @@ class Vault:
             OSError: the disk refused; nothing has changed.
         """
         with self._lock:
-            if self._opened is None:
-                raise VaultLocked
-            document = read_sealed_root(self._layout)
-            if self._handover is None:
-                return self._opened.rotate_root(document, lambda _root: None).root_id
-            fresh = self._opened.rotate_root(document, self._handover.stage).root_id
-            found = self._handover.find(fresh)
-            if found is not None:
-                with found:
-                    self._handover.write(found)
-            return fresh
+            return self._rotated(read_sealed_root(self._layout)).root_id
+
+    def revoke(self, present: Offer, slot_id: str) -> Slot:
+        """Remove a slot and take a new root key, in one step; raises as `SlotDesk.revoke`, and VaultLocked."""
+        with self._lock:
+            return self.slots.revoke(present, slot_id, self._followed)
+
+    def _followed(self, left: SealedRoot) -> SealedRoot:
+        try:
+            return self._rotated(left)
+        except SlotUnreachable:  # one of an older release: the root key stays until it is set anew
+            write_sealed_root(self._layout, left)
+            return left
+
+    def _rotated(self, document: SealedRoot) -> SealedRoot:
+        if self._opened is None:
+            raise VaultLocked
+        if self._handover is None:
+            return self._opened.rotate_root(document, lambda _root: None)
+        fresh = self._opened.rotate_root(document, self._handover.stage)
+        if (found := self._handover.find(fresh.root_id)) is not None:
+            with found:
+                self._handover.write(found)
+        return fresh
 
     def _is_there(self) -> bool:
         return self._layout.sealed_root.exists() or self._layout.sealed_root_copy.exists()
