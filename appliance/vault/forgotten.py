@@ -4,6 +4,7 @@ A database that comes back from a backup brings keys along that were destroyed s
 vault reads this list and destroys them again.
 """
 
+import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-_MOST: Final = 1 << 40
+_MOST: Final = 253_402_300_800
+"""The year 10,000: no calendar goes beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ class ForgottenList:
         handle = os.open(self._path, flags, 0o600)
         try:
             # A line that a power cut left half written must not swallow this one.
-            os.write(handle, b"\n" + line + b"\n")
+            whole = b"\n" + line + b"\n"
+            if os.write(handle, whole) != len(whole):
+                # A disk that is nearly full takes a part of it and says nothing.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -1,6 +1,7 @@
 """The vault after a change of secrets, damage, an interruption or the death of its process."""
 
 import json
+import os
 
 import pytest
 
@@ -9,6 +10,7 @@ from appliance.vault.errors import (
     VaultDamaged,
     VaultUnsupported,
 )
+from appliance.vault.forgotten import ForgottenList, Gone
 from appliance.vault.handover import VARIABLE, KeyHandover
 from appliance.vault.support import Support, detect, judge
 from appliance.vault.vault import Vault
@@ -173,3 +175,20 @@ def test_a_vault_is_put_together_from_settings(layout, clock):
     built = build_vault(layout, load(layout.root, {}), {VARIABLE: "no number"}, clock)
     assert built.status().state == "absent"
     assert built.resume() is None
+
+
+def test_a_line_of_the_destroyed_that_did_not_fit_is_no_line(tmp_path, monkeypatch):
+    """A disk that is nearly full takes a part of a write and says nothing."""
+    listed = ForgottenList(tmp_path / "forgotten.jsonl")
+    first, second = Gone("patient", b"a" * 32, 7), Gone("patient", b"b" * 32, 8)
+    listed.add(first)
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda handle, data: write(handle, data[: len(data) // 2]))
+        with pytest.raises(OSError, match="No space left"):
+            listed.add(second)
+    assert listed.all() == (first,)
+    listed.add(second)
+    assert listed.all() == (first, second)
+    listed.add(Gone("patient", b"c" * 32, 1 << 39))
+    assert listed.all() == (first, second)
