@@ -20,6 +20,7 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "keys/destroyed.cert": "a box that was destroyed makes no backups",
         "keys/failures.json": _MACHINE,
         "keys/kept-locked": _MACHINE,
+        "keys/keyring.copy.json": "the same as keys/keyring.json",
         "keys/posture-lock": _MACHINE,
         "keys/luks-header.img": _MACHINE,
         "keys/machine.json": _MACHINE,

@@ -65,6 +65,11 @@ class StateLayout:
         return self.keys / "keyring.json"
 
     @property
+    def keyring_copy(self) -> Path:
+        """The same once more: a damaged byte of the one costs nothing."""
+        return self.keys / "keyring.copy.json"
+
+    @property
     def rotation_file(self) -> Path:
         """The journal of a rotation of the root key; gone once both files are replaced."""
         return self.keys / "rotation.json"

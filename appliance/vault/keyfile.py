@@ -77,8 +77,12 @@ def _write_root(layout: StateLayout, document: SealedRoot) -> None:
     replace_scrubbed(layout.sealed_root_copy, content)
 
 
-def read_keyring(layout: StateLayout) -> KeyBook:
+def read_keyring(layout: StateLayout, *, copy: bool = False) -> KeyBook:
     """The wrapped keys.
+
+    Args:
+        layout: where the box keeps its state.
+        copy: read the second copy of them.
 
     Raises:
         VaultDamaged: the file is missing or not what was written.
@@ -86,7 +90,7 @@ def read_keyring(layout: StateLayout) -> KeyBook:
     pending = pending_rotation(layout)
     if pending is not None:
         return pending[1]
-    path = layout.keyring_file
+    path = layout.keyring_copy if copy else layout.keyring_file
     try:
         return KeyBook.parse(parse_canonical(_read(path)))
     except SecureComputeError as error:
@@ -96,7 +100,37 @@ def read_keyring(layout: StateLayout) -> KeyBook:
 def write_keyring(layout: StateLayout, book: KeyBook) -> None:
     """Replace the wrapped keys."""
     pending_rotation(layout)
-    replace_scrubbed(layout.keyring_file, canonical_bytes(book.to_json()))
+    _write_book(layout, book)
+
+
+def _write_book(layout: StateLayout, book: KeyBook) -> None:
+    content = canonical_bytes(book.to_json())
+    replace_scrubbed(layout.keyring_file, content)
+    _mirror(layout.keyring_copy, content)
+
+
+def _mirror(path: Path, content: bytes) -> None:
+    try:
+        replace_scrubbed(path, content)
+    except OSError:
+        # A copy that cannot follow must not keep what was destroyed.
+        with suppress(OSError):
+            destroy(path)
+
+
+def mirror_keyring(layout: StateLayout, *, from_copy: bool) -> None:
+    """Put the copy of the wrapped keys that was found good in the place of the other."""
+    good, other = layout.keyring_file, layout.keyring_copy
+    if from_copy:
+        good, other = other, good
+    with suppress(OSError):
+        content = good.read_bytes()
+        if other.exists() and other.read_bytes() == content:
+            return
+        if from_copy:
+            replace_scrubbed(other, content)
+        else:
+            _mirror(other, content)
 
 
 def write_rotation(layout: StateLayout, document: SealedRoot, book: KeyBook) -> None:
@@ -165,7 +199,7 @@ def _pending(layout: StateLayout) -> tuple[SealedRoot, KeyBook] | None:
 
 
 def _finish(layout: StateLayout, document: SealedRoot, book: KeyBook) -> None:
-    replace_scrubbed(layout.keyring_file, canonical_bytes(book.to_json()))
+    _write_book(layout, book)
     _write_root(layout, document)
     layout.rotation_file.unlink()
     sync_directory(layout.rotation_file.parent)

@@ -12,7 +12,6 @@ from appliance.vault.errors import VaultExists
 from appliance.vault.files import FilesMount
 from appliance.vault.handover import KeyHandover
 from appliance.vault.keyfile import (
-    read_keyring,
     read_sealed_root,
     sealed_root_is_whole,
     write_keyring,
@@ -21,6 +20,7 @@ from appliance.vault.keyfile import (
 )
 from appliance.vault.offer import Offer
 from appliance.vault.opened import Opened, fresh_keys
+from appliance.vault.opening import open_keys
 from appliance.vault.outcome import DAMAGED, FOREIGN, Created, VaultStatus, Warned
 from appliance.vault.rekeying import complete
 from appliance.vault.slot_desk import SlotDesk
@@ -284,10 +284,8 @@ class Vault:
 
     def _open(self, root: Secret) -> Opened:
         self._files.check()
-        wrapped = read_keyring(self._layout)
-        opened = Opened(self._layout, Keyring(root.copy(), self.suite), wrapped, self._now)
+        opened = open_keys(self._layout, root, self.suite, self._now)
         try:
-            opened.check()
             self._files.mount(opened.key("files"))
             self._files.tell(read_sealed_root(self._layout).slots)
             complete(self._layout, opened)

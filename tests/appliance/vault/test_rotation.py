@@ -238,6 +238,7 @@ def test_every_flipped_byte_is_told(vault, created, layout, name, monkeypatch):
     vault.close()
     path = getattr(layout, name)
     good = path.read_bytes()
+    layout.keyring_copy.unlink()
     saved = {item: item.read_bytes() for item in (layout.sealed_root, layout.keyring_file)}
     told, stride = 0, len(good) // 100
     for at in range(0, len(good), stride):
@@ -246,6 +247,7 @@ def test_every_flipped_byte_is_told(vault, created, layout, name, monkeypatch):
         bad = bytearray(good)
         bad[at] ^= 1
         path.write_bytes(bad)
+        layout.keyring_copy.unlink(missing_ok=True)
         try:
             vault.unlock(PASSPHRASE)
         except (VaultDamaged, WrongSecret):

@@ -23,6 +23,7 @@ from tests.appliance.vault.conftest import CHEAP, PASSPHRASE
 @pytest.mark.parametrize("damage", ["cut", "empty", "flip", "other", "huge"])
 def test_damaged_key_files_are_told(vault, created, layout, name, damage):
     layout.sealed_root_copy.unlink()
+    layout.keyring_copy.unlink()
     path = getattr(layout, name)
     content = path.read_bytes()
     flipped = bytearray(content)
@@ -50,6 +51,7 @@ def test_a_keyring_with_other_types_is_told(vault, created, layout, field, value
     book = parse_canonical(layout.keyring_file.read_bytes())
     (book if field == "format" else book["keys"][0])[field] = value
     layout.keyring_file.write_bytes(canonical_bytes(book))
+    layout.keyring_copy.write_bytes(canonical_bytes(book))
     with pytest.raises(VaultDamaged):
         vault.unlock(PASSPHRASE)
 
@@ -60,12 +62,14 @@ def test_keys_of_another_box_do_not_open(vault, created, layout, tmp_path, files
     other = StateLayout(tmp_path / "other")
     Vault(other, "wardbox/other", files, clock, cost=CHEAP).create(PASSPHRASE)
     layout.keyring_file.write_bytes(other.keyring_file.read_bytes())
+    layout.keyring_copy.write_bytes(other.keyring_file.read_bytes())
     with pytest.raises(VaultDamaged):
         vault.unlock(PASSPHRASE)
 
 
 def test_a_missing_keyring_is_told(vault, created, layout):
     layout.keyring_file.unlink()
+    layout.keyring_copy.unlink()
     with pytest.raises(VaultDamaged):
         vault.unlock(PASSPHRASE)
 
