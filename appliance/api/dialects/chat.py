@@ -121,14 +121,13 @@ def _judge(wish: ChatWish) -> None:
         raise refused("store", "本机不保存对话", "conversations are not kept here")
     if wish.top_logprobs and not wish.logprobs:
         raise refused("top_logprobs", "需要 logprobs: true", "it needs logprobs: true")
-    if isinstance(wish.response_format, SchemaForm):
-        schema = wish.response_format.json_schema.schema
-        judge_schema("response_format.json_schema.schema", schema or {})
 
 
 def _changes(wish: ChatWish, target: Target) -> dict[str, Any]:
     """What the engine is told otherwise than the caller said it."""
     changes: dict[str, Any] = _LEFT_OUT.copy() if _any_left_out(wish) else {}
+    if isinstance(wish.response_format, SchemaForm):
+        changes["response_format"] = _form_of(wish.response_format)
     if wish.tools is not None or wish.tool_choice is not None:
         changes |= _tools_of(wish)
     elif wish.parallel_tool_calls is not None:
@@ -169,12 +168,16 @@ def _any_left_out(wish: ChatWish) -> bool:
 
 
 def _tools_of(wish: ChatWish) -> dict[str, Any]:
-    tools = wish.tools or []
-    judge_tools(tools)
-    offered, mode = chosen(tools, wish.tool_choice)
+    offered, mode = chosen(judge_tools(wish.tools or []), wish.tool_choice)
     if not offered:
         return {"tools": None, "tool_choice": None, "parallel_tool_calls": None}
     return {"tools": offered, "tool_choice": mode}
+
+
+def _form_of(form: SchemaForm) -> SchemaForm:
+    named = form.json_schema
+    plain = judge_schema("response_format.json_schema.schema", named.schema or {})
+    return form if named.schema is None else replace(form, json_schema=replace(named, schema=plain))
 
 
 def _plain_turn(number: int, turn: Turn) -> Turn:

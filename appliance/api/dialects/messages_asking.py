@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from appliance.api.dialects.dialect import ENCODE, Target
 from appliance.api.dialects.messages_wish import (
     CountWish,
@@ -68,8 +70,10 @@ def _tooling(tools: list[Tool], choice: ToolChoice | None) -> Json:
     names = [tool.name for tool in tools]
     if len(set(names)) != len(names):
         raise refused("tools", "工具名重复", "two tools have the same name")
-    for number, tool in enumerate(tools):
-        judge_schema(f"tools[{number}].input_schema", tool.input_schema)
+    tools = [
+        replace(tool, input_schema=judge_schema(f"tools[{number}].input_schema", tool.input_schema))
+        for number, tool in enumerate(tools)
+    ]
     if choice is None:
         return {"tools": [_tool(tool) for tool in tools]}
     if choice.type == "tool":
@@ -97,8 +101,8 @@ def _output(wish: CountWish) -> Json:
     if config is not None and config.effort is not None:
         body["reasoning_effort"] = _EFFORT.get(config.effort, config.effort)
     if config is not None and config.format is not None:
-        judge_schema("output_config.format.schema", config.format.schema)
-        schema = {"name": "answer", "schema": config.format.schema, "strict": True}
+        plain = judge_schema("output_config.format.schema", config.format.schema)
+        schema = {"name": "answer", "schema": plain, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body
 

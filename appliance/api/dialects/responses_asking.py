@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from appliance.api.dialects.dialect import Target
 from appliance.api.dialects.responses_wish import (
     FunctionTool,
@@ -56,8 +58,8 @@ def engine_chat(wish: ResponsesCountWish, target: Target, turns: list[Json]) -> 
     if isinstance(form, ObjectForm):
         body["response_format"] = {"type": "json_object"}
     elif isinstance(form, SchemaForm):
-        judge_schema("text.format.schema", form.schema)
-        schema = {"name": form.name, "schema": form.schema, "strict": form.strict is not False}
+        plain = judge_schema("text.format.schema", form.schema)
+        schema = {"name": form.name, "schema": plain, "strict": form.strict is not False}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body
 
@@ -92,8 +94,7 @@ def _tooling(tools: list[FunctionTool], wish: ResponsesCountWish) -> Json:
     names = [tool.name for tool in tools]
     if len(set(names)) != len(names):
         raise refused("tools", "函数名重复", "two functions have the same name")
-    for number, tool in enumerate(tools):
-        judge_schema(f"tools[{number}].parameters", tool.parameters or {})
+    tools = [_judged(number, tool) for number, tool in enumerate(tools)]
     choice = wish.tool_choice
     if isinstance(choice, NamedChoice):
         tools = [tool for tool in tools if tool.name == choice.name]
@@ -108,6 +109,11 @@ def _tooling(tools: list[FunctionTool], wish: ResponsesCountWish) -> Json:
     if wish.parallel_tool_calls is not None:
         body["parallel_tool_calls"] = wish.parallel_tool_calls
     return body
+
+
+def _judged(number: int, tool: FunctionTool) -> FunctionTool:
+    plain = judge_schema(f"tools[{number}].parameters", tool.parameters or {})
+    return tool if tool.parameters is None else replace(tool, parameters=plain)
 
 
 def _tool(tool: FunctionTool) -> Json:

@@ -4,9 +4,11 @@ A schema becomes a grammar inside the engine. Depth, size, repetition counts and
 bounded here, because one hostile schema must not cost an engine its life.
 """
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from appliance.api.dialects.wish import TOOL_NAME, Strict
 from appliance.api.errors import FieldRefused
@@ -25,6 +27,12 @@ _MOST_NODES: Final = 4000
 _LONGEST_COUNT: Final = 2048
 _LONGEST_PATTERN: Final = 256
 _COUNTS: Final = frozenset({"minItems", "maxItems", "minLength", "maxLength", "maxProperties"})
+# llama.cpp drops a pattern that holds one of these, without a word; spelled out it keeps to them.
+_CLASSES: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": " "}
+_OTHERS: Final = {"D": "[^0-9]", "W": "[^A-Za-z0-9_]"}
+_SIGN: Final = re.compile(r"\\(.)|[\[\]]", re.DOTALL)
+# Values, not schemas.
+_DATA: Final = frozenset({"const", "default", "enum", "examples"})
 # A repetition of a repetition makes automata and recursive parsers explode.
 _NESTED: Final = (")*", ")+", "){")
 
@@ -61,8 +69,8 @@ class ChosenFunction(Strict, frozen=True):
 Mode = Literal["none", "auto", "required"]
 
 
-def judge_schema(field: str, schema: Json) -> None:
-    """Judge a JSON schema.
+def judge_schema(field: str, schema: Json) -> Json:
+    """Judge a JSON schema, and return it in words that every engine keeps to.
 
     Raises:
         FieldRefused: It is too deep, too large, repeats too often, or points outside itself.
@@ -82,6 +90,41 @@ def judge_schema(field: str, schema: Json) -> None:
                 walk(value, depth + 1)
 
     walk(schema, 1)
+    plain: Json = _plain(schema)
+    return plain
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_plain(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: spelled_out(value)
+        if key == "pattern" and isinstance(value, str)
+        else value
+        if key in _DATA
+        else _plain(value)
+        for key, value in node.items()
+    }
+
+
+def spelled_out(pattern: str) -> str:
+    """A pattern with its classes of letters written as sets: what it matches has matched it before."""
+    inside = ""
+
+    def plain(sign: re.Match[str]) -> str:
+        nonlocal inside
+        whole, letter = sign.group(), sign.group(1)
+        if letter is None:
+            inside = pattern[sign.start() : sign.end() + 1] if whole == "[" else ""
+            return whole
+        if not inside:
+            return f"[{_CLASSES[letter]}]" if letter in _CLASSES else _OTHERS.get(letter, whole)
+        # What is not a space may still be another blank.
+        return whole if inside == "[^" and letter == "s" else _CLASSES.get(letter, whole)
+
+    return _SIGN.sub(plain, pattern)
 
 
 def _judge_member(field: str, key: str, value: Any) -> None:
@@ -91,18 +134,27 @@ def _judge_member(field: str, key: str, value: Any) -> None:
         nested = any(mark in value for mark in _NESTED)
         if len(value) > _LONGEST_PATTERN or nested:
             raise refused(field, "pattern 过于复杂", "its pattern is too complex")
-    if key == "$ref" and not (isinstance(value, str) and value.startswith("#")):
+    # An object is the schema of a property of that name.
+    if key == "$ref" and not (
+        isinstance(value, dict) or (isinstance(value, str) and value.startswith("#"))
+    ):
         raise refused(field, "$ref 只能指向自身", "$ref may only point into itself")
 
 
-def judge_tools(tools: list[FunctionTool]) -> None:
-    """Judge every tool: names differ, schemas are bounded. Raises FieldRefused."""
+def judge_tools(tools: list[FunctionTool]) -> list[FunctionTool]:
+    """Judge every tool and return it for the engine: names differ, schemas are bounded. Raises FieldRefused."""
     names = [tool.function.name for tool in tools]
     if len(set(names)) != len(names):
         raise refused("tools", "函数名重复", "two functions have the same name")
-    for number, tool in enumerate(tools):
-        if tool.function.parameters is not None:
-            judge_schema(f"tools[{number}].function.parameters", tool.function.parameters)
+    return [_judged(number, tool) for number, tool in enumerate(tools)]
+
+
+def _judged(number: int, tool: FunctionTool) -> FunctionTool:
+    given = tool.function.parameters
+    if given is None:
+        return tool
+    plain = judge_schema(f"tools[{number}].function.parameters", given)
+    return replace(tool, function=replace(tool.function, parameters=plain))
 
 
 def chosen(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -136,6 +137,15 @@ async def test_an_answer_keeps_to_its_schema(talking, client):
         model=TARGET.model, messages=ASK, max_tokens=60, response_format=form, temperature=0
     )
     assert json.loads(answer.choices[0].message.content) in {"left", "right"}
+
+
+async def test_a_pattern_of_digits_binds_an_answer(talking, client):
+    schema = {"type": "string", "pattern": r"^\d{4}-\d\d$"}
+    form = {"type": "json_schema", "json_schema": {"name": "day", "schema": schema}}
+    answer = await client.chat.completions.create(
+        model=TARGET.model, messages=ASK, max_tokens=60, response_format=form, temperature=0
+    )
+    assert re.fullmatch(schema["pattern"], json.loads(answer.choices[0].message.content))
 
 
 async def test_probabilities_come_with_the_tokens(talking, client):
