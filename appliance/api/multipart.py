@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from appliance.api.errors import FormMalformed
 
@@ -16,6 +17,7 @@ _UTF8: Final = re.compile(r"utf-8'[^']*'(.*)", re.IGNORECASE)
 _LONGEST_BOUNDARY: Final = 70
 _LONGEST_NAME: Final = 128
 _LONGEST_FILENAME: Final = 1024
+_PAIR: Final = re.compile(r'\\(["\\])')
 _LONGEST_HEAD: Final = 8192
 _LONGEST_FIELD: Final = 4096
 _LONGEST_PADDING: Final = 256
@@ -177,5 +179,19 @@ def _disposition(head: bytes) -> dict[str, str]:
 def _label(told: dict[str, str]) -> str:
     """How a file is called; some clients say it a second time, in RFC 8187's words, if it is no ASCII."""
     extended = _UTF8.fullmatch(told.get("filename*", ""))
-    label = unquote(extended[1], errors="replace") if extended else told.get("filename", "")
+    if extended:
+        label = unquote(extended[1], errors="replace")
+    else:
+        label = _unescaped(told.get("filename", ""))
     return label if len(label) <= _LONGEST_FILENAME else ""
+
+
+def _unescaped(written: str) -> str:
+    """A name as it was before its client escaped it: browsers, curl and aiohttp do so in three ways."""
+    name = _PAIR.sub(r"\1", written)
+    whole = unquote_to_bytes(name)
+    if name.isascii() and not whole.isascii():
+        # Nothing but a whole name in percent signs becomes letters that it did not show.
+        with suppress(UnicodeDecodeError):
+            return whole.decode("utf-8")
+    return name.replace("%22", '"')

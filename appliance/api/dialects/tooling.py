@@ -16,7 +16,8 @@ from appliance.api.errors import FieldRefused
 Json = dict[str, Any]
 ToolName = Annotated[str, Meta(pattern=TOOL_NAME)]
 CallId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,128}\Z")]
-Told = Annotated[str, Meta(max_length=8192)]
+# Agents describe their tools on pages.
+Told = Annotated[str, Meta(max_length=65_536)]
 Metadata = Annotated[
     dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]],
     Meta(max_length=16),

@@ -3,6 +3,8 @@
 import openai
 import pytest
 
+from appliance.api.multipart import Form
+
 LINE = b'{"a": 1}\n'
 
 
@@ -52,3 +54,24 @@ async def test_a_purpose_that_files_do_not_have_is_told_as_one(client):
     assert caught.value.code == "file.purpose-unknown"
     assert "user_data" in caught.value.message
     assert "batch cannot" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("病历.jsonl", "病历.jsonl"),
+        ("a%22b%22.jsonl", 'a"b".jsonl'),
+        (r"a\"b\"\\c.jsonl", 'a"b"\\c.jsonl'),
+        ("%E7%97%85%E5%8E%86%20%22a%22.jsonl", '病历 "a".jsonl'),
+        ("100%41.jsonl", "100%41.jsonl"),
+        ("%FF.jsonl", "%FF.jsonl"),
+        (r"C:\notes\a.jsonl", r"C:\notes\a.jsonl"),
+        ("", ""),
+    ],
+)
+def test_a_name_is_the_one_that_the_client_escaped(written, name):
+    head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{written}"\r\n\r\n'
+    form = Form("multipart/form-data; boundary=b", bytearray().extend)
+    form.feed(head.encode() + b"x\r\n--b--")
+    form.close()
+    assert form.filename == name

@@ -55,3 +55,12 @@ def test_a_refusal_in_parts_is_text_to_an_engine():
     alone = [ASK, {"role": "assistant", "content": parts[1:]}, ASK]
     sent = json.loads(begun(CHAT, messages=alone).asked.body)["messages"][1]
     assert sent["content"] == [{"type": "text", "text": "不能"}]
+
+
+def test_agents_may_describe_their_tools_at_length():
+    told = {"name": "look", "description": "x" * 20_000}
+    begun(CHAT, messages=[ASK], tools=[{"type": "function", "function": told}])
+    begun(MESSAGES, model="m", max_tokens=1, messages=[ASK], tools=[{**told, "input_schema": {}}])
+    long = {"name": "look", "description": "x" * 70_000}
+    tools = [{"type": "function", "function": long}]
+    assert said_of(CHAT, messages=[ASK], tools=tools)[0] == "tools[0].function.description"
