@@ -2,20 +2,46 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from typing_extensions import override
 
 _GRACE_S: Final = 3600
 
 
+class _LocalZone(tzinfo):
+    """The machine's zone, with the offset that holds at each moment: summer time comes and goes."""
+
+    @override
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        if dt is None:
+            return timedelta(seconds=time.localtime().tm_gmtoff)
+        return dt.replace(tzinfo=None).astimezone().utcoffset()
+
+    @override
+    def dst(self, dt: datetime | None) -> timedelta | None:
+        return None
+
+    @override
+    def tzname(self, dt: datetime | None) -> str | None:
+        return None if dt is None else dt.replace(tzinfo=None).astimezone().tzname()
+
+    @override
+    def fromutc(self, dt: datetime) -> datetime:
+        there = dt.replace(tzinfo=UTC).astimezone()
+        local = there.replace(tzinfo=self)
+        # Where a clock is put back an hour comes twice; the second one is told by its fold.
+        return local if local.utcoffset() == there.utcoffset() else local.replace(fold=1)
+
+
 def local_zone() -> tzinfo:
-    """Return the machine's offset from UTC as of now; a hospital's night is a local one."""
-    return timezone(timedelta(seconds=time.localtime().tm_gmtoff))
+    """Return the machine's zone; a hospital's night is a local one, in summer and in winter."""
+    return _LocalZone()
 
 
 class Schedules:

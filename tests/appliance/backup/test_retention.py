@@ -1,8 +1,10 @@
 """Which snapshots stay: the last of each day, week and month, and never less than one good one."""
 
 import os
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +13,7 @@ from appliance.backup.pruning import Pruning
 from appliance.backup.retention import Retention, kept
 from appliance.backup.snapshot import Snapshot
 from appliance.backup.target import DirectoryTarget
+from appliance.jobs.schedule import local_zone
 from tests.appliance.backup.conftest import SmallBox
 from tests.appliance.backup.listening import untold
 
@@ -40,6 +43,25 @@ def test_the_newest_and_the_last_good_one_stay_whatever_the_rule() -> None:
 def test_several_of_a_day_leave_the_last() -> None:
     day = [replace(BLANK, number=n, time=1_770_000_000 + n) for n in range(1, 5)]
     assert kept(day, Retention(5, 5, 5), ()) == {4}
+
+
+def test_months_end_where_people_saw_them_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Summer's nights are judged by summer's clock, also in winter."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        berlin = ZoneInfo("Europe/Berlin")
+        days = ((9, 30), (10, 1), (10, 31))
+        series = [
+            replace(
+                BLANK, number=n, time=int(datetime(2026, *day, 0, 15, tzinfo=berlin).timestamp())
+            )
+            for n, day in enumerate(days, 1)
+        ]
+        assert kept(series, Retention(0, 0, 2), (), local_zone()) == {1, 3}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_prune_frees_what_only_old_snapshots_needed(

@@ -1,9 +1,13 @@
 """Times: work runs again and again, one at a time, and what fails runs again."""
 
 import asyncio
-from datetime import UTC
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from apscheduler.triggers.cron import CronTrigger
 
 from appliance.jobs.schedule import Schedules, local_zone
 
@@ -61,3 +65,37 @@ def test_impossible_times_are_refused():
     with pytest.raises(ValueError, match=r"."):
         Schedules().cron("x", "99 99 * * *", asyncio.sleep)
     assert local_zone().utcoffset(None) is not None
+
+
+@pytest.fixture(params=["Asia/Shanghai", "Europe/Berlin", "America/St_Johns", "Pacific/Apia"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
+    """A machine in another place of the world."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield ZoneInfo(request.param)
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_the_local_zone_knows_summer_and_winter(zone: ZoneInfo) -> None:
+    here = local_zone()
+    for hours in range(0, 24 * 366 * 4, 7):
+        moment = 1_293_840_000 + hours * 3600 + 1800
+        found, right = datetime.fromtimestamp(moment, here), datetime.fromtimestamp(moment, zone)
+        assert (found.replace(tzinfo=None), found.fold) == (right.replace(tzinfo=None), right.fold)
+        assert found.utcoffset() == right.utcoffset()
+        assert found.timestamp() == moment
+
+
+@pytest.mark.parametrize("when", ["30 1 * * *", "30 2 * * *", "0 3 * * 5", "30 1 1 * *"])
+def test_a_night_is_the_same_hour_all_the_year(zone: ZoneInfo, when: str) -> None:
+    def runs(where) -> list[float]:
+        trigger, last, found = CronTrigger.from_crontab(when, timezone=where), None, []
+        now = datetime.fromtimestamp(1_293_840_000, where)
+        for _ in range(800 if when.endswith("* * *") else 60):
+            last = trigger.get_next_fire_time(last, now)
+            found.append(last.timestamp())
+            now = last + timedelta(seconds=1)
+        return found
+
+    assert runs(local_zone()) == runs(zone)
