@@ -18,12 +18,15 @@ _ELSEWHERE = (
     ("uninstall", "卸载 remove the box"),
 )
 
+_UNREAD = 141
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 done, 1 refused, 2 wrong usage, 130 interrupted; a command may have others of its own.
+        0 done, 1 refused, 2 wrong usage, 130 interrupted, 141 nobody read on (as `| head` does); a
+        command may have others of its own.
     """
     parser = argparse.ArgumentParser(
         prog="wardbox",
@@ -39,10 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The process's one look at its environment: everything below takes it as a value.
     args.environ = dict(os.environ)  # noqa: TID251
     try:
-        return COMMANDS[args.command].run(args)
+        status = COMMANDS[args.command].run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer has no reader either, and must not be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
     except KeyboardInterrupt:
         print("已中断。 Interrupted.", file=sys.stderr)
         return 130
+    return status
 
 
 if __name__ == "__main__":
