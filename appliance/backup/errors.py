@@ -212,6 +212,22 @@ class BegunBeforeRestore(BackupError):
     way_out_en = "Look at the target first (does the old box still write to it?), then run wardbox backup create."
 
 
+class NewestListDamaged(BackupError):
+    """The newest list of snapshots cannot be read, and an older one can."""
+
+    code = "backup.list-damaged"
+    zh = "{place} 上最新的快照清单已损坏;第 {found} 代清单可读,其后的快照从其中无从得知。"
+    en = (
+        "The newest list of snapshots at {place} is damaged. That of generation {found} can be read, and "
+        "does not know of what came after it."
+    )
+    way_out_zh = "请改用这份备份的完好副本或另一目标;若没有,加 --accept-loss 按较早的清单恢复。"
+    way_out_en = (
+        "Take a sound copy of this backup, or another target; if there is none, --accept-loss goes by "
+        "the older list."
+    )
+
+
 class DrillFailed(BackupError):
     """The rehearsed restore did not come to a working box."""
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from appliance.backup.errors import KeysRefused
+from appliance.backup.errors import BackupDamaged, KeysRefused, NewestListDamaged
 from appliance.backup.keyfile import FULL, Unlocked, unlocked
 from appliance.backup.repository import Repository
 from appliance.backup.target import Target
@@ -60,9 +60,39 @@ def presented(target: Target, offer: Offer) -> Presented:
     return Presented(slots.identity, slots)
 
 
-def opened_by(target: Target, offer: Offer) -> Repository:
-    """The backup on a target, by what a person brought; raises as `presented`."""
-    return Repository.open(target, presented(target, offer).identity)
+def opened_by(target: Target, offer: Offer, *, accept_loss: bool = False) -> Repository:
+    """The backup on a target, by what a person brought; raises as `presented` and `read_by`."""
+    return read_by(target, presented(target, offer).identity, accept_loss=accept_loss)[0]
+
+
+def read_by(
+    target: Target, identity: Secret | str, *, accept_loss: bool
+) -> tuple[Repository, bool]:
+    """The backup on a target, by its newest list or, where loss is accepted, an older one.
+
+    Args:
+        target: where it lies.
+        identity: as `presented` found it.
+        accept_loss: whether an older list will do where the newest is damaged.
+
+    Returns:
+        The backup, and whether it was opened by an older list.
+
+    Raises:
+        NewestListDamaged: the newest list is damaged, an older one is not, and no loss was accepted.
+        BackupDamaged: nothing can be read.
+    """
+    try:
+        return Repository.open(target, identity), False
+    except BackupDamaged as damage:
+        try:
+            older = Repository.open(target, identity, older=True)
+        except BackupDamaged:
+            raise damage from None
+        if not accept_loss:
+            found = older.list.generation
+            raise NewestListDamaged(place=target.place, found=found) from damage
+        return older, True
 
 
 def new_slots(

@@ -14,7 +14,7 @@ from appliance.backup.index import Index
 from appliance.backup.mending import mended_index
 from appliance.backup.ours import Told
 from appliance.backup.past import Kept, Past, past_of
-from appliance.backup.presented import Presented, new_slots, presented
+from appliance.backup.presented import Presented, new_slots, presented, read_by
 from appliance.backup.rebuilt import end_backups, identity_of, open_keys, prove, root_of
 from appliance.backup.repository import Repository
 from appliance.backup.snapshot import Entry, Snapshot
@@ -88,6 +88,7 @@ class Restored:
         erased: how many patients and datasets the snapshot held that were erased after it.
         erased_until: what was erased until then is known, Unix seconds.
         recovery_key: a new one, or empty where those that people have go on opening the vault.
+        older_list: whether the newest list of snapshots was damaged and an older one was gone by.
     """
 
     snapshot: int
@@ -97,6 +98,7 @@ class Restored:
     erased: int
     erased_until: int
     recovery_key: str = field(repr=False)
+    older_list: bool = False
 
 
 class Recovery:
@@ -133,13 +135,14 @@ class Recovery:
         Raises:
             RestoreRefused: there is a vault already, or something else in the way.
             KeysRefused: the key does not open this backup.
+            NewestListDamaged: only an older list of snapshots can be read, and no loss was accepted.
             NewerRecordKnown: a later state of the log is known, and no loss was accepted.
             BackupDamaged: an object is missing or altered; nothing counts as restored.
             ApplianceError: what the vault and the log may raise.
         """
         self._require_empty()
         brought = presented(target, order.offer)
-        repository = Repository.open(target, brought.identity)
+        repository, older = read_by(target, brought.identity, accept_loss=order.accept_loss)
         snapshot = repository.snapshot(order.number)
         index = mended_index(repository).index
         entries = list(repository.manifest(snapshot, index))
@@ -148,7 +151,8 @@ class Recovery:
             raise NewerRecordKnown(size=snapshot.tree_size, known=past.log)
         self._begin(repository, snapshot)
         made = self._fill(repository, snapshot, (index, entries), past, order.threads)
-        return replace(made, recovery_key=self._seal(repository, snapshot, brought, order))
+        recovery = self._seal(repository, snapshot, brought, order)
+        return replace(made, recovery_key=recovery, older_list=older)
 
     def _require_empty(self) -> None:
         layout = self._layout

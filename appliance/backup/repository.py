@@ -10,6 +10,7 @@ from zstandard import ZstdDecompressor, ZstdError
 
 from appliance.backup.errors import (
     BackupAbsent,
+    BackupDamaged,
     BackupRolledBack,
     KeysRefused,
     SnapshotUnknown,
@@ -67,9 +68,17 @@ class Repository:
         target: where it lies.
         opened: its keys.
         memory: what this box remembers of it, or None.
+        older: whether the newest list that can be read will do, where later ones are damaged.
     """
 
-    def __init__(self, target: Target, opened: OpenedKeys, memory: Memory | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        opened: OpenedKeys,
+        memory: Memory | None = None,
+        *,
+        older: bool = False,
+    ) -> None:
         self.target = target
         self.keys: RepositoryKeys = opened.keys
         self.verify: VerifyKey = opened.verify
@@ -77,7 +86,7 @@ class Repository:
         self._sealers: OrderedDict[str, ObjectSealer] = OrderedDict()
         self._lock = threading.Lock()
         self._local = threading.local()
-        self.list = self._newest_list()
+        self.list = self._newest_list(older=older)
         if memory is not None:
             self._compare(memory)
 
@@ -90,9 +99,14 @@ class Repository:
 
     @classmethod
     def open(
-        cls, target: Target, identity: Secret | str, memory: Memory | None = None
+        cls,
+        target: Target,
+        identity: Secret | str,
+        memory: Memory | None = None,
+        *,
+        older: bool = False,
     ) -> "Repository":
-        """Open the backup on a target.
+        """Open the backup on a target, by an older list where that will do.
 
         Raises:
             BackupAbsent: there is none.
@@ -104,7 +118,7 @@ class Repository:
         opened = read_keys(target, identity)
         if memory is not None and memory.repository != opened.keys.repository:
             raise BackupRolledBack(place=target.place, found=0, known=memory.generation)
-        return cls(target, opened, memory)
+        return cls(target, opened, memory, older=older)
 
     def snapshot(self, number: int | None) -> Snapshot:
         """A snapshot by its number, or the newest. Raises SnapshotUnknown, BackupAbsent without any."""
@@ -221,11 +235,17 @@ class Repository:
     def _list_names(self) -> list[str]:
         return sorted(self.target.list("lists"))
 
-    def _newest_list(self) -> SnapshotList:
+    def _newest_list(self, *, older: bool) -> SnapshotList:
         names = self._list_names()
-        if not names:
-            return SnapshotList(self.keys.repository)
-        name = names[-1]
+        for name in reversed(names):
+            try:
+                return self._read_list(name)
+            except BackupDamaged:
+                if not older or name == names[0]:
+                    raise
+        return SnapshotList(self.keys.repository)
+
+    def _read_list(self, name: str) -> SnapshotList:
         plain = open_document(self.keys, LIST, self.target.read(name), name, name.encode())
         found = SnapshotList.verified(plain, self.verify, name)
         if found.repository != self.keys.repository or _list_path(found.generation) != name:

@@ -108,7 +108,8 @@ def _restore(args: argparse.Namespace, source: SecretSource, offer: "Offer") -> 
     layout = StateLayout(state_directory(args.environ))
     with closing(open_target(_where(args))) as target:
         if args.show:
-            for one in opened_by(target, offer).list.snapshots:
+            seen = opened_by(target, offer, accept_loss=args.accept_loss)
+            for one in seen.list.snapshots:
                 moment = datetime.fromtimestamp(one.time, UTC).astimezone()
                 print(f"#{one.number:<5} {moment:%Y-%m-%d %H:%M}  {one.size} B  {one.tree_size}")
             return 0
@@ -168,6 +169,11 @@ def _show(made: "Restored", order: "Order", layout: StateLayout) -> None:
         print(
             f"已知丢失 {lost} 条记录,已写入审计日志。 {lost} entries are known to be lost; "
             "that is on record."
+        )
+    if made.older_list:
+        print(
+            "最新的快照清单已损坏,依据的是较早的清单:其后的记录是否丢失无从得知。 The newest list of snapshots is "
+            "damaged; this is by an older one, and what came after it is not known."
         )
     _show_erased(made)
     print(f"口令 passphrase      {order.passphrase}")

@@ -5,9 +5,17 @@ from pathlib import Path
 import pytest
 
 from appliance.audit.reading import Query
-from appliance.backup.errors import BackupAbsent, KeysRefused, NewerRecordKnown, RestoreRefused
+from appliance.backup.errors import (
+    BackupAbsent,
+    BackupDamaged,
+    KeysRefused,
+    NewerRecordKnown,
+    NewestListDamaged,
+    RestoreRefused,
+)
 from appliance.backup.keyfile import Holder, unlock_document, write_keys
 from appliance.backup.past import Kept
+from appliance.backup.pruning import Pruning
 from appliance.backup.recipients import identity_text, recipient_of
 from appliance.backup.recovering import MARKER, Order, Recovery, Restored
 from appliance.backup.rules import BACKUP
@@ -248,3 +256,28 @@ def test_a_restored_box_does_not_go_on_with_the_backup_that_it_came_from(
         assert fault.code == "backup.begun-before-restore"
         assert store.events("job_0", 0, 9)[-1].event == "failed"
     new.opened.close()
+
+
+def test_a_damaged_newest_list_leaves_the_older_one_to_who_accepts_the_loss(
+    box: SmallBox, target: DirectoryTarget, tmp_path: Path, now: list[float]
+) -> None:
+    for number in range(3):
+        (box.layout.caller_files / "more").write_text(f"{number}" * 1000)
+        now[0] += 86_400
+        box.back_up(target)
+    Pruning(box.repository_as_is(target), box.signer, untold).run([2, 3])
+    newest = max(Path(target.place, "lists").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1])
+    with pytest.raises(NewestListDamaged, match="generation 3"):
+        recover(box, target, tmp_path / "new")
+    assert not any((tmp_path / "new").iterdir())
+    made = recover(box, target, tmp_path / "new", accept_loss=True)
+    assert (made.snapshot, made.older_list) == (3, True)
+    assert (tmp_path / "new/vault/files/callers/more").read_text() == "2" * 1000
+    # The box itself never goes by an older list, and where none can be read nobody does.
+    with pytest.raises(BackupDamaged):
+        box.back_up(target)
+    for path in Path(target.place, "lists").iterdir():
+        path.write_bytes(b"rubbish")
+    with pytest.raises(BackupDamaged):
+        recover(box, target, tmp_path / "none", accept_loss=True)
