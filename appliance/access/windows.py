@@ -1,7 +1,7 @@
 """The calendar of quotas: when a day and a month begin where the box stands."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 _DAY_S: Final = 86_400
@@ -24,6 +24,10 @@ class Calendar:
         """Return start and end of the day around `now`, Unix seconds, the end outside."""
         start = int((now + self.offset_s) // _DAY_S) * _DAY_S - self.offset_s
         return start, start + _DAY_S
+
+    def begins(self, day: date) -> int:
+        """Return the moment at which a day begins, Unix seconds."""
+        return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) - self.offset_s
 
     def month(self, now: float) -> tuple[int, int]:
         """Return start and end of the calendar month around `now`, Unix seconds, the end outside."""

@@ -1,7 +1,7 @@
 """The part of a conversation with a box that is about people, rights and use."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import date
 from urllib.parse import quote
 
 from appliance.client.transport import Transport
@@ -143,14 +143,14 @@ class Access:
         return await self._wire.view(KeyView, "PUT", f"/api/v1/keys/{_part(key_id)}/limits", limits)
 
     async def usage(
-        self, by: UsageBy, since: datetime | None = None, until: datetime | None = None
+        self, by: UsageBy, since: date | None = None, until: date | None = None
     ) -> UsageReport:
         """Metered use added up."""
         query = {"by": by, **_span(since, until)}
         return await self._wire.view(UsageReport, "GET", "/api/v1/usage", query=query)
 
     async def export_usage(
-        self, since: datetime | None = None, until: datetime | None = None
+        self, since: date | None = None, until: date | None = None
     ) -> AsyncIterator[bytes]:
         """Yield the hourly rows as CSV."""
         async for piece in self._wire.pieces("/api/v1/usage/export", _span(since, until)):
@@ -177,7 +177,7 @@ class Access:
         return await self._wire.view(ApprovalView, "POST", path, Execution(secret=secret))
 
 
-def _span(since: datetime | None, until: datetime | None) -> dict[str, str]:
+def _span(since: date | None, until: date | None) -> dict[str, str]:
     span = {"from": since, "to": until}
     return {name: at.isoformat() for name, at in span.items() if at is not None}
 

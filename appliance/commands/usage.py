@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         )
 
 
-def _day(text: str) -> datetime:
-    # The clock of whoever types: a day begins when theirs does.
-    return datetime.strptime(text, "%Y-%m-%d").astimezone()  # made local at once
+def _day(text: str) -> date:
+    # A day of the box, as its reports and quotas count them, whatever this machine's clock says.
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = f"应为日期,如 2026-01-31 a day is expected, such as 2026-01-31: {text}"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def run(args: argparse.Namespace) -> int:

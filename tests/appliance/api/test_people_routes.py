@@ -2,12 +2,14 @@
 
 import asyncio
 from base64 import b32decode
+from datetime import UTC, date, datetime
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from appliance.access.grants import KeyWish as GrantedWish
+from appliance.access.grants import UsageRow
 from appliance.client.problem import ProblemError
 from appliance.client.session import Session
 from appliance.contract.access import KeyLimits, KeyWish, UserWish
@@ -107,9 +109,27 @@ async def test_usage_is_for_those_who_may_read_it(box):
             async with box.http.get(box.url + path, headers=headers) as answer:
                 assert (answer.status == 200) is allowed
     headers = box.make_key("usage:read")
-    for bad in ("by=hour", "from=yesterday", "from=2026-01-01", "to=2000-01-01T00:00:00Z"):
+    for bad in ("by=hour", "from=yesterday", "from=2026-13-01", "to=2000-01-01T00:00:00Z"):
         async with box.http.get(f"{box.url}/api/v1/usage?{bad}", headers=headers) as answer:
             assert answer.status == 422, bad
+
+
+async def test_a_day_of_usage_is_a_day_of_the_box(box, tmp_path):
+    """Days begin at midnight of `access.utc_offset_h`, wherever the clock of the machine stands."""
+    midnight = int(datetime(2026, 1, 31, 16, tzinfo=UTC).timestamp())
+    rows = [
+        UsageRow(midnight + hour * 3600, "key:k", "k", "m", 1, 2, 3, "user:li", "emr")
+        for hour in (-1, 0, 23, 24)
+    ]
+    box.services.access._usage.add(rows, [], [])
+    february = date(2026, 2, 1), date(2026, 2, 2)
+    async with Session.local(box.socket) as local:
+        report = await local.access.usage("day", *february)
+        assert [(row.name, row.requests) for row in report.rows] == [("2026-02-01", 2)]
+        csv = b"".join([piece async for piece in local.access.export_usage(*february)])
+        assert [line[:16] for line in csv.decode().splitlines()[1:]] == [
+            "2026-02-01,00:00", "2026-02-01,23:00",
+        ]  # fmt: skip
 
 
 async def test_two_people_over_http(box):

@@ -102,6 +102,8 @@ async def test_usage(wardbox, box, tmp_path):
     status, _, said = await wardbox("usage", "export", "--out", str(out))
     assert status == 1
     assert "[command.file-unusable]" in said
+    with pytest.raises(SystemExit):
+        await wardbox("usage", "show", "--from", "2026-02-30")
     words = ("--from", "2026-02-01", "--to", "2026-01-01")
     fresh = tmp_path / "none.csv"
     status, _, said = await wardbox("usage", "export", "--out", str(fresh), *words)
