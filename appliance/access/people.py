@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from appliance.access.attempts import Attempts
 from appliance.access.credentials import SESSION_PREFIX, mint
@@ -24,6 +24,9 @@ from appliance.access.rules import (
     judge_password,
 )
 from appliance.access.store import AccessStore, StoredSession, StoredUser
+
+LOCAL: Final = "local"
+"""The source of people whose passwords are the box's own."""
 
 
 class Passwords(Protocol):
@@ -102,7 +105,7 @@ class People:
             if folded(one.name) == alike:
                 raise UserExists(name=one.name)
         encoded = self._passwords.hash(password)
-        user = StoredUser(name, role, encoded, now, None, now, int(temporary), "local")
+        user = StoredUser(name, role, encoded, now, None, now, int(temporary), LOCAL)
         if not self._store.add_user(user):
             raise UserExists(name=name)
         return user
@@ -124,7 +127,7 @@ class People:
         # Counted before the password is looked at: parallel guesses cannot outrun the count.
         self.attempts.begin(name, wish.address, now)
         user = self._store.user(name)
-        if user is not None and (user.source != "local" or user.disabled is not None):
+        if user is not None and (user.source != LOCAL or user.disabled is not None):
             user = None  # looks as if there were nobody of that name
         known = self._passwords.verify(
             self._nobody if user is None else user.password, wish.password[: MAX_PASSWORD + 1]
@@ -149,7 +152,7 @@ class People:
     def set_password(self, name: str, password: str, *, temporary: bool) -> None:
         """Replace a password; every session of the person is dead in the database after it."""
         user = self.known(name)
-        if user.source != "local":
+        if user.source != LOCAL:
             raise UserExternal(name=name)
         judge_password(password, name, self._rules.password)
         most = self._rules.password.history

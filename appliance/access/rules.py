@@ -18,6 +18,8 @@ _RESERVED: Final = frozenset({"me", ".", ".."})
 _NAME: Final = re.compile(r"[^\s:/\\'\"<>]{1,64}")
 # Controls, format characters, halves of surrogate pairs and blanks; and letters without any ink.
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
+# Blanks of every kind, controls, format characters and combining marks.
+_NOT_COUNTED: Final = frozenset("CMZ")
 _EMPTY: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
@@ -100,6 +102,22 @@ def judge_name(name: str) -> None:
 def folded(name: str) -> str:
     """A name as directories compare it: case and width do not count."""
     return unicodedata.normalize("NFKC", name).casefold()
+
+
+def as_counted(name: str) -> str:
+    """A name as attempts are counted under it.
+
+    Directories compare names without looking at blanks and at characters that nobody sees
+    (RFC 4518, 2.2 to 2.6): whoever guesses would else have five tries under each spelling.
+    """
+    plain = unicodedata.normalize("NFKC", name[:256])
+    return "".join(one for one in plain if unicodedata.category(one)[0] not in _NOT_COUNTED)
+
+
+def counted_under(name: str, source: str) -> str:
+    """The name under which sign-ins of somebody whom a directory vouches for are counted."""
+    # No local name holds a colon.
+    return f"{source}:{folded(as_counted(name))}"
 
 
 def judge_password(password: str, name: str, rules: PasswordRules) -> None:

@@ -11,15 +11,16 @@ from appliance.access.errors import (
     TotpNeeded,
     TotpState,
     TotpWrong,
+    UserExternal,
 )
 from appliance.access.external import ExternalPeople
 from appliance.access.factors import Enrolment
 from appliance.access.grants import Grant, Session, SessionInfo
 from appliance.access.ground import Ground
 from appliance.access.live import USER
-from appliance.access.people import People, SignedIn, SignIn
+from appliance.access.people import LOCAL, People, SignedIn, SignIn
 from appliance.access.refusals import ANONYMOUS
-from appliance.access.rules import folded
+from appliance.access.rules import counted_under
 from appliance.audit import events
 from appliance.audit.events_access import session_revoke, totp_change, user_change
 from appliance.errors import ApplianceError
@@ -103,8 +104,15 @@ class SignInDesk:
     # A person's own password and second factor --------------------------------------------------
 
     def change_password(self, who: Grant, old: str, new: str) -> None:
-        """Replace one's own password; all of one's sessions end. Raises AccessRefused, WeakPassword."""
+        """Replace one's own password; all of one's sessions end.
+
+        Raises:
+            AccessRefused, WeakPassword: The old one is wrong, or the new one is weak.
+            UserExternal: One's password is the directory's.
+        """
         name = person(who)
+        if self._people.known(name).source != LOCAL:
+            raise UserExternal(name=name)
         self._people.confirm_password(name, old)
         self._people.set_password(name, new, temporary=False)
         self._ground.live.renew(USER + name)
@@ -154,7 +162,7 @@ class SignInDesk:
     def attempt(self, name: str, source: str, address: str | None = None) -> None:
         """Count a sign-in before the directory is asked, as for local names. Raises LockedOut."""
         try:
-            self._people.attempts.begin(_outside(name, source), address, self._ground.clock())
+            self._people.attempts.begin(counted_under(name, source), address, self._ground.clock())
         except LockedOut:
             self._locked_out()
             raise
@@ -165,11 +173,11 @@ class SignInDesk:
 
     def judged(self, name: str, source: str) -> None:
         """The attempt under a name was right: its failures are forgotten."""
-        self._people.attempts.succeed(_outside(name, source))
+        self._people.attempts.succeed(counted_under(name, source))
 
     def unjudged(self, name: str, source: str, address: str | None = None) -> None:
         """Take an attempt back that was neither right nor wrong: its second factor is missing."""
-        self._people.attempts.forgive(_outside(name, source), address)
+        self._people.attempts.forgive(counted_under(name, source), address)
 
     def enter(
         self, name: str, role: str, source: str, lasts_s: float | None, code: str | None
@@ -232,8 +240,3 @@ def person(grant: Grant) -> str:
     if not grant.actor.startswith(USER) or grant.key_id is not None:
         raise PersonNeeded
     return grant.actor.removeprefix(USER)
-
-
-def _outside(name: str, source: str) -> str:
-    # No local name holds a colon.
-    return f"{source}:{folded(name[:256])}"

@@ -1,5 +1,6 @@
 """The desk where administrators look after people: let in, change, disable, remove."""
 
+from dataclasses import replace
 from typing import Final
 
 from appliance.access.attempts import NAME
@@ -7,7 +8,8 @@ from appliance.access.errors import LastAdministrator, TotpState
 from appliance.access.grants import Grant, UserView
 from appliance.access.ground import Ground
 from appliance.access.live import LOCAL_ACTOR, USER
-from appliance.access.people import People
+from appliance.access.people import LOCAL, People
+from appliance.access.rules import counted_under
 from appliance.access.store import StoredUser
 from appliance.access.two_person import (
     MAKE_ADMINISTRATOR,
@@ -55,7 +57,8 @@ class UserDesk:
 
     def all(self) -> list[UserView]:
         """Return every person, by name."""
-        return self._ground.stores.people.users(self._ground.clock())
+        people = self._ground.stores.people.users(self._ground.clock())
+        return [one if one.source == LOCAL else self._outside(one) for one in people]
 
     def set_password(
         self,
@@ -133,6 +136,7 @@ class UserDesk:
             ground.two_people(UNLOCK_ADMINISTRATOR, name, approved=approved)
         with ground.stores.people.change():
             ground.stores.people.clear_failures(NAME, name)
+            ground.stores.people.clear_failures(NAME, counted_under(name, user.source))
             ground.record(user_change(by.actor, name=name, change="unlocked"))
 
     def reset_totp(self, name: str, by: Grant, *, approved: bool = False) -> None:
@@ -146,6 +150,12 @@ class UserDesk:
         ground.stores.people.drop_others(name, "")
         ground.live.renew(USER + name)
         ground.record(totp_change("remove", by.actor, name=name))
+
+    def _outside(self, one: UserView) -> UserView:
+        # Their passwords are counted under a name of their directory, their codes under that of the box.
+        counted = counted_under(one.name, one.source)
+        locked = one.locked or self._people.attempts.locked(counted, self._ground.clock())
+        return replace(one, locked=locked)
 
     def _subject(self, name: str, by: Grant) -> StoredUser:
         user = self._people.known(name)

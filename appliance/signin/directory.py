@@ -1,6 +1,5 @@
 """Sign-in against the hospital's directory, and the regular look whether people are still in it."""
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -9,6 +8,7 @@ from appliance.access.errors import AccessRefused, TotpNeeded
 from appliance.access.gate import Audit
 from appliance.access.grants import Session
 from appliance.access.refusals import ANONYMOUS
+from appliance.access.rules import as_counted
 from appliance.access.service import AccessService
 from appliance.audit import events
 from appliance.errors import ApplianceError
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 LDAP: Final = "ldap"
 _AUDIT_TIMEOUT_S: Final = 30.0
-# Blanks of every kind, controls, format characters and combining marks.
-_NOT_COUNTED: Final = frozenset("CMZ")
 
 
 class DirectorySignIn:
@@ -173,16 +171,6 @@ class DirectorySignIn:
         if self._directory is None:
             self._directory = self._open_directory()
         return self._directory
-
-
-def as_counted(name: str) -> str:
-    """A name as attempts are counted under it.
-
-    Directories compare names without looking at blanks and at characters that nobody sees
-    (RFC 4518, 2.2 to 2.6): whoever guesses would else have five tries under each spelling.
-    """
-    plain = unicodedata.normalize("NFKC", name[:256])
-    return "".join(one for one in plain if unicodedata.category(one)[0] not in _NOT_COUNTED)
 
 
 def quietly(look: Callable[[], int]) -> None:

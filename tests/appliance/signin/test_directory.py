@@ -2,9 +2,16 @@
 
 import pytest
 
-from appliance.access.errors import AccessRefused, LockedOut, TotpNeeded, UserExists
+from appliance.access.errors import (
+    AccessRefused,
+    LockedOut,
+    TotpNeeded,
+    UserExists,
+    UserExternal,
+)
+from appliance.access.rules import as_counted
 from appliance.settings.signin import LdapSettings
-from appliance.signin.directory import DirectorySignIn, as_counted
+from appliance.signin.directory import DirectorySignIn
 from appliance.signin.errors import (
     DirectoryRefused,
     DirectoryUnreachable,
@@ -173,6 +180,25 @@ def test_a_directory_that_falls_silent_in_the_middle_locks_nobody(desk, access, 
             with pytest.raises(kind):
                 one.sign_in("li.wei", "li's password", address="10.0.0.1")
     assert alive(access, one.sign_in("li.wei", "li's password", address="10.0.0.1"))
+
+
+def test_an_administrator_sees_and_lifts_a_lockout(desk, access):
+    one = desk()
+    one.sign_in("li.wei", PASSWORD)
+    for name in ("LI.WEI", " li.wei", "li.wei", "Li.Wei", "li.wei "):
+        with pytest.raises(AccessRefused):
+            one.sign_in(name, "wrong")
+    assert [(user.name, user.locked) for user in access.users()] == [("li.wei", True)]
+    access.people.unlock("li.wei", access.local_grant())
+    assert [user.locked for user in access.users()] == [False]
+    assert alive(access, one.sign_in("li.wei", PASSWORD))
+
+
+def test_a_password_of_the_directory_is_not_changed_here(desk, access):
+    who = access.authenticate(f"Bearer {desk().sign_in('li.wei', PASSWORD).token}")
+    for _ in range(7):
+        with pytest.raises(UserExternal):
+            access.sign_ins.change_password(who, PASSWORD, "another good word 8")
 
 
 def test_people_who_bind_as_themselves_have_short_sessions(desk, access, clock):
