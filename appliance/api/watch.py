@@ -5,8 +5,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from appliance.api.engine_watch import EngineWatch
@@ -109,17 +109,17 @@ class Watch:
         self._update = self._clock()
         self._facts = None
         self.hub.tell("vault", "vault", {"state": "unlocked"})
-        self._task = asyncio.create_task(self._live(box), name="watch")
+        self._begin(box)
 
     async def closed(self) -> None:
         """Stop watching; what was counted stays. Comes before the services are closed."""
         if self._box is not None:
             self.hub.tell("vault", "vault", {"state": "locked"})
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        self._box = self._alerts = self._task = self._facts = None
+        task, self._box, self._task = self._task, None, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        self._alerts = self._facts = None
 
     async def close(self) -> None:
         """Let go of what outlives a vault: the kernel's log, and traces not yet sent."""
@@ -164,7 +164,19 @@ class Watch:
         text = {"state": state, "acknowledged": acknowledged, "zh": alert.zh, "en": alert.en}
         self.hub.tell("alert", str(alert.id), {**data, **text})
 
-    async def _live(self, box: Services) -> None:
+    def _begin(self, box: Services, after_s: float = 0.0) -> None:
+        self._task = asyncio.create_task(self._live(box, after_s), name="watch")
+        self._task.add_done_callback(partial(self._ended, box))
+
+    def _ended(self, box: Services, task: asyncio.Task[None]) -> None:
+        """A fault of one look must not end the alerts of a box for good."""
+        if not task.cancelled():
+            _LOG.error("watch", exc_info=task.exception())
+            if self._box is box:
+                self._begin(box, _LOOK_S)
+
+    async def _live(self, box: Services, after_s: float) -> None:
+        await asyncio.sleep(after_s)
         judged = -_JUDGE_S
         while True:
             try:
@@ -176,8 +188,6 @@ class Watch:
             except (ApplianceError, ModelsError, OSError) as error:
                 # A full disk or a torn mount is what the watch is there to tell: it goes on.
                 _LOG.warning("watch", exc_info=error)
-            except Exception:  # noqa: BLE001  # a fault of one look must not end the box's alerts
-                _LOG.exception("watch")
             await asyncio.sleep(_LOOK_S)
 
     async def _look(self, box: Services) -> None:
