@@ -203,7 +203,7 @@ def create_app(front: Front) -> BoxApi:
 
 async def _refused(request: Request, error: Exception) -> Response:
     ident = str(request.scope.get("wardbox.request_id", ""))
-    told = refused(error, ident, request.scope["path"])
+    told = refused(error, ident, request.scope["path"], request.scope["headers"])
     headers = {name.decode(): value.decode() for name, value in told.headers}
     return Response(told.body, told.problem.status, headers)
 

@@ -135,7 +135,7 @@ class Door:
 
     @staticmethod
     async def _send(send: Send, scope: Scope, error: Exception, ident: str) -> int:
-        told = refused(error, ident, scope["path"])
+        told = refused(error, ident, scope["path"], scope["headers"])
         status = told.problem.status
         if told.problem.code == "box.internal":
             _LOG.error("fault", exc_info=error, extra={"request_id": ident})

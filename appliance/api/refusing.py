@@ -1,5 +1,6 @@
 """A refusal as it leaves by the cold ways: in the words that the clients of its path understand."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,9 @@ from appliance.contract.problem import Problem
 
 _ANTHROPIC: Final = "/v1/messages"
 _OPENAI: Final = ("/v1/", "/v2/")
+# Clients of both dialects ask here; Anthropic's always tell the version that they speak.
+_SHARED: Final = "/v1/models"
+_VERSION: Final = b"anthropic-version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +38,20 @@ def speech_of(path: str) -> Speech | None:
     return "openai" if path.startswith(_OPENAI) else None
 
 
-def refused(error: Exception, request_id: str, path: str) -> Refused:
+def refused(
+    error: Exception, request_id: str, path: str, head: Iterable[tuple[bytes, bytes]] = ()
+) -> Refused:
     """Make the answer to a request that any error ended.
 
     Args:
         error: a refusal, or a fault (which tells nothing).
         request_id: the request.
         path: where it was sent.
+        head: the fields of its head, names in lower case.
     """
     speech = speech_of(path)
+    if path.startswith(_SHARED) and any(name == _VERSION for name, _ in head):
+        speech = "anthropic"
     problem = problem_of(error, request_id, openai=speech == "openai")
     body = body_of(problem) if speech is None else error_body(problem, speech)
     return Refused(problem, headers_of(problem, len(body), error), body)

@@ -106,6 +106,17 @@ async def test_models_are_listed_for_both_clients(shared_box, client, monkeypatc
     assert {model.type for model in listed} == {"model"}
 
 
+async def test_each_client_reads_in_its_own_words_which_model_is_not_there(shared_box, client):
+    async with anthropic_of(shared_box) as one:
+        with pytest.raises(anthropic.NotFoundError) as caught:
+            await one.models.retrieve("nobody")
+    assert caught.value.body["type"] == "error"
+    assert caught.value.body["error"]["type"] == "not_found_error"
+    with pytest.raises(openai.NotFoundError) as caught:
+        await client.models.retrieve("nobody")
+    assert caught.value.code == "model.unknown"
+
+
 async def test_rankings_are_asked_for_where_cohere_does(shared_box, client):
     wish = {
         "model": MODEL,
