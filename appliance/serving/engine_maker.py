@@ -23,6 +23,7 @@ from models.formats.summary import ModelSummary
 from models.hardware.facts import Hardware
 from models.known.subject import whole_shape
 from models.planning.reservations import Claim, Reservations
+from models.registry.package import unreadable
 from models.registry.shelf import ShelvedModel
 
 # The kernel's sun_path holds 108 bytes; a longer one is refused, so loopback takes its place.
@@ -162,7 +163,8 @@ def _elsewhere(choice: Choice) -> bool:
 
 
 def _summary(model: ShelvedModel) -> ModelSummary:
-    inspection = inspect_file(model.path)
+    with unreadable(model.card.id):
+        inspection = inspect_file(model.path)
     if inspection.summary is None:
         raise ModelCannot(model=model.card.id, ability=inspection.reason.en)
     return inspection.summary
