@@ -7,9 +7,10 @@ no private attribute, no huge loop, and a trial run with limits on time, memory 
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NoReturn
 
 from jinja2 import TemplateError, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -164,9 +165,18 @@ class GenerationTag(Extension):
         return nodes.Scope(body, lineno=line)
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """A sandbox in which reaching for what is forbidden is an error and not only nothing."""
+
+    @override
+    def unsafe_undefined(self, obj: object, attribute: str) -> NoReturn:
+        """Ends the trial: a name may be put together where no reader of the source sees it."""
+        raise SecurityError(f"access to attribute {attribute!r}")
+
+
 def environment() -> ImmutableSandboxedEnvironment:
     """The sandbox in which templates are parsed and tried, with the options of transformers."""
-    return ImmutableSandboxedEnvironment(
+    return _Sandbox(
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,
@@ -196,14 +206,13 @@ def check_template(source: str) -> None:
             if number > _MAX_NODES:
                 raise TemplateHostile.by("template-size", count=size)
             _check_node(node, depth, macros)
-        code = sandbox.compile(tree, "<chat template>")
     except (TemplateError, SyntaxError, ValueError, OverflowError) as error:
         raise TemplateHostile.by("template-syntax") from error
     except (RecursionError, MemoryError) as error:
         raise TemplateHostile.by("template-nesting", count="too many") from error
-    verdict = try_template(sandbox, code)
+    verdict = try_template(sandbox, tree)
     if verdict is not None:
-        raise TemplateHostile.by(verdict)
+        raise TemplateHostile.by(verdict, count="too many")
 
 
 def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int]]:

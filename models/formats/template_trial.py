@@ -4,11 +4,13 @@ import os
 import resource
 import select
 import signal
-from types import CodeType
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from jinja2 import Environment, TemplateError
+from jinja2 import Environment, TemplateError, nodes
 from jinja2.exceptions import SecurityError
+
+if TYPE_CHECKING:
+    from types import CodeType
 
 MAX_OUTPUT_CHARS: Final = 1 << 20
 _CPU_SECONDS: Final = 0.5
@@ -16,6 +18,7 @@ _WALL_SECONDS: Final = 10.0
 _MEMORY_BYTES: Final = 256 << 20
 _FINE: Final = b"+"
 _BAD: Final = b"-"
+_VERDICTS: Final = {_FINE: None, b"s": "template-syntax", b"n": "template-nesting"}
 
 _TOOL: Final = {
     "type": "function",
@@ -42,16 +45,17 @@ class _RaisedByTemplateError(Exception):
     """What `raise_exception` in a template becomes."""
 
 
-def try_template(environment: Environment, code: CodeType) -> str | None:
-    """Renders a compiled template on sample conversations in a child process.
+def try_template(environment: Environment, tree: nodes.Template) -> str | None:
+    """Compiles a template and renders it on sample conversations, in a child process.
 
     A fork costs a millisecond or two and lets the kernel enforce the caps, which nothing inside
     the interpreter can: one filter call may allocate gigabytes before any Python code runs again.
-    The child runs only this module and leaves with `_exit`.
+    Compiling counts constants out, so it happens there as well. The child runs only this module
+    and leaves with `_exit`.
 
     Args:
-        environment: The sandbox that compiled the template.
-        code: The compiled template.
+        environment: The sandbox that parsed the template.
+        tree: The parsed template.
 
     Returns:
         None when every run ended within the caps (also with the template's own error), else the
@@ -60,7 +64,7 @@ def try_template(environment: Environment, code: CodeType) -> str | None:
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
-        _child(environment, code, send)
+        _child(environment, tree, send)
     os.close(send)
     try:
         ready, _, _ = select.select([receive], [], [], _WALL_SECONDS)
@@ -69,16 +73,29 @@ def try_template(environment: Environment, code: CodeType) -> str | None:
         os.close(receive)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    return None if answer == _FINE else "template-run"
+    return _VERDICTS.get(answer, "template-run")
 
 
-def _child(environment: Environment, code: CodeType, send: int) -> NoReturn:
+def _child(environment: Environment, tree: nodes.Template, send: int) -> NoReturn:
     try:
         _limit()
-        verdict = _FINE if all(_render(environment, code, case) for case in _CASES) else _BAD
-        os.write(send, verdict)
+        os.write(send, _tried(environment, tree))
     finally:
         os._exit(0)
+
+
+def _tried(environment: Environment, tree: nodes.Template) -> bytes:
+    try:
+        code = environment.compile(tree, "<chat template>")
+    except SecurityError:
+        return _BAD
+    except (TemplateError, SyntaxError, ValueError, OverflowError):
+        return b"s"
+    except RecursionError:
+        return b"n"
+    except MemoryError:
+        return _BAD
+    return _FINE if all(_render(environment, code, case) for case in _CASES) else _BAD
 
 
 def _limit() -> None:
@@ -91,7 +108,7 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _render(environment: Environment, code: CodeType, case: dict[str, Any]) -> bool:
+def _render(environment: Environment, code: "CodeType", case: dict[str, Any]) -> bool:
     def raise_exception(message: object = "") -> NoReturn:
         raise _RaisedByTemplateError(message)
 

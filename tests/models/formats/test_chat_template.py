@@ -1,5 +1,9 @@
 """Chat templates: real ones pass, programs in disguise do not."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from models.formats.refusals import TemplateHostile
@@ -47,11 +51,19 @@ GROWTH = (
     "{% set ns = namespace(s='abcdefgh') %}{% for c in 'a' * 40 %}"
     "{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s | length }}"
 )
+ROOT = Path(__file__).resolve().parents[3]
+
 HOSTILE = {
     "class walk": ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "template-attribute"),
     "class by key": ("{{ messages['__class__'] }}", "template-attribute"),
     "attr filter": ("{{ messages | attr('x') }}", "template-node"),
     "map attribute": ("{{ messages | map(attribute='__class__') | list }}", "template-attribute"),
+    "class put together": ("{{ messages['_' ~ '_class__'] }}", "template-run"),
+    "map put together": (
+        "{{ messages | map(attribute='_' ~ '_class__') | list }}",
+        "template-run",
+    ),
+    "constant of gigabytes": ("{{ 'a' * 1000000 * 700 }}", "template-run"),
     "globals": ("{{ lipsum.__globals__ }}", None),
     "cycler": ("{{ cycler.__init__ }}", None),
     "self": ("{{ self.x }}", "template-node"),
@@ -108,3 +120,16 @@ def test_hostile_templates_are_refused(name: str) -> None:
     with pytest.raises(TemplateHostile) as caught:
         check_template(source)
     assert rule is None or caught.value.facts["rule"] == rule
+
+
+def test_constants_are_not_counted_out_in_this_process() -> None:
+    bomb = "{{ ('a' * 1000) | replace('a', 'a' * 400000) }}"
+    code = (
+        "import resource\n"
+        "from models.formats.template import TemplateHostile, check_template\n"
+        f"try: check_template({bomb!r})\n"
+        "except TemplateHostile: pass\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
+    assert int(done.stdout) < 200_000  # KiB; it was 400 MB
