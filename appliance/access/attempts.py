@@ -1,7 +1,7 @@
 """Failed sign-ins: counted before the password is looked at, stored, and answered ever more slowly."""
 
 import ipaddress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from appliance.access.errors import LockedOut
@@ -12,6 +12,23 @@ NAME: Final = "name"
 SOURCE: Final = "source"
 _IPV6: Final = 6
 _SITE_BITS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt that was counted.
+
+    Attributes:
+        name: under which name.
+        place: from which address or line; None on the box itself.
+        at: when, Unix seconds.
+        before: what was counted of the place before it.
+    """
+
+    name: str
+    place: str | None
+    at: float
+    before: Failures
 
 
 class Attempts:
@@ -25,7 +42,7 @@ class Attempts:
         self._store = store
         self._rules = rules
 
-    def begin(self, name: str, source: str | None, now: float) -> None:
+    def begin(self, name: str, source: str | None, now: float) -> Tried:
         """Count one attempt. Raises LockedOut while name or address is locked."""
         places = [(NAME, name, self._rules.failures)]
         if source is not None:
@@ -43,6 +60,7 @@ class Attempts:
                 raise LockedOut(seconds=int(locked - now) + 1)
             for kind, place, most, failures in found:
                 self._store.set_failures(kind, place, self._counted(failures, most, now))
+        return Tried(name, None if source is None else places[-1][1], now, found[-1][3])
 
     def forgive(self, name: str, source: str | None) -> None:
         """Take back one attempt that was neither right nor wrong."""
@@ -54,9 +72,22 @@ class Attempts:
                     count = max(0, failures.count - 1)
                     self._store.set_failures(kind, place, replace(failures, count=count))
 
-    def succeed(self, name: str) -> None:
-        """Forget the failures of a name; an address keeps its own, whoever else signs in from it."""
-        self._store.clear_failures(NAME, name)
+    def succeed(self, tried: Tried) -> None:
+        """Forget the failures of a name; an address keeps its own, whoever else signs in from it.
+
+        What was right is no failure of the address: many people come from one.
+        """
+        with self._store.change():
+            self._store.clear_failures(NAME, tried.name)
+            if tried.place is None:
+                return
+            failures = self._store.failures(SOURCE, tried.place)
+            if failures.last == tried.at:
+                self._store.set_failures(SOURCE, tried.place, tried.before)
+            elif failures != NO_FAILURES:
+                # Others have tried since.
+                fewer = replace(failures, count=max(0, failures.count - 1))
+                self._store.set_failures(SOURCE, tried.place, fewer)
 
     def locked(self, name: str, now: float) -> bool:
         """Tell whether a name is locked."""

@@ -125,7 +125,7 @@ class People:
             # Some keyboards send a letter and its accent one by one.
             name = unicodedata.normalize("NFC", name)
         # Counted before the password is looked at: parallel guesses cannot outrun the count.
-        self.attempts.begin(name, wish.address, now)
+        tried = self.attempts.begin(name, wish.address, now)
         user = self._store.user(name)
         if user is not None and (user.source != LOCAL or user.disabled is not None):
             user = None  # looks as if there were nobody of that name
@@ -135,19 +135,19 @@ class People:
         if user is None or not known:
             raise AccessRefused
         factor = self._second_factor(user, wish, now)
-        self.attempts.succeed(name)
+        self.attempts.succeed(tried)
         if self._passwords.outdated(user.password):
             self._store.upgrade_password(name, self._passwords.hash(wish.password))
         return self.open(user, "password", wish.address, factor=factor)
 
     def confirm_password(self, name: str, password: str) -> None:
         """Check a signed-in person's password, counted as a sign-in. Raises AccessRefused."""
-        self.attempts.begin(name, None, self._clock())
+        tried = self.attempts.begin(name, None, self._clock())
         user = self._store.user(name)
         encoded = self._nobody if user is None else user.password
         if not self._passwords.verify(encoded, password[: MAX_PASSWORD + 1]) or user is None:
             raise AccessRefused
-        self.attempts.succeed(name)
+        self.attempts.succeed(tried)
 
     def set_password(self, name: str, password: str, *, temporary: bool) -> None:
         """Replace a password; every session of the person is dead in the database after it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from appliance.access.attempts import Tried
 from appliance.access.credentials import token_id
 from appliance.access.errors import (
     AccessRefused,
@@ -130,12 +131,12 @@ class SignInDesk:
         """Confirm by a first code; one's other sessions end. Returns the recovery codes, once."""
         name, ground = person(who), self._ground
         # Counted like a sign-in: nobody tries codes on a session left open.
-        self._people.attempts.begin(name, None, ground.clock())
+        tried = self._people.attempts.begin(name, None, ground.clock())
         with ground.stores.people.change():
             codes = ground.factors.confirm(name, code, ground.clock())
             ground.stores.people.drop_others(name, who.credential)
             ground.record(totp_change("confirm", who.actor, name=name))
-        self._people.attempts.succeed(name)
+        self._people.attempts.succeed(tried)
         ground.live.renew(USER + name)
         return codes
 
@@ -149,20 +150,22 @@ class SignInDesk:
         name, ground = person(who), self._ground
         if ground.roles.demands_totp(who.role):
             raise TotpState(reason_zh="您的角色要求动态口令", reason_en="your role demands them")
-        self._people.attempts.begin(name, None, ground.clock())
+        tried = self._people.attempts.begin(name, None, ground.clock())
         if ground.factors.check(name, code, ground.clock()) is None:
             raise TotpWrong
-        self._people.attempts.succeed(name)
+        self._people.attempts.succeed(tried)
         with ground.stores.people.change():
             ground.factors.remove(name)
             ground.record(totp_change("remove", who.actor, name=name))
 
     # People of an outside directory -------------------------------------------------------------
 
-    def attempt(self, name: str, source: str, address: str | None = None) -> None:
+    def attempt(self, name: str, source: str, address: str | None = None) -> Tried:
         """Count a sign-in before the directory is asked, as for local names. Raises LockedOut."""
         try:
-            self._people.attempts.begin(counted_under(name, source), address, self._ground.clock())
+            return self._people.attempts.begin(
+                counted_under(name, source), address, self._ground.clock()
+            )
         except LockedOut:
             self._locked_out()
             raise
@@ -171,9 +174,9 @@ class SignInDesk:
         """Put a sign-in on record that was refused by whoever judged it."""
         self._ground.record(events.session_refuse(ANONYMOUS, None, reason=code))
 
-    def judged(self, name: str, source: str) -> None:
-        """The attempt under a name was right: its failures are forgotten."""
-        self._people.attempts.succeed(counted_under(name, source))
+    def judged(self, tried: Tried) -> None:
+        """The attempt was right: the failures of its name are forgotten."""
+        self._people.attempts.succeed(tried)
 
     def unjudged(self, name: str, source: str, address: str | None = None) -> None:
         """Take an attempt back that was neither right nor wrong: its second factor is missing."""

@@ -90,7 +90,7 @@ class DirectorySignIn:
         counted, desk = as_counted(name), self._access.sign_ins
         try:
             with self._asked().asked() as question:
-                desk.attempt(counted, LDAP, address)
+                tried = desk.attempt(counted, LDAP, address)
                 try:
                     person = question.prove(name, password)
                 except (DirectoryUnreachable, DirectoryRefused):
@@ -104,7 +104,7 @@ class DirectorySignIn:
             told = events.session_refuse(ANONYMOUS, None, reason=refusal.code)
             self._audit.append(told).result(_AUDIT_TIMEOUT_S)
             raise
-        desk.judged(counted, LDAP)
+        desk.judged(tried)
         return session
 
     def check(self) -> int:

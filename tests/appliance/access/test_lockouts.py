@@ -62,7 +62,7 @@ def test_an_address_is_locked_whatever_names_it_tries(people, rules, passwords):
 
 
 def test_one_good_account_does_not_clear_an_address(people, rules):
-    for _ in range(rules.source_failures // 2 + 1):
+    for _ in range(rules.source_failures + 1):
         fail(people, "nobody", 0)
         with pytest.raises((AccessRefused, LockedOut)):
             people.sign_in(f"x{_}", "wrong", address="10.0.0.9")
@@ -101,3 +101,26 @@ def test_a_lockout_of_a_clock_that_ran_years_ahead_ends_with_it(people, clock, r
     clock.now -= years - 60
     people.sign_in("li", PASSWORD, address="10.0.0.9")
     assert not any(user.locked for user in people.users())
+
+
+def test_people_who_sign_in_rightly_lock_no_address(people, rules, clock):
+    for number in range(rules.source_failures * 2):
+        clock.now += 1
+        people.sign_in("li" if number % 2 else "boss", PASSWORD, address="10.0.0.9")
+
+
+def test_a_slip_counts_for_a_quarter_of_an_hour_however_many_sign_in(people, rules, clock):
+    for number in range(rules.source_failures * 2):
+        fail(people, f"slip{number}", 1, address="10.0.0.9")
+        for _ in range(4):
+            clock.now += rules.window_s / 3
+            people.sign_in("li", PASSWORD, address="10.0.0.9")
+
+
+def test_the_last_attempt_before_a_lockout_may_be_right(people, rules, clock):
+    for number in range(rules.source_failures - 1):
+        fail(people, f"guess{number}", 1, address="10.0.0.9")
+    people.sign_in("li", PASSWORD, address="10.0.0.9")
+    fail(people, "guess", 1, address="10.0.0.9")
+    with pytest.raises(LockedOut):
+        people.sign_in("li", PASSWORD, address="10.0.0.9")
