@@ -59,11 +59,15 @@ class SignInDesk:
 
     def sign_out(self, token: str, grant: Grant) -> None:
         """End the session of a bearer value; a key is left alone."""
-        identity = token_id(token)
-        if identity is None or grant.credential != identity or grant.key_id is not None:
+        if token_id(token) == grant.credential:
+            self.leave(grant)
+
+    def leave(self, grant: Grant) -> None:
+        """End the session that a grant is of; a key and the local console are left alone."""
+        if grant.key_id is not None or not grant.credential:
             return
-        self._ground.live.kill(identity)
-        self._ground.stores.people.drop_session(identity)
+        self._ground.live.kill(grant.credential)
+        self._ground.stores.people.drop_session(grant.credential)
         self._ground.record(events.session_close(grant.actor, None, reason="sign-out"))
 
     def sessions(self, name: str | None = None) -> list[SessionInfo]:

@@ -1,6 +1,6 @@
 """Routes of sessions and keys: signing in and out, API keys and their limits."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from appliance.api.deps import Address, Box, Caller, KeyReader, KeyWriter, UserReader, UserWriter
 from appliance.api.people_views import limits_of, session_info
@@ -18,11 +18,9 @@ def sign_in(wish: SignIn, box: Box, address: Address) -> SessionView:
 
 
 @router.delete("/sessions/current", status_code=204)
-def sign_out(request: Request, box: Box, _: Caller) -> Response:
+def sign_out(box: Box, who: Caller) -> Response:
     """End the session whose token came along."""
-    scheme, _space, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        box.access.sign_out(token.strip())
+    box.access.sign_ins.leave(who)
     return Response(status_code=204)
 
 

@@ -51,6 +51,29 @@ async def test_a_person_sets_up_codes_and_signs_in_with_them(box):
         assert await refused(person.access.me()) == "access.refused"
 
 
+async def test_a_session_ends_whichever_header_it_came_in(box):
+    async with Session.local(box.socket) as local:
+        await local.create_user(UserWish(name="li", password=PASSWORD, role="clinician"))
+    for name, form in (
+        ("X-Api-Key", "{}"),
+        ("Authorization", "Bearer {}"),
+        ("authorization", "bEARER {}"),
+    ):
+        token = box.services.access.sign_in("li", PASSWORD).token
+        headers = {name: form.format(token)}
+        told = []
+        for method, path in (("GET", "me"), ("DELETE", "current"), ("GET", "me")):
+            room = "users" if path == "me" else "sessions"
+            url = f"{box.url}/api/v1/{room}/{path}"
+            async with box.http.request(method, url, headers=headers) as answer:
+                told.append(answer.status)
+        assert told == [200, 204, 401], name
+    key = box.make_key("chat")
+    async with box.http.delete(f"{box.url}/api/v1/sessions/current", headers=key) as answer:
+        assert answer.status == 204
+    assert box.services.access.authenticate(key["Authorization"]).scopes == {"chat"}
+
+
 async def test_an_administrator_looks_after_people(box):
     async with Session.local(box.socket) as local, Session.remote(box.url) as person:
         await local.create_user(UserWish(name="王医生", password=PASSWORD, role="clinician"))
