@@ -169,7 +169,7 @@ class Backup:
 
     def newest_list(self, verify: str) -> Any:
         """The newest signed list of snapshots."""
-        path = max((self.place / "lists").glob("??????????"))
+        path = max((self.place / "lists").glob("[0-9]" * 10))
         name = f"lists/{path.name}"
         signed = json.loads(self.document("list", name, name.encode()))
         signer = Ed25519PublicKey.from_public_bytes(bytes.fromhex(verify))
@@ -295,5 +295,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except OSError as fault:
-        raise SystemExit(f"{fault.filename}: {fault.strerror}") from None
+    except (OSError, InvalidTag, KeyError, ValueError) as fault:
+        raise SystemExit(f"missing or altered: {type(fault).__name__} {fault}") from None

@@ -171,6 +171,23 @@ def test_what_was_altered_is_not_written(
     assert pack.name in said
 
 
+@pytest.mark.parametrize("name", ["lists", "index"])
+@pytest.mark.parametrize("content", [None, b"rubbish"])
+def test_what_is_lost_or_altered_is_a_sentence(
+    box: SmallBox, target: DirectoryTarget, name: str, content: bytes | None
+) -> None:
+    box.back_up(target)
+    (Path(target.place) / "lists" / "zzzzzzzzzz").write_bytes(b"somebody else's")
+    given = box.recovery + "\n"
+    assert "#1" in reader(target, "--recovery", given=given)
+    place = Path(target.place) / name
+    for path in place.iterdir():
+        if path.name == "zzzzzzzzzz":
+            continue
+        path.unlink() if content is None else path.write_bytes(content)
+    assert "missing or altered" in reader(target, "--recovery", given=given, ok=False)
+
+
 def test_the_program_on_the_target_is_the_present_one(
     box: SmallBox, target: DirectoryTarget
 ) -> None:
