@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from appliance.backup.chunking import BLOB, blocks, cuts, lines_cut
-from appliance.backup.errors import BackupDamaged, SourceUnstable
+from appliance.backup.errors import SourceUnstable
 from appliance.backup.frozen import WAL, FrozenDatabase
 from appliance.backup.mending import left_directories, mended_index
 from appliance.backup.ours import Ours, Told
@@ -82,6 +82,7 @@ class Creation:
             It, as it stands in the list now.
 
         Raises:
+            BackupDamaged: what the newest snapshot tells of itself is lost with its pack.
             BackupError: the target is full or gone; the list is as it was.
             DbError: a database cannot be read.
         """
@@ -111,11 +112,8 @@ class Creation:
         now = int(self._ours.now())
         if previous is None:
             return now
-        try:
-            for entry in self._repository.manifest(previous, self._index):
-                self._known[entry.path] = entry
-        except BackupDamaged:
-            self._known.clear()  # everything is read again, as the first time
+        for entry in self._repository.manifest(previous, self._index):
+            self._known[entry.path] = entry
         self._trusted_until = previous.time * 1_000_000_000 - _RACY_NS
         # A clock that fell back must not make an old snapshot look like the newest.
         return max(now, previous.time + 1)

@@ -190,3 +190,16 @@ def test_a_backup_without_any_snapshot_is_none_yet(box: SmallBox, target: Direct
     for number in (0, 7):
         with pytest.raises(SnapshotUnknown, match=str(number)):
             repository.snapshot(number)
+
+
+def test_a_backup_that_lost_its_packs_makes_no_snapshot_on_top(
+    box: SmallBox, target: DirectoryTarget, now: list[float]
+) -> None:
+    box.back_up(target)
+    for path in (Path(target.place) / "packs").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    now[0] += 60
+    with pytest.raises(BackupDamaged, match="missing"):
+        box.back_up(target)
+    assert [one.number for one in box.repository_as_is(target).list.snapshots] == [1]
