@@ -69,6 +69,19 @@ async def test_the_mistyped_group_of_a_recovery_key_is_named(shut: FakeBox) -> N
         await until(pilot, lambda: not shut.locked)
 
 
+@pytest.mark.parametrize("typed", ["x" * 1025, "caf\udce9 and more"], ids=["long", "no text"])
+async def test_what_cannot_be_a_secret_is_told_and_not_shown(shut: FakeBox, typed: str) -> None:
+    app = console_on(shut)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _stands(pilot, app)
+        await _send(pilot, "#secret", typed)
+        await until(pilot, lambda: "1024" in text(app, "#said"))
+        assert typed[:8] not in text(app, "#said")
+        await _send(pilot, "#secret", PASSPHRASE)
+        await enter(pilot)
+        assert not shut.locked
+
+
 async def test_officers_enter_their_shares_one_after_another(shut: FakeBox) -> None:
     app = console_on(shut)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
+from pydantic import ValidationError
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Static
@@ -26,6 +27,9 @@ WAYS: Final[dict[Way, tuple[str, str]]] = {
     "shares": ("多人份额 Shares", "shares"),
     "file": ("密钥文件 Key file", "keyfile"),
 }
+_UNFIT: Final = (
+    "这不可能是密文:1 到 1024 个字符。 This cannot be a secret: it has 1 to 1024 characters."
+)
 TOO_FEW: Final = "secure.shares-too-few"
 _KEPT: Final = {TOO_FEW, "client.unreachable", "client.silent"}
 _LAST: Final = {"secure.share-mistyped", "secure.shares-unfit"}
@@ -47,21 +51,29 @@ class Entered:
         """What the box is asked with; a key file is read here.
 
         Raises:
-            Unready: it cannot be read.
+            Unready: it cannot be read, or what was typed cannot be a secret.
         """
         if not self.path:
-            return Unlock(secret=self.secret or None, shares=self.shares)
+            return _unlock(secret=self.secret or None, shares=self.shares)
         try:
             content = await asyncio.to_thread(read_key_file, Path(self.path))
         except FileUnusable as error:
             raise Unready(inert(error, 300)) from error
-        return Unlock(secret=self.secret, key_file=content)
+        return _unlock(secret=self.secret, key_file=content)
 
     def kept(self, code: str) -> "Entered":
         """What need not be entered again after a refusal: shares, of which only the last can be wrong."""
         if code in _LAST:
             return Entered(shares=self.shares[:-1])
         return Entered(shares=self.shares if code in _KEPT else (), path=self.path)
+
+
+def _unlock(**brought: object) -> Unlock:
+    try:
+        return Unlock.model_validate(brought)
+    except ValidationError:
+        # Its own words would show what was typed.
+        raise Unready(_UNFIT) from None
 
 
 class Opening(Vertical):
