@@ -1,7 +1,10 @@
 """What the vault tells: the secrets of a new one, and how an existing one stands."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
+
+from appliance.vault.errors import VaultErased
 
 LUKS: Final = "luks"
 
@@ -67,3 +70,15 @@ class VaultStatus:
     backend: str
     slots: tuple[str, ...]
     warnings: tuple[Warned, ...] = ()
+
+
+def absent(backend: str, erased: Path) -> VaultStatus:
+    """No vault; one whose keys were destroyed on purpose is told apart from one that was never made.
+
+    Args:
+        backend: as in `VaultStatus`.
+        erased: where the certificate of destruction lies, if there is one.
+    """
+    gone = VaultErased(path=erased)
+    told = (Warned(gone.sentence, gone.way_out),) if erased.exists() else ()
+    return VaultStatus("absent", backend, (), told)

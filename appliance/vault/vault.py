@@ -21,7 +21,7 @@ from appliance.vault.keyfile import (
 from appliance.vault.offer import Offer
 from appliance.vault.opened import Opened, fresh_keys
 from appliance.vault.opening import open_keys
-from appliance.vault.outcome import DAMAGED, FOREIGN, Created, VaultStatus, Warned
+from appliance.vault.outcome import DAMAGED, FOREIGN, Created, VaultStatus, Warned, absent
 from appliance.vault.rekeying import complete
 from appliance.vault.slot_desk import SlotDesk
 from appliance.vault.slots import Slots, judged
@@ -117,7 +117,7 @@ class Vault:
     def status(self) -> VaultStatus:
         """How the vault stands, without opening anything."""
         if not self._is_there():
-            return VaultStatus("absent", self._files.name, ())
+            return absent(self._files.name, self._layout.erased_file)
         slots = tuple(slot.kind for slot in read_sealed_root(self._layout).slots)
         state: Literal["locked", "unlocked"] = "unlocked" if self._opened else "locked"
         return VaultStatus(state, self._files.name, slots, self._warnings())

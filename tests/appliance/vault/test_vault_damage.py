@@ -6,6 +6,7 @@ import os
 import pytest
 
 from appliance.errors import WrongSecret
+from appliance.vault.erasure import erase_box
 from appliance.vault.errors import (
     VaultDamaged,
     VaultUnsupported,
@@ -196,3 +197,14 @@ def test_a_line_of_the_destroyed_that_did_not_fit_is_no_line(tmp_path, monkeypat
     assert listed.all() == (first, second)
     listed.add(Gone("patient", b"c" * 32, 1 << 39))
     assert listed.all() == (first, second)
+
+
+def test_a_vault_that_was_destroyed_is_told_from_one_that_was_never_made(vault, created, layout):
+    opened = vault.unlock(PASSPHRASE)
+    erase_box(layout, opened, ("local:console",), 7, "wardbox/test")
+    vault.close()
+    status = vault.status()
+    assert status.state == "absent"
+    assert "destroyed on purpose" in status.warnings[0].sentence
+    layout.erased_file.unlink()
+    assert vault.status().warnings == ()
