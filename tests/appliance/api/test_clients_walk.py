@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import anthropic
 import openai
 import pytest
-import pytest_asyncio
 
 from appliance.api.input_views import input_list
 from tests.appliance.api.stand_ins import MODEL
@@ -21,14 +20,6 @@ TURNS = [
     {"role": "assistant", "content": "视力 0.3"},
 ]  # fmt: skip
 KINDS = ["message", "message", "function_call", "function_call_output"]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(shared_box):
-    async with openai.AsyncOpenAI(
-        base_url=f"{shared_box.url}/v1", api_key=shared_box.key, max_retries=0
-    ) as one:
-        yield one
 
 
 def anthropic_of(box):

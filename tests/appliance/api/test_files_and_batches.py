@@ -5,7 +5,6 @@ import json
 
 import openai
 import pytest
-import pytest_asyncio
 
 from appliance.api.errors import FormMalformed
 from appliance.api.multipart import Form
@@ -21,14 +20,6 @@ def lines(count, **changes):
         for n in range(count)
     )
     return "".join(json.dumps({**one, **changes}) + "\n" for one in made).encode()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(shared_box):
-    async with openai.AsyncOpenAI(
-        base_url=f"{shared_box.url}/v1", api_key=shared_box.key, max_retries=0
-    ) as one:
-        yield one
 
 
 async def test_a_file_goes_in_and_comes_out(client):

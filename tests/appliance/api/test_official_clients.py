@@ -12,14 +12,6 @@ ASK = [{"role": "user", "content": "右眼如何?"}]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(shared_box):
-    async with openai.AsyncOpenAI(
-        base_url=f"{shared_box.url}/v1", api_key=shared_box.key, max_retries=0
-    ) as one:
-        yield one
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def messages(shared_box):
     async with anthropic.AsyncAnthropic(
         base_url=shared_box.url, api_key=shared_box.key, max_retries=0
