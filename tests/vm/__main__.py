@@ -36,6 +36,10 @@ SKIPPED = 77
 """Exit status: this computer cannot run the test; the reason was told."""
 
 
+class StoppedError(Exception):
+    """Somebody ends the run; whoever waits for the machine does not take it for its silence."""
+
+
 def main() -> int:
     """Run what is not done yet.
 
@@ -83,7 +87,7 @@ def main() -> int:
         _all(places, ledger, args)
     except (UnexpectedError, GuestFailedError, MonitorRefusedError) as error:
         return _tell(ledger, run, error, 1)
-    except (AgentSilentError, NotBuiltError) as error:
+    except (AgentSilentError, NotBuiltError, StoppedError) as error:
         # A machine that is too slow proves nothing, neither good nor bad.
         return _tell(ledger, run, error, SKIPPED)
     if args.until == NAMES[-1]:
@@ -148,7 +152,7 @@ def _tell(ledger: Ledger, run: Path, error: Exception, status: int) -> int:
 
 
 def _late(_number: int, _frame: object) -> None:
-    raise AgentSilentError("stopped from outside, or the minutes that were given are over")
+    raise StoppedError("stopped from outside, or the minutes that were given are over")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from appliance.services.version import VERSION
 from installer.closing import secrets_page
 from installer.newborn import Newborn
-from tests.vm.__main__ import WATCHED, _built, watched_digest
+from tests.vm.__main__ import WATCHED, StoppedError, _built, _late, watched_digest
 from tests.vm.agent import Agent, AgentSilentError, GuestFailedError
 from tests.vm.box import secrets_on
 from tests.vm.keeping import DISKS, bring_back, forget, is_kept, keep
@@ -221,3 +221,10 @@ def test_planted_text_is_found_across_the_pieces_that_are_read(tmp_path):
         stream.write(b"planted")
     assert holds(image, b"planted")
     assert not holds(image, b"planted!")
+
+
+def test_who_waits_for_the_boot_hears_that_the_run_is_over(places, monkeypatch):
+    monkeypatch.setattr("tests.vm.agent.time.sleep", lambda _: _late(15, None))
+    agent = Agent(places.run / "agent.sock", lambda: True, Monitor(places.monitor))
+    with pytest.raises(StoppedError):
+        agent.await_boot(5.0)
