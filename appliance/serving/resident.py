@@ -27,6 +27,7 @@ _ASKERS_PER_SLOT: Final = 16
 _SPARE: Final = 1
 _LONGEST_WAIT_S: Final = 60
 _LOOK_S: Final = 0.05
+_WAY_S: Final = 5.0
 
 
 class Phase(StrEnum):
@@ -156,8 +157,17 @@ class Resident:
             self._offers()
 
     async def served(self) -> None:
-        """Wait until nobody waits for a place at its engine any more, or it is gone."""
-        while self.pool is not None and self.pool.waiting and self.alive():  # noqa: ASYNC110  # no event tells of it
+        """Wait until nobody waits for a place at its engine or is on the way to it, or it is gone.
+
+        Who is counted in and holds no connection is still on the way, or done and not counted out:
+        such a one is waited for no longer than `_WAY_S`.
+        """
+        ends = asyncio.get_running_loop().time() + _WAY_S
+        while (pool := self.pool) is not None and self.alive():
+            now = asyncio.get_running_loop().time()
+            ends = now + _WAY_S if pool.waiting else ends
+            if not pool.waiting and (self.in_flight <= pool.in_flight or now > ends):
+                return
             await asyncio.sleep(_LOOK_S)
 
     def hang_up(self) -> None:

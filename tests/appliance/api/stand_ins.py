@@ -137,6 +137,9 @@ class NoUpdates:
 
     licence = service
 
+    def brought(self, model: str) -> bool:
+        return False
+
     def pending(self) -> None:
         pass
 

@@ -1,10 +1,12 @@
 """A model is replaced while it is asked: no accepted request is lost, and each answer names its weights."""
 
 import asyncio
+import json
 from typing import Self
 
 import pytest
 
+from appliance.serving import resident
 from models.card import Bilingual
 from models.engines.explain import Failure
 from models.errors import EngineFailed
@@ -84,3 +86,22 @@ async def test_two_replacements_at_once_are_one_after_the_other(rooms):
     await asyncio.gather(*(rooms.serving.residency.refresh("a") for _ in range(3)))
     assert rooms.maker.starts.count("a") == 2
     assert rooms.serving.ready("a").digest == VERSIONS[1]
+
+
+async def test_who_is_on_the_way_to_the_old_engine_still_gets_a_place(box, rooms, monkeypatch):
+    monkeypatch.setattr(resident, "_WAY_S", 0.5)
+    await rooms.serving.upstream("a")
+    one = rooms.serving.residency.residents["a"]
+    upstream = one.offer(None, rooms.serving.traffic)
+    await asyncio.wait_for(one.served(), 5)
+    # Counted in, and nothing asked of the engine yet.
+    upstream.enter()
+    waiting = asyncio.create_task(one.served())
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    asked = await upstream.pool.ask("/v1/chat/completions", json.dumps(ASK).encode())
+    await asyncio.wait_for(waiting, 5)
+    await asked.whole()
+    # Its answer has come and it is not counted out: that may take as long as its client reads.
+    await asyncio.wait_for(one.served(), 5)
+    upstream.leave()
