@@ -49,6 +49,7 @@ class Endings:
         if task is not None and task is not asker and not task.done():
             task.cancel()
             await asyncio.wait({task})
+        one.shut = True
         if one.phase is not Phase.FAILED:
             one.phase = Phase.DRAINING
         if one.pool is not None:

@@ -173,6 +173,7 @@ class Residency:
         self.failures.forgive(model_id)
         if new.phase is Phase.READY and self._residents.get(model_id) is old:
             self._residents[model_id] = new
+            old.shut = True
             await old.served()
             await self._ends.dissolve(old)
             return

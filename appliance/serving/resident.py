@@ -19,7 +19,7 @@ from appliance.serving.upstream_client import Endpoint, UpstreamPool
 from models.engines.engine import Address
 from models.engines.lifecycle import EngineSupervisor
 from models.engines.lifecycle_table import EngineStatus, State
-from models.errors import ModelsError
+from models.errors import EngineDraining, ModelsError
 from models.registry.shelf import ShelvedModel
 
 _ASKERS_PER_SLOT: Final = 16
@@ -90,6 +90,7 @@ class Resident:
         phase: How far it is.
         settled: Set once it is ready or will never be.
         error: Why it will never be.
+        shut: Whether nobody new is counted in: another one has its place, or it is on its way out.
     """
 
     model_id: str
@@ -107,6 +108,7 @@ class Resident:
     pool: UpstreamPool | None = None
     address: Address | None = None
     upstreams: dict[str | None, Upstream] = field(default_factory=dict)
+    shut: bool = False
     _offers: Callable[[], None] | None = None
 
     @property
@@ -214,6 +216,8 @@ class Resident:
         )
 
         def enter() -> None:
+            if self.shut:
+                raise EngineDraining
             supervisor.enter()
             traffic.in_flight += 1
 
