@@ -117,6 +117,9 @@ class NoCatalogue:
     def verify(self, model_id: str, *_: object) -> Any:
         return self.get(model_id)
 
+    def remove(self, model_id: str, actor: str) -> None:
+        self.get(model_id)
+
     def place_reference(self, folder: Path) -> None:
         pass
 
